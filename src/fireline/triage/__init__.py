@@ -1,0 +1,1 @@
+"""Triage: findings and raw events in, one assessed incident out. Pure functions over numpy arrays."""
