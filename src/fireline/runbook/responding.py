@@ -47,12 +47,15 @@ class Exposure(Part):
     reversible: bool = Field(
         default=True, description="Whether the harm of a bad answer can be undone afterwards."
     )
-    harm: Literal["low", "medium", "high"] = Field(default="medium", description="What one bad answer does at worst: low (annoying), medium (costs money or time), high (hurts somebody)."
-    )  # fmt: skip
+    harm: Literal["low", "medium", "high"] = Field(
+        default="medium",
+        description="What one bad answer does at worst: low (annoying), medium (costs money or time), "
+        "high (hurts somebody).",
+    )
     autonomy: Literal["advises", "supervised", "alone"] = Field(
         default="supervised",
-        description="advises: a person decides with its help; supervised: it decides and a person can step in; "
-        "alone: it decides and nobody looks.",
+        description="advises: a person decides with its help; supervised: it decides and a person can step "
+        "in; alone: it decides and nobody looks.",
     )
 
 
@@ -108,11 +111,12 @@ class DecisionRow(Part):
     """One row of the decision table; the first row that fits decides."""
 
     when: DecisionWhen = Field(default_factory=DecisionWhen, description="Conditions; none means always.")
-    action: str = Field(min_length=1, description="What to do: rollback, route_share, fall_back, or none.")
+    action: str = Field(min_length=1, description="What to do: rollback, route_share, fallback, or none.")
     params: dict[str, Any] = Field(default_factory=dict, description="The action's parameters.")
     authority: Authority = Field(
         default="observe",
-        description="observe: only say what would have been done; ask: ask a person first; auto: do it at once.",
+        description="observe: only say what would have been done; ask: ask a person first; auto: do it "
+        "at once.",
     )
     expires: Duration = Field(
         default=timedelta(hours=24), description="When the measure ends by itself unless somebody keeps it."
@@ -131,7 +135,8 @@ class Rung(Part):
 
     name: str = Field(min_length=1, description="The rung's name.")
     kind: RungKind = Field(
-        description="current, last_known_good, reduced (a simpler model), cached, rules, closed (refuse) or open (let pass)."
+        description="current, last_known_good, reduced (a simpler model), cached, rules, closed (refuse) "
+        "or open (let pass)."
     )
     version: str | None = Field(
         default=None, description="The version that serves on this rung, where it is fixed."

@@ -95,17 +95,10 @@ class Reference(Part):
 
     since: Instant = Field(description="Start of the reference, included.")
     until: Instant = Field(description="End of the reference, not included.")
-    baseline: str = Field(default="runbook.baseline.npz", min_length=1, description="The frozen baseline, beside the runbook; made by `fireline init`."
-    )  # fmt: skip
-
-
-class Budget(Part):
-    """How the accepted false pages are shared out; the three add up to 1."""
-
-    service: Share = Field(default=0.5, description="Whole-service rates, latency and quality.")
-    drift: Share = Field(default=0.3, description="Drift of features and of the score.")
-    segments: Share = Field(
-        default=0.2, description="Values of the segment columns, and versions seen later."
+    baseline: str = Field(
+        default="runbook.baseline.npz",
+        min_length=1,
+        description="The frozen baseline, beside the runbook; made by `fireline init`.",
     )
 
 
@@ -138,11 +131,12 @@ class Slo(Part):
 
     name: str = Field(min_length=1, description="Its name.")
     indicator: Indicator = Field(
-        description="availability (share of answers without an error), latency (share of answers within `threshold` "
-        "milliseconds), auc, accuracy, or rmse."
+        description="availability (share of answers without an error), latency (share of answers within "
+        "`threshold` milliseconds), auc, accuracy, or rmse."
     )
     objective: float = Field(
-        description="What is promised: a share for availability, latency and accuracy, a floor for auc, a ceiling for rmse."
+        description="What is promised: a share for availability, latency and accuracy, a floor for auc, "
+        "a ceiling for rmse."
     )
     threshold: float | None = Field(
         default=None, gt=0, description="For latency: the milliseconds an answer may take."
