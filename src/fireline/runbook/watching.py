@@ -102,6 +102,16 @@ class Reference(Part):
     )
 
 
+class Budget(Part):
+    """How the accepted false pages are shared out; the three add up to 1."""
+
+    service: Share = Field(default=0.5, description="Whole-service rates, latency and quality.")
+    drift: Share = Field(default=0.3, description="Drift of features and of the score.")
+    segments: Share = Field(
+        default=0.2, description="Values of the segment columns, and versions seen later."
+    )
+
+
 class MonitorRule(Part):
     """A monitor that differs from what Fireline would infer."""
 
