@@ -1,0 +1,312 @@
+"""What may be written next: the guards between an incident's states, and between a measure's.
+
+``allowed`` is asked before an entry is written. It says no with a reason and with what to do instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NoReturn
+
+from fireline.clock import iso, parse_time
+from fireline.errors import StateError
+from fireline.terms.incident import OVER, Incident, State
+from fireline.terms.measure import IN_FLIGHT, Measure, MeasureState
+from fireline.terms.severity import Severity
+from fireline.terms.timeline import Draft, EntryKind
+from fireline.terms.verdict import VerdictKind
+
+FIRELINE = "fireline"
+WAIVABLE = frozenset({"contained"})
+SIMULATED_COUNTS = frozenset({"replay"})
+"""Modes in which a simulated measure contains: nothing is performed there."""
+
+S = State
+_ENDS = frozenset({S.MERGED, S.CANCELLED})
+MOVES: Mapping[State, frozenset[State]] = {
+    S.SUSPECTED: frozenset({S.DECLARED, S.DECLINED}) | _ENDS,
+    S.DECLARED: frozenset({S.TRIAGING, S.DECLINED}) | _ENDS,
+    S.TRIAGING: frozenset({S.CONTAINING, S.VERIFYING, S.DECLINED}) | _ENDS,
+    S.CONTAINING: frozenset({S.CONTAINED, S.TRIAGING, S.VERIFYING}) | _ENDS,
+    S.CONTAINED: frozenset({S.CONTAINING, S.RECOVERING}) | _ENDS,
+    S.RECOVERING: frozenset({S.CONTAINING, S.VERIFYING}) | _ENDS,
+    S.VERIFYING: frozenset({S.RESOLVED, S.TRIAGING}) | _ENDS,
+    S.RESOLVED: frozenset({S.LEARNING, S.TRIAGING}),
+    S.LEARNING: frozenset({S.CLOSED, S.TRIAGING}),
+    S.CLOSED: frozenset(),
+    S.MERGED: frozenset(),
+    S.DECLINED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+"""State -> the states it may move to. ``triaging`` out of verifying is a relapse, out of resolved or learning a
+reopening; ``verifying`` out of triaging or containing means that the service recovered by itself."""
+
+_M = MeasureState
+MEASURE_FROM: Mapping[EntryKind, frozenset[MeasureState]] = {
+    EntryKind.APPROVED: frozenset({_M.ASKED}),
+    EntryKind.DENIED: frozenset({_M.ASKED, _M.REQUESTED}),
+    EntryKind.CLAIMED: frozenset({_M.REQUESTED, _M.CLAIMED}),
+    EntryKind.APPLIED: frozenset({_M.CLAIMED}),
+    EntryKind.FAILED: frozenset({_M.REQUESTED, _M.CLAIMED, _M.APPLIED}),
+    EntryKind.CONFIRMED: frozenset({_M.APPLIED}),
+    EntryKind.EFFECT: frozenset({_M.APPLIED, _M.CONFIRMED, _M.UNDONE, _M.EXPIRED, _M.FREED}),
+    EntryKind.UNDONE: frozenset({_M.APPLIED, _M.CONFIRMED}),
+    EntryKind.KEPT: frozenset({_M.CONFIRMED}),
+    EntryKind.EXPIRED: frozenset({_M.ASKED, _M.REQUESTED, _M.APPLIED, _M.CONFIRMED}),
+    EntryKind.FREED: IN_FLIGHT,
+}
+"""Entry about a measure -> the states the measure may be in before it."""
+
+_WHEN_OVER = frozenset({EntryKind.NOTE, EntryKind.ACTION_ITEM})
+_NEEDS_REASON = frozenset({
+    EntryKind.MOVED, EntryKind.DECIDED, EntryKind.ASKED, EntryKind.REQUESTED, EntryKind.DENIED, EntryKind.FREED,
+    EntryKind.UNDONE, EntryKind.KEPT, EntryKind.WAIVED, EntryKind.VERDICT, EntryKind.SEVERITY,
+})  # fmt: skip
+
+
+def allowed(incident: Incident | None, draft: Draft) -> None:
+    """Return when ``draft`` may be written next; else raise StateError saying why not and what to do."""
+    if incident is None:
+        if draft.kind is not EntryKind.OPENED:
+            raise StateError(f"there is no incident yet to write `{draft.kind.value}` to",
+                             todo="Write an `opened` entry first.")  # fmt: skip
+        return
+    if draft.kind is EntryKind.OPENED:
+        _no(incident, "it is open already", "Write to it, or open one with another id.")
+    if draft.kind in _NEEDS_REASON and not draft.because.strip():
+        _no(incident, f"`{draft.kind.value}` needs a reason", "Give `because`: one sentence a responder can read.")
+    if incident.state in OVER and draft.kind not in _WHEN_OVER:
+        _no(incident, f"it is {incident.state.value}, and `{draft.kind.value}` would change it",
+            "Open a new incident, and link this one in a note.")  # fmt: skip
+    if draft.kind in (EntryKind.ASKED, EntryKind.REQUESTED):
+        _measure_may_begin(incident, draft)
+    elif draft.kind in MEASURE_FROM:
+        _measure_may_change(incident, draft)
+    else:
+        _by_kind(incident, draft)
+
+
+def _by_kind(incident: Incident, draft: Draft) -> None:
+    match draft.kind:
+        case EntryKind.ALERTED:
+            _alert_is_heard(incident)
+        case EntryKind.MOVED:
+            _may_move(incident, draft)
+        case EntryKind.WAIVED:
+            _may_waive(incident, draft)
+        case EntryKind.WATCH:
+            if incident.state is not State.VERIFYING:
+                _no(incident, f"a watch period belongs to verifying, and it is {incident.state.value}",
+                    "Move to verifying first.")  # fmt: skip
+        case EntryKind.REVIEW_APPROVED:
+            if incident.review is None:
+                _no(incident, "there is no review to approve", "Write the review first.")
+            if draft.by == FIRELINE:
+                _no(incident, "a review is approved by a person", "Ask the incident commander to read and approve it.")
+
+
+def _alert_is_heard(incident: Incident) -> None:
+    if incident.state in (State.RESOLVED, State.LEARNING):
+        _no(incident, f"it is {incident.state.value}, and a new alert must not vanish in it",
+            "Reopen it first (move to triaging), or open a new incident.")  # fmt: skip
+
+
+# --- states ----------------------------------------------------------------------------------------------------
+
+
+def may_reach(incident: Incident, to: State) -> str | None:
+    """None when ``incident`` may move to ``to`` now, else the reason why not."""
+    try:
+        _may_move(incident, Draft(EntryKind.MOVED, "asked only", {"to": to.value, "into": "another"}))
+    except StateError as error:
+        return f"{error.message} -> {error.todo}"
+    return None
+
+
+def _may_move(incident: Incident, draft: Draft) -> None:
+    to = _state(incident, draft.data.get("to"))
+    if to not in MOVES[incident.state]:
+        ways = sorted(s.value for s in MOVES[incident.state])
+        _no(incident, f"there is no way from {incident.state.value} to {to.value}",
+            f"From here it may move to: {', '.join(ways) or 'nowhere, it is over'}.")  # fmt: skip
+    if to is State.CONTAINED:
+        _is_contained(incident)
+    elif to is State.VERIFYING and incident.state in (State.TRIAGING, State.CONTAINING):
+        if not recovered_this_round(incident):
+            _no(incident, "nothing shows that the service recovered by itself",
+                "Wait for a `recovered` verdict, or contain it first.")  # fmt: skip
+    elif to is State.RESOLVED:
+        _watch_has_passed(incident)
+        _nothing_temporary(incident, to)
+    elif to is State.CLOSED:
+        _review_is_done(incident)
+        _nothing_temporary(incident, to)
+    elif to in OVER:
+        _nothing_temporary(incident, to)
+        if to is State.MERGED and not draft.data.get("into"):
+            _no(incident, "a merged incident must say into which", "Give `into`: the other incident's id.")
+
+
+def _state(incident: Incident, name: object) -> State:
+    try:
+        return State(str(name))
+    except ValueError:
+        _no(incident, f"{name!r} is not a state", f"States are: {', '.join(s.value for s in State)}.")
+
+
+def round_began(incident: Incident) -> datetime:
+    """When triage last began: before it lie former rounds, whose measures and verdicts count no more."""
+    for entry in reversed(incident.timeline):
+        if entry.kind is EntryKind.MOVED and entry.data.get("to") == State.TRIAGING.value:
+            return entry.at
+    return incident.opened_at
+
+
+def containing_measures(incident: Incident) -> tuple[Measure, ...]:
+    """The confirmed measures that hold the harm now, as far as anybody knows.
+
+    Left out are those judged useless, those made permanent in a former round, and (unless it is a replay) simulated
+    ones.
+    """
+    began = round_began(incident)
+    return tuple(
+        m
+        for m in incident.measures
+        if m.state is MeasureState.CONFIRMED
+        and (not m.simulated or incident.mode in SIMULATED_COUNTS)
+        and (m.temporary or (m.confirmed_at is not None and m.confirmed_at >= began))
+        and last_verdict(incident, m.id) not in (VerdictKind.INEFFECTIVE, VerdictKind.RELAPSED)
+    )
+
+
+def last_verdict(incident: Incident, measure: str) -> VerdictKind | None:
+    """The last verdict on this measure, undecided ones aside."""
+    for verdict in reversed(incident.verdicts):
+        if verdict.get("measure") == measure and verdict["verdict"] != VerdictKind.UNDECIDED.value:
+            return VerdictKind(verdict["verdict"])
+    return None
+
+
+def held(incident: Incident) -> bool:
+    """Whether ``contained`` is true of it: a live confirmed measure holds the harm, or a person waived that."""
+    return "contained" in incident.waivers or bool(containing_measures(incident))
+
+
+def _is_contained(incident: Incident) -> None:
+    if held(incident):
+        return
+    live = [m for m in incident.live_measures if m.in_flight]
+    if live:
+        _no(incident, f"measure {live[-1].id} ({live[-1].action}) is {live[-1].state.value}, not confirmed in traffic",
+            "Wait until live traffic is seen to obey it, or waive containment with a reason.")  # fmt: skip
+    if any(m.simulated and m.state is MeasureState.CONFIRMED for m in incident.measures):
+        _no(incident, "its only measure was simulated, and nothing on production changed",
+            "Take a real measure, or waive containment with a reason.")  # fmt: skip
+    _no(incident, "no live measure holds the harm",
+        "Take a measure and confirm it in traffic, or waive containment with a reason.")  # fmt: skip
+
+
+def recovered_this_round(incident: Incident) -> bool:
+    """Whether the last word of this round's verdicts on the service is ``recovered``."""
+    for entry in reversed(incident.timeline):
+        if entry.kind is EntryKind.MOVED and entry.data.get("to") == State.TRIAGING.value:
+            return False
+        if entry.kind is EntryKind.VERDICT:
+            said = entry.data["verdict"]["verdict"]
+            if said in (VerdictKind.RECOVERED.value, VerdictKind.RELAPSED.value):
+                return bool(said == VerdictKind.RECOVERED.value)
+    return False
+
+
+def watch_passed(incident: Incident) -> bool:
+    """Whether a ``recovered`` verdict came at or after the end of the watch period, and no relapse since."""
+    if incident.watch_until is None:
+        return False
+    for entry in reversed(incident.timeline):
+        if entry.kind is EntryKind.WATCH:
+            return False
+        if entry.kind is EntryKind.VERDICT:
+            verdict = entry.data["verdict"]
+            if verdict["verdict"] == VerdictKind.RELAPSED.value:
+                return False
+            if verdict["verdict"] == VerdictKind.RECOVERED.value:
+                return parse_time(verdict["at"]) >= incident.watch_until
+    return False
+
+
+def _watch_has_passed(incident: Incident) -> None:
+    if incident.watch_until is None:
+        _no(incident, "no watch period was begun", "Begin one with `watch`, and let it pass.")
+    elif not watch_passed(incident):
+        _no(incident, f"its watch period lasts until {iso(incident.watch_until)} and was not seen to pass",
+            "Wait for a `recovered` verdict at or after that time.")  # fmt: skip
+
+
+def open_temporary(incident: Incident) -> tuple[Measure, ...]:
+    """Live measures that somebody must still undo or accept as permanent."""
+    return tuple(m for m in incident.live_measures if m.temporary)
+
+
+def _nothing_temporary(incident: Incident, to: State) -> None:
+    left = open_temporary(incident)
+    if left:
+        names = ", ".join(f"{m.id} ({m.action}, {m.state.value})" for m in left)
+        _no(incident, f"it cannot be {to.value} over a live temporary measure: {names}",
+            "Undo it, or accept it as permanent (`kept`).")  # fmt: skip
+
+
+def _review_is_done(incident: Incident) -> None:
+    review = incident.review
+    if review is None:
+        _no(incident, "it has no review", "Write the review; the draft names what is missing.")
+    if incident.severity in (Severity.SEV1, Severity.SEV2) and not incident.review_approved:
+        _no(incident, f"the review of a {incident.severity.value} must be approved", "Ask a person to approve it.")
+    known = {item["id"] for item in incident.action_items}
+    missing = [item["what"] for item in review.get("action_items", ()) if item["id"] not in known]
+    if missing:
+        _no(incident, f"{len(missing)} of the review's action items are not on record: {missing[0]}",
+            "Write an `action_item` entry for each.")  # fmt: skip
+
+
+def _may_waive(incident: Incident, draft: Draft) -> None:
+    what = draft.data.get("what")
+    if what not in WAIVABLE:
+        _no(incident, f"{what!r} cannot be waived", "Only containment (`contained`) can.")
+    if draft.by == FIRELINE:
+        _no(incident, "a guard is waived by a person", "Ask the incident commander.")
+
+
+# --- measures ---------------------------------------------------------------------------------------------------
+
+
+def _measure_may_begin(incident: Incident, draft: Draft) -> None:
+    measure = draft.data["measure"]
+    if incident.state in (State.RESOLVED, State.LEARNING):
+        _no(incident, f"it is {incident.state.value}: nothing is done about what is over", "Reopen it first.")
+    for other in incident.measures:
+        if other.id == measure["id"]:
+            _no(incident, f"measure {other.id} is on record already ({other.state.value})",
+                "Approve the one that is asked for, or request a new one.")  # fmt: skip
+        if other.in_flight:
+            _no(incident, f"measure {other.id} ({other.action}) is still in flight ({other.state.value})",
+                "One change at a time: wait for it, or free it if it hangs.")  # fmt: skip
+
+
+def _measure_may_change(incident: Incident, draft: Draft) -> None:
+    name = draft.data["measure"]
+    measure = next((m for m in incident.measures if m.id == name), None)
+    if measure is None:
+        _no(incident, f"it knows no measure {name}", "Ask for it or request it first.")
+    if measure.state not in MEASURE_FROM[draft.kind]:
+        ok = ", ".join(sorted(s.value for s in MEASURE_FROM[draft.kind]))
+        _no(incident, f"measure {name} is {measure.state.value} and cannot be `{draft.kind.value}`",
+            f"That is possible while it is: {ok}.")  # fmt: skip
+    if draft.kind is EntryKind.KEPT and draft.by == FIRELINE and not measure.simulated:
+        _no(incident, "a measure on production is made permanent by a person", "Ask the measure's approver.")
+
+
+def _no(incident: Incident, why: str, todo: str) -> NoReturn:
+    raise StateError(f"incident {incident.id}: {why}", todo=todo)
+
+
