@@ -39,7 +39,7 @@ soak: $(VENV)/.stamp-dev ## the crash simulation over thousands of seeds; SEEDS=
 	FIRELINE_SOAK_SEEDS=$(SEEDS) FIRELINE_HYPOTHESIS=thorough $(BIN)/python -m pytest -n 2 -m soak $(PYTEST_ARGS)
 
 docs: $(VENV)/.stamp-dev ## build the documentation into site/, strictly
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock: $(VENV)/.stamp-dev ## resolve the lock files anew from pyproject.toml
 	$(COMPILE) pyproject.toml lock/build.in --extra dev -o lock/dev.txt
