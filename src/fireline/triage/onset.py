@@ -1,0 +1,283 @@
+"""When it began: an interval, never a point, from the monitors' traces and, where they are coarse, from the events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from fireline.clock import MICROS, from_micros, micros
+from fireline.terms.alert import Finding
+from fireline.triage.book import Book
+from fireline.triage.case import Bools, Case, Floats, Trace
+from fireline.triage.compare import mean_of
+from fireline.triage.figures import LABELLED, Figure, family_of, figure_of, moment
+from fireline.triage.profile import UNITS, Profile, event_profile, near, profile
+from fireline.triage.words import interval, length
+
+MINUTE = 60 * MICROS
+MOST_TRACES = 16
+MOST_TICKS = 6000
+MOST_EVENTS = 200_000
+BLIND = timedelta(hours=6)
+
+
+@dataclass(frozen=True)
+class Onset:
+    """The onset lies in [``earliest``, ``latest``]; ``shape`` says whether it came at once or crept in.
+
+    ``finding`` is the index of the finding that dated it (None: no trace did), ``rise`` how long it took to
+    reach full size.
+    """
+
+    earliest: datetime
+    latest: datetime
+    shape: str
+    rise: timedelta
+    finding: int | None
+    strength: float
+    because: str
+
+    @property
+    def width(self) -> timedelta:
+        return self.latest - self.earliest
+
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        return self.earliest, self.latest
+
+    def overlaps(self, other: Onset) -> bool:
+        return self.earliest <= other.latest and other.earliest <= self.latest
+
+
+def find_onset(case: Case, book: Book) -> Onset:
+    """The incident's onset: each finding dated by its own trace, the most precise one that agrees with the
+    trigger refined by raw events."""
+    dated = {i: dating for i in _worth_dating(case) if (dating := date(case, i)) is not None}
+    dated = {i: _not_before_version(case, book, case.findings[i], found) for i, found in dated.items()}
+    if not dated:
+        return _undated(case)
+    anchor = dated.get(0) or max(dated.values(), key=lambda found: found.strength)
+    chosen = _most_precise(case, dated, anchor)
+    refined = _refine(case, book, chosen)
+    return _tidy(refined, case.now)
+
+
+def _worth_dating(case: Case) -> list[int]:
+    """Findings with a trace, pages first, in their order."""
+    known = [i for i in range(len(case.findings)) if i in case.traces and case.traces[i].ticks > 1]
+    return sorted(known, key=lambda i: (i != 0, case.findings[i].urgency != "page", i))[:MOST_TRACES]
+
+
+def date(case: Case, index: int) -> Onset | None:
+    """The interval that finding ``index``'s own trace allows; None when the trace shows no change at all."""
+    finding, trace = case.findings[index], _recent(case.traces[index], case.findings[index])
+    fired = int((micros(finding.at) - micros(trace.start)) // (trace.grain * MICROS))
+    fired = min(max(fired, 1), trace.ticks - 1)
+    found = profile(trace.z, _weights(finding, trace), max(trace.infl, 1.0), fired, fired)
+    if not np.isfinite(found.strength) or found.strength <= 1.0:
+        return None
+    return _as_onset(found, trace, finding, index)
+
+
+def _recent(trace: Trace, finding: Finding) -> Trace:
+    """The trace without its distant past, so that a month of minutes costs no more than a few days."""
+    if trace.ticks <= MOST_TICKS:
+        return trace
+    fired = int((micros(finding.at) - micros(trace.start)) // (trace.grain * MICROS))
+    end = min(trace.ticks, max(fired + MOST_TICKS // 4, MOST_TICKS))
+    cut = slice(end - MOST_TICKS, end)
+    return Trace(
+        trace.at(cut.start),
+        trace.grain,
+        trace.seen[cut],
+        trace.usual[cut],
+        trace.n[cut],
+        trace.z[cut],
+        trace.infl,
+    )
+
+
+def _weights(finding: Finding, trace: Trace) -> Floats:
+    """How strongly each tick shows an effect: with its traffic, levelling off where other noise dominates."""
+    n = np.where(np.isfinite(trace.n), trace.n, 0.0)
+    busy = n[n > 0]
+    if finding.family in ("traffic", "freshness", "duplicates") or busy.size == 0:
+        return np.ones(trace.ticks)
+    middle = float(np.median(busy))
+    return np.sqrt(2 * n / (n + middle))
+
+
+def _as_onset(found: Profile, trace: Trace, finding: Finding, index: int) -> Onset:
+    first, last = found.span()
+    earliest = max(trace.at(first - 1), trace.at(0) - timedelta(seconds=trace.grain))
+    latest = min(trace.at(last + 1), finding.at)
+    step = found.is_step
+    rise = timedelta(seconds=0 if step else found.rise * trace.grain)
+    return Onset(
+        min(earliest, latest), latest, "step" if step else "ramp", rise, index, found.strength,
+        f"dated by {finding.monitor}: "
+        + ("it stepped" if step else f"it rose over about {length(rise)}")
+        + f" between {interval(min(earliest, latest), latest)}",
+    )  # fmt: skip
+
+
+def _most_precise(case: Case, dated: dict[int, Onset], anchor: Onset) -> Onset:
+    """The narrowest dating that agrees with the anchor, among pages and what concerns the same versions.
+
+    A ticket about something else, such as the season, must not date the harm.
+    """
+    pages = {i for i in dated if case.findings[i].urgency == "page"}
+    versions = {case.findings[i].version for i in pages} - {None}
+    same = {i for i in dated if case.findings[i].version in versions}
+    family = {i for i in dated if case.findings[i].family == case.trigger.family}
+    allowed = (pages | same) if pages else family
+    found = [dated[i] for i in sorted(allowed | {0}) if i in dated and dated[i].overlaps(anchor)]
+    strong = [o for o in found if o.shape == anchor.shape and o.strength >= min(6.0, anchor.strength)]
+    return min(strong or found or [anchor], key=lambda o: (o.width, o.finding or 0))
+
+
+def first_event(case: Case, book: Book, version: str | None) -> datetime | None:
+    """When ``version`` first answered live, if that lies within the frames and it is not a version of the
+    reference."""
+    if version is None or bool((case.before.words("version") == version).any()):
+        return None
+    mine = book.live & (case.after.words("version") == version)
+    if not mine.any():
+        return None
+    time = case.after.time
+    first = int(time[mine].min())
+    if first - int(time[book.live].min()) < 2 * MINUTE:
+        return None
+    return from_micros(first)
+
+
+def started(case: Case, book: Book, version: str) -> datetime | None:
+    """The earliest a new version can have begun: its announced change shortly before its first event, or as much
+    before that event as its events are apart."""
+    first = first_event(case, book, version)
+    if first is None:
+        return None
+    told = [
+        c.at for c in case.changes if c.version == version and not c.inferred and _just_before(c.at, first)
+    ]
+    if told:
+        return min(max(told), first)
+    mine = np.sort(case.after.time[book.live & (case.after.words("version") == version)])[:30]
+    apart = float(np.diff(mine).mean()) if len(mine) > 2 else 5.0 * MINUTE
+    return first - timedelta(microseconds=int(np.clip(3 * apart, MINUTE, 60 * MINUTE)))
+
+
+def _just_before(at: datetime, first: datetime) -> bool:
+    return first - timedelta(hours=2) <= at <= first + timedelta(minutes=5)
+
+
+def _not_before_version(case: Case, book: Book, finding: Finding, found: Onset) -> Onset:
+    """What a new version did cannot have begun before it answered."""
+    begun = started(case, book, finding.version) if finding.version else None
+    if begun is None or found.earliest >= begun:
+        return found
+    return replace(found, earliest=begun, latest=max(found.latest, begun + timedelta(minutes=1)))
+
+
+def _undated(case: Case) -> Onset:
+    trigger = case.trigger
+    earliest = trigger.since or trigger.at - BLIND
+    return Onset(
+        min(earliest, trigger.at), trigger.at, "unknown", timedelta(0), None, 0.0,
+        f"no trace dates it: somewhere in the {length(trigger.at - min(earliest, trigger.at))} before the alert",
+    )  # fmt: skip
+
+
+def scope_rows(book: Book, finding: Finding) -> Bools:
+    """Live rows of the finding's scope: bool [rows after]."""
+    rows = book.live.copy()
+    if finding.version is not None:
+        rows &= book.after.words("version") == finding.version
+    for column, value in (finding.segment or {}).items():
+        rows &= book.after.words(column) == str(value)
+    return rows
+
+
+def _refine(case: Case, book: Book, found: Onset) -> Onset:
+    """The same onset by raw events, where it stepped and the figure shows in single events."""
+    if found.shape != "step" or found.finding is None:
+        return found
+    finding = case.findings[found.finding]
+    family = family_of(finding)
+    if family in LABELLED or family == "label_coverage":
+        return found
+    scope = scope_rows(book, finding)
+    sure = scope & (book.after.time >= micros(found.latest))
+    hit = sure if sure.sum() >= 50 else scope & (book.after.time >= micros(found.earliest))
+    figure = figure_of(book, family, finding.feature, moment(book, hit, case.now))
+    if figure is None:
+        return found
+    grain = case.traces[found.finding].grain
+    begun = started(case, book, finding.version) if finding.version else None
+    return refine_by_events(book, figure, found, scope, timedelta(seconds=3 * grain), begun)
+
+
+def refine_by_events(
+    book: Book, figure: Figure, found: Onset, scope: Bools, margin: timedelta, begun: datetime | None = None
+) -> Onset:
+    """Cut the events of ``scope`` [rows after] where they change from the figure's usual to its present mean.
+
+    Answers ``found`` again when events say no more than the ticks did. ``begun`` is the earliest possible.
+    """
+    time, values = book.after.time, figure.after
+    low, high = micros(found.earliest - margin), micros(found.latest + margin)
+    good = scope & np.isfinite(values)
+    calm = good & (time < low)
+    hit = good & (time >= micros(found.latest))
+    old, variance, n_old = mean_of(values[calm]) if calm.sum() >= 200 else mean_of(figure.before)
+    new, _, n_new = mean_of(values[hit])
+    near_by = np.flatnonzero(good & (time >= low) & (time <= high))
+    if (
+        min(n_old, n_new, len(near_by)) < 20
+        or len(near_by) > MOST_EVENTS
+        or abs(new - old) <= figure.tolerance
+    ):
+        return found
+    order = near_by[np.argsort(time[near_by], kind="stable")]
+    binary = figure.unit == "share"
+    gain = event_profile(values[order], old, new, variance * max(n_old - 1, 1), binary)
+    first, last = near(gain, UNITS + 0.6)
+    at = time[order]
+    earliest = from_micros(int(at[first - 1])) if first > 0 else max(found.earliest, begun or found.earliest)
+    latest = from_micros(int(at[last])) if last < len(at) else found.latest
+    if begun is not None:
+        earliest, latest = max(earliest, begun), max(latest, begun)
+    if not earliest <= latest or latest - earliest >= found.width:
+        return found
+    return replace(
+        found, earliest=earliest, latest=latest, because=f"{found.because}; narrowed by single events"
+    )
+
+
+def after_version(case: Case, book: Book, found: Onset, version: str, figure: Figure | None) -> Onset:
+    """The onset once it is known that ``version`` alone is bad: not before it answered, and from its first
+    events on where those are already bad."""
+    begun = started(case, book, version)
+    if begun is None or begun > found.latest + timedelta(minutes=15):
+        return found
+    if found.earliest > begun + timedelta(hours=1) and found.shape == "step":
+        return found
+    mine = book.live & (case.after.words("version") == version)
+    latest = max(found.latest, begun + timedelta(minutes=1))
+    clipped = replace(
+        found, earliest=begun, latest=latest, shape="step", rise=timedelta(0),
+        because=f"only {version} is affected, and it answered first at {interval(begun, begun)}",
+    )  # fmt: skip
+    if figure is None or figure.labelled:
+        return _tidy(clipped, case.now)
+    return _tidy(refine_by_events(book, figure, clipped, mine, timedelta(hours=1), begun), case.now)
+
+
+def _tidy(found: Onset, now: datetime) -> Onset:
+    """Whole minutes outward, at least a minute wide, not in the future."""
+    earliest = micros(found.earliest) // MINUTE * MINUTE
+    latest = -(-micros(found.latest) // MINUTE) * MINUTE
+    latest = max(min(latest, micros(now)), earliest + MINUTE)
+    return replace(found, earliest=from_micros(earliest), latest=from_micros(latest))
