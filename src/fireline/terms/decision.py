@@ -31,7 +31,13 @@ class Decision:
     @property
     def key(self) -> tuple[object, ...]:
         """Two decisions of the same key say the same; the second is not worth an entry."""
-        return (self.row, self.action, json.dumps(dict(self.params), sort_keys=True), self.authority, self.cause)
+        return (
+            self.row,
+            self.action,
+            json.dumps(dict(self.params), sort_keys=True),
+            self.authority,
+            self.cause,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The decision as a ``decided`` entry carries it."""

@@ -74,13 +74,18 @@ def _alerted(incident: Incident, entry: Entry) -> Incident:
     known = {a["id"]: a for a in incident.alerts}
     known[alert["id"]] = alert
     incident = replace(incident, alerts=tuple(known.values()))
-    if incident.state in (State.RESOLVED, State.LEARNING):  # an alert is never swallowed by what was thought over
+    if incident.state in (
+        State.RESOLVED,
+        State.LEARNING,
+    ):  # an alert is never swallowed by what was thought over
         return _moved_to(incident, State.TRIAGING, entry.at)
     return incident
 
 
 def _severity(incident: Incident, entry: Entry) -> Incident:
-    return replace(_titled(incident, entry), severity=Severity(entry.data["severity"]), severity_because=entry.because)
+    return replace(
+        _titled(incident, entry), severity=Severity(entry.data["severity"]), severity_because=entry.because
+    )
 
 
 def _onset(incident: Incident, entry: Entry) -> Incident:
@@ -156,11 +161,16 @@ def measure_of_json(data: Mapping[str, Any], incident: str, service: str) -> Mea
 
 
 def _asked(incident: Incident, entry: Entry) -> Incident:
-    return _with(incident, measure_of_json({**entry.data["measure"], "state": "asked"}, incident.id, incident.service))
+    return _with(
+        incident, measure_of_json({**entry.data["measure"], "state": "asked"}, incident.id, incident.service)
+    )
 
 
 def _requested(incident: Incident, entry: Entry) -> Incident:
     data = {**entry.data["measure"], "state": "requested", "requested_at": iso(entry.at)}
+    asked = next((m for m in incident.measures if m.id == data["id"]), None)
+    if asked is not None:
+        return _with(incident, replace(asked, state=MeasureState.REQUESTED, requested_at=entry.at))
     return _with(incident, measure_of_json(data, incident.id, incident.service))
 
 
@@ -194,10 +204,10 @@ def _confirmed(measure: Measure, entry: Entry) -> Measure:
 
 
 def _failed(measure: Measure, entry: Entry) -> Measure:
-    """What may succeed the next time is requested again; act decides when it is enough."""
-    if entry.data.get("permanent", True):
-        return replace(measure, state=MeasureState.FAILED, ended_at=entry.at)
-    return replace(measure, state=MeasureState.REQUESTED)
+    """What was claimed and may succeed the next time is requested again; act decides when it is enough."""
+    if measure.state is MeasureState.CLAIMED and not entry.data.get("permanent", True):
+        return replace(measure, state=MeasureState.REQUESTED)
+    return replace(measure, state=MeasureState.FAILED, ended_at=entry.at)
 
 
 def _effect(measure: Measure, entry: Entry) -> Measure:
@@ -216,7 +226,9 @@ def _ended(state: MeasureState) -> Callable[[Measure, Entry], Measure]:
 
 
 def _claimed(measure: Measure, entry: Entry) -> Measure:
-    return replace(measure, state=MeasureState.CLAIMED)
+    """The first claim says what would undo it: after the effect nobody can see what was before."""
+    inverse = measure.inverse or dict(entry.data.get("inverse") or {})
+    return replace(measure, state=MeasureState.CLAIMED, inverse=inverse)
 
 
 # --- where it stands -------------------------------------------------------------------------------------------
@@ -307,4 +319,3 @@ _READ: Mapping[EntryKind, Callable[[Incident, Entry], Incident]] = {
     EntryKind.REVIEW_APPROVED: _review_approved,
     EntryKind.ACTION_ITEM: _action_item,
 }
-

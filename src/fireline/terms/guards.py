@@ -51,7 +51,7 @@ MEASURE_FROM: Mapping[EntryKind, frozenset[MeasureState]] = {
     EntryKind.FAILED: frozenset({_M.REQUESTED, _M.CLAIMED, _M.APPLIED}),
     EntryKind.CONFIRMED: frozenset({_M.APPLIED}),
     EntryKind.EFFECT: frozenset({_M.APPLIED, _M.CONFIRMED, _M.UNDONE, _M.EXPIRED, _M.FREED}),
-    EntryKind.UNDONE: frozenset({_M.APPLIED, _M.CONFIRMED}),
+    EntryKind.UNDONE: frozenset({_M.APPLIED, _M.CONFIRMED, _M.FREED, _M.EXPIRED}),
     EntryKind.KEPT: frozenset({_M.CONFIRMED}),
     EntryKind.EXPIRED: frozenset({_M.ASKED, _M.REQUESTED, _M.APPLIED, _M.CONFIRMED}),
     EntryKind.FREED: IN_FLIGHT,
@@ -75,7 +75,11 @@ def allowed(incident: Incident | None, draft: Draft) -> None:
     if draft.kind is EntryKind.OPENED:
         _no(incident, "it is open already", "Write to it, or open one with another id.")
     if draft.kind in _NEEDS_REASON and not draft.because.strip():
-        _no(incident, f"`{draft.kind.value}` needs a reason", "Give `because`: one sentence a responder can read.")
+        _no(
+            incident,
+            f"`{draft.kind.value}` needs a reason",
+            "Give `because`: one sentence a responder can read.",
+        )
     if incident.state in OVER and draft.kind not in _WHEN_OVER:
         _no(incident, f"it is {incident.state.value}, and `{draft.kind.value}` would change it",
             "Open a new incident, and link this one in a note.")  # fmt: skip
@@ -103,7 +107,11 @@ def _by_kind(incident: Incident, draft: Draft) -> None:
             if incident.review is None:
                 _no(incident, "there is no review to approve", "Write the review first.")
             if draft.by == FIRELINE:
-                _no(incident, "a review is approved by a person", "Ask the incident commander to read and approve it.")
+                _no(
+                    incident,
+                    "a review is approved by a person",
+                    "Ask the incident commander to read and approve it.",
+                )
 
 
 def _alert_is_heard(incident: Incident) -> None:
@@ -200,7 +208,8 @@ def _is_contained(incident: Incident) -> None:
     if live:
         _no(incident, f"measure {live[-1].id} ({live[-1].action}) is {live[-1].state.value}, not confirmed in traffic",
             "Wait until live traffic is seen to obey it, or waive containment with a reason.")  # fmt: skip
-    if any(m.simulated and m.state is MeasureState.CONFIRMED for m in incident.measures):
+    simulated = [m for m in incident.measures if m.simulated and m.state is MeasureState.CONFIRMED]
+    if simulated and incident.mode not in SIMULATED_COUNTS:
         _no(incident, "its only measure was simulated, and nothing on production changed",
             "Take a real measure, or waive containment with a reason.")  # fmt: skip
     _no(incident, "no live measure holds the harm",
@@ -261,7 +270,11 @@ def _review_is_done(incident: Incident) -> None:
     if review is None:
         _no(incident, "it has no review", "Write the review; the draft names what is missing.")
     if incident.severity in (Severity.SEV1, Severity.SEV2) and not incident.review_approved:
-        _no(incident, f"the review of a {incident.severity.value} must be approved", "Ask a person to approve it.")
+        _no(
+            incident,
+            f"the review of a {incident.severity.value} must be approved",
+            "Ask a person to approve it.",
+        )
     known = {item["id"] for item in incident.action_items}
     missing = [item["what"] for item in review.get("action_items", ()) if item["id"] not in known]
     if missing:
@@ -286,6 +299,8 @@ def _measure_may_begin(incident: Incident, draft: Draft) -> None:
         _no(incident, f"it is {incident.state.value}: nothing is done about what is over", "Reopen it first.")
     for other in incident.measures:
         if other.id == measure["id"]:
+            if other.state is MeasureState.ASKED and draft.kind is EntryKind.REQUESTED:
+                continue
             _no(incident, f"measure {other.id} is on record already ({other.state.value})",
                 "Approve the one that is asked for, or request a new one.")  # fmt: skip
         if other.in_flight:
@@ -308,5 +323,3 @@ def _measure_may_change(incident: Incident, draft: Draft) -> None:
 
 def _no(incident: Incident, why: str, todo: str) -> NoReturn:
     raise StateError(f"incident {incident.id}: {why}", todo=todo)
-
-

@@ -20,7 +20,13 @@ class ActionItem:
     owner: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return {"id": self.id, "kind": self.kind, "what": self.what, "because": self.because, "owner": self.owner}
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "what": self.what,
+            "because": self.because,
+            "owner": self.owner,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,14 @@ class Review:
         values["moments"] = tuple(Moment(**m) for m in data["moments"])
         values["action_items"] = tuple(ActionItem(**i) for i in data["action_items"])
         values["timeline"] = tuple((at, says) for at, says in data["timeline"])
-        for name in ("harm", "worked", "did_not_work", "causes", "rejected", "contributing", "open_questions"):
+        for name in (
+            "harm",
+            "worked",
+            "did_not_work",
+            "causes",
+            "rejected",
+            "contributing",
+            "open_questions",
+        ):
             values[name] = tuple(data[name])
         return cls(**values)
