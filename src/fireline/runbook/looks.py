@@ -1,0 +1,219 @@
+"""What a column of a log looks like: its kind, its range, its values. Pure, on a sample held in memory."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fireline.clock import micros, parse_time
+
+Kind = Literal["time", "number", "integer", "bool", "text", "nested", "empty"]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+SHOWN = 60
+_TRUTH = {"true", "false"}
+_DATE = re.compile(r"^\s*\d{4}-\d{2}-\d{2}")
+_NUMBER = re.compile(r"^\s*[-+]?(0|[1-9]\d*)?(\.\d*)?([eE][-+]?\d+)?\s*$")
+_EPOCHS = ((1e17, 1_000), (1e14, 1), (1e11, -1_000), (1e8, -1_000_000))
+"""Numbers from here on count nanoseconds, microseconds, milliseconds, seconds since 1970."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One column. ``values`` are its commonest values, most frequent first, when there are at most 60."""
+
+    name: str
+    kind: Kind
+    rows: int
+    known: int
+    distinct: int
+    values: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    length: float = 0.0
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The words of its name, in lower case.
+
+        >>> Look("HTTPStatusCode", "integer", 1, 1, 1).words
+        ('http', 'status', 'code')
+        """
+        parts = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)([A-Z][a-z])", r"\1\3_\2\4", self.name)
+        return tuple(word for word in re.split(r"[^a-zA-Z0-9]+", parts.lower()) if word)
+
+    @property
+    def plain(self) -> str:
+        """Its name in snake case."""
+        return "_".join(self.words)
+
+    @property
+    def missing(self) -> float:
+        """Share of rows without a value."""
+        return 1 - self.known / self.rows if self.rows else 0.0
+
+    @property
+    def numeric(self) -> bool:
+        return self.kind in ("number", "integer")
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it could be a probability."""
+        return self.numeric and self.low >= 0 and self.high <= 1 and self.known > 0
+
+    @property
+    def is_truth(self) -> bool:
+        """Whether its values say yes or no."""
+        return self.kind == "bool" or (self.kind == "integer" and self.is_share)
+
+    def describe(self) -> str:
+        """The column in a few words, for a comment."""
+        gaps = f", {self.missing:.1%} missing" if self.missing >= 0.0005 else ""
+        if self.kind == "empty":
+            return "always empty"
+        if self.numeric:
+            return f"{_short(self.low)} to {_short(self.high)}{gaps}"
+        shown = ", ".join(self.values[:4]) + (", ..." if self.distinct > 4 else "")
+        counted = f"{self.distinct:,} value{'s' if self.distinct != 1 else ''}"
+        return (f"{counted}: {shown}" if self.values else counted) + gaps
+
+
+def _short(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) and abs(value) < 1e12 else f"{value:.4g}"
+
+
+def look_at(table: pa.Table) -> dict[str, Look]:
+    """Every column of ``table`` by name, in its order."""
+    return {name: _look(name, table.column(name)) for name in table.column_names}
+
+
+def _look(name: str, column: pa.ChunkedArray) -> Look:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    rows, known = len(column), len(column) - column.null_count
+    if known == 0:
+        return Look(name, "empty", rows, 0, 0)
+    kind, column = _kind(column)
+    if kind in ("nested", "time"):
+        return Look(name, kind, rows, known, 0 if kind == "nested" else pc.count_distinct(column).as_py())
+    if kind in ("number", "integer"):
+        floats = column.cast(pa.float64())
+        finite = floats.filter(pc.is_finite(floats))
+        known = len(finite)
+        if known == 0:
+            return Look(name, "empty", rows, 0, 0)
+        edges = pc.min_max(finite).as_py()
+        found = pc.count_distinct(finite).as_py()
+        values = _commonest(column) if found <= SHOWN else ()
+        return Look(name, kind, rows, known, found, values, edges["min"], edges["max"])
+    text = column.cast(pa.string())
+    found = pc.count_distinct(text).as_py()
+    length = pc.mean(pc.utf8_length(text)).as_py()
+    return Look(name, kind, rows, known, found, _commonest(text) if found <= SHOWN else (), length=length)
+
+
+def _kind(column: pa.ChunkedArray) -> tuple[Kind, pa.ChunkedArray]:
+    kind = column.type
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return "time", column
+    if pa.types.is_boolean(kind):
+        return "bool", column
+    if pa.types.is_integer(kind):
+        return "integer", column
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        floats = column.cast(pa.float64())
+        whole = pc.all(pc.equal(floats, pc.floor(floats)), skip_nulls=True).as_py()
+        return ("integer" if whole else "number"), floats
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _kind_of_text(column)
+    return "nested", column
+
+
+def _kind_of_text(column: pa.ChunkedArray) -> tuple[Kind, pa.ChunkedArray]:
+    """Text may hold times, numbers or truth values: a log in CSV or JSON writes them so."""
+    first = [value for value in column.slice(0, 2_000).to_pylist() if value not in (None, "")][:200]
+    if not first:
+        return "text", column
+    if {value.strip().lower() for value in first} <= _TRUTH:
+        return "bool", column
+    if all(_DATE.match(value) for value in first) and all(_is_time(value) for value in first):
+        return "time", column
+    if all(_NUMBER.match(value) for value in first):
+        try:
+            return _kind(pc.if_else(pc.equal(column, ""), None, column).cast(pa.float64()))
+        except pa.ArrowInvalid:
+            return "text", column
+    return "text", column
+
+
+def _is_time(text: str) -> bool:
+    try:
+        parse_time(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _commonest(column: pa.ChunkedArray) -> tuple[str, ...]:
+    counts = pc.value_counts(column.drop_null()).to_pylist()
+    if counts and isinstance(counts[0]["values"], float):
+        counts = [{**one, "values": f"{one['values']:g}"} for one in counts if one["values"] == one["values"]]
+    ranked = sorted(counts, key=lambda one: (-one["counts"], str(one["values"])))
+    return tuple(str(one["values"]) for one in ranked[:SHOWN])
+
+
+def instants(column: pa.ChunkedArray, timezone: str = "UTC") -> Ints:
+    """A time column as int64 microseconds since 1970 [n]; what cannot be read is the smallest int64.
+
+    Times without an offset are taken in ``timezone``; numbers are seconds, milliseconds, microseconds or
+    nanoseconds since 1970, told apart by their size.
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if pa.types.is_date(kind):
+        column, kind = column.cast(pa.timestamp("us")), pa.timestamp("us")
+    if pa.types.is_timestamp(kind):
+        if kind.tz is None:
+            column = pc.assume_timezone(column, timezone, ambiguous="earliest", nonexistent="earliest")
+        return _filled(column.cast(pa.timestamp("us", tz="UTC"), safe=False).cast(pa.int64()))
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return _from_epoch(column)
+    return _filled(pa.chunked_array([[_read(value, timezone) for value in column.to_pylist()]], pa.int64()))
+
+
+def _read(value: object, timezone: str) -> int | None:
+    try:
+        return micros(parse_time(str(value), timezone)) if value is not None else None
+    except ValueError:
+        return None
+
+
+NO_TIME = np.iinfo(np.int64).min
+
+
+def _filled(column: pa.ChunkedArray) -> Ints:
+    found: Ints = pc.fill_null(column, int(NO_TIME)).to_numpy().astype(np.int64, copy=False)
+    return found
+
+
+def is_epoch(look: Look) -> bool:
+    """Whether its numbers could count from 1970: some time between 1973 and 2100."""
+    return look.numeric and any(start <= look.low <= look.high <= start * 42 for start, _ in _EPOCHS)
+
+
+def _from_epoch(column: pa.ChunkedArray) -> Ints:
+    values = column.cast(pa.float64())
+    top = pc.max(values).as_py() or 0.0
+    ints = pc.fill_null(column.cast(pa.int64(), safe=False) if top > 1e14 else values, 0).to_numpy()
+    for start, factor in _EPOCHS:
+        if top >= start:
+            scaled = ints // factor if factor > 0 else ints * -factor
+            found: Ints = np.where(values.is_null().to_numpy(), NO_TIME, scaled).astype(np.int64)
+            return found
+    return np.full(len(column), NO_TIME, dtype=np.int64)
