@@ -1,0 +1,141 @@
+"""Claims: the right to do one measure, for a while, and the receipt that ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from fireline.clock import from_micros, iso, micros
+from fireline.store.locks import hold
+from fireline.store.measures import change, known, of_row, row_of
+from fireline.store.plain import plain
+from fireline.store.rows import Claim
+from fireline.store.tables import measures
+from fireline.terms.measure import Measure
+from fireline.terms.measure import MeasureState as S
+from fireline.terms.timeline import Draft, EntryKind
+
+
+def claimable(connection: sa.Connection, at: datetime) -> list[Measure]:
+    """Measures waiting to be done at ``at``, oldest first: requested ones, and claimed ones whose lease lapsed."""
+    now = micros(at)
+    query = sa.select(measures).where(_may_claim(now)).order_by(measures.c.requested_at, measures.c.id)
+    return [of_row(row) for row in connection.execute(query).mappings()]
+
+
+def _may_claim(now: int) -> sa.ColumnElement[bool]:
+    return sa.or_(
+        sa.and_(
+            measures.c.state == S.REQUESTED.value,
+            sa.or_(measures.c.not_before.is_(None), measures.c.not_before <= now),
+        ),
+        sa.and_(measures.c.state == S.CLAIMED.value, measures.c.lease_until <= now),
+    )
+
+
+def claim(
+    connection: sa.Connection,
+    measure: str,
+    worker: str,
+    at: datetime,
+    lease: timedelta,
+    inverse: Mapping[str, Any] | None,
+) -> tuple[Claim, Draft] | None:
+    """Take the right to do ``measure`` and the entry that says so, or None when another was first.
+
+    The first claim also fixes the inverse: after the effect nobody can see what was before it.
+    """
+    before = row_of(connection, measure)
+    if before is None:
+        return None
+    hold(connection, "incident", before["incident"])
+    now = micros(at)
+    until = micros(at + lease)
+    changed = connection.execute(
+        measures.update()
+        .where(measures.c.id == measure, _may_claim(now))
+        .values(
+            state=S.CLAIMED.value,
+            worker=worker,
+            lease_until=until,
+            attempts=measures.c.attempts + 1,
+            not_before=None,
+        )
+    )
+    if changed.rowcount != 1:
+        return None
+    row = known(connection, measure)
+    if inverse is not None and not row["inverse"]:
+        change(connection, measure, inverse=plain(inverse))
+        row = known(connection, measure)
+    because = f"{worker} does it, for {lease.total_seconds():.0f} s at most"
+    if before["state"] == S.CLAIMED.value:
+        because = f"{before['worker']} did not finish in time; {because}"
+    data = {"measure": measure, "worker": worker, "attempt": row["attempts"], "until": iso(from_micros(until)),
+            "inverse": row["inverse"]}  # fmt: skip
+    claimed = Claim(of_row(row), worker, row["attempts"], from_micros(until))
+    return claimed, Draft(EntryKind.CLAIMED, because, data, by=worker)
+
+
+def applied(
+    connection: sa.Connection, held: Claim, receipt: Mapping[str, Any], at: datetime, because: str
+) -> Draft | None:
+    """Write the receipt; None when the claim is not held any more, and then nothing is written."""
+    values = {
+        "state": S.APPLIED.value,
+        "applied_at": micros(at),
+        "receipt": plain(receipt),
+        "lease_until": None,
+    }
+    if not _settle(connection, held, values):
+        return None
+    data = {"measure": held.measure.id, "receipt": receipt}
+    return Draft(EntryKind.APPLIED, because, data, by=held.worker)
+
+
+def failed(
+    connection: sa.Connection,
+    held: Claim,
+    because: str,
+    at: datetime,
+    permanent: bool,
+    retry_at: datetime | None,
+) -> Draft | None:
+    """Give up for good, or hand it back to be tried from ``retry_at`` on; None when the claim is not held."""
+    if permanent:
+        values: dict[str, Any] = {"state": S.FAILED.value, "ended_at": micros(at), "lease_until": None}
+    else:
+        values = {"state": S.REQUESTED.value, "lease_until": None, "not_before": micros(retry_at or at)}
+    if not _settle(connection, held, values):
+        return None
+    data: dict[str, Any] = {"measure": held.measure.id, "permanent": permanent}
+    if not permanent:
+        data["retry_at"] = iso(retry_at or at)
+    return Draft(EntryKind.FAILED, because, data, by=held.worker)
+
+
+def _settle(connection: sa.Connection, held: Claim, values: Mapping[str, Any]) -> bool:
+    hold(connection, "incident", held.measure.incident)
+    changed = connection.execute(
+        measures.update()
+        .where(
+            measures.c.id == held.measure.id,
+            measures.c.state == S.CLAIMED.value,
+            measures.c.attempts == held.attempt,
+        )
+        .values(values)
+    )
+    return changed.rowcount == 1
+
+
+def unanswered(connection: sa.Connection, at: datetime) -> list[tuple[Measure, str]]:
+    """Asked measures whose answer was due by ``at``, oldest first, with what to do: do or leave."""
+    query = (
+        sa.select(measures)
+        .where(measures.c.state == S.ASKED.value, measures.c.due_at <= micros(at))
+        .order_by(measures.c.due_at, measures.c.id)
+    )
+    return [(of_row(row), row["unanswered"] or "leave") for row in connection.execute(query).mappings()]

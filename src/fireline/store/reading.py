@@ -1,0 +1,130 @@
+"""Reading: the same questions asked of the store and of a transaction that is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from fireline.errors import StoreError
+from fireline.store import batches, claims, journal, measures, memory
+from fireline.store.rows import Fold, Keys, LakeFile, Mark, Stored
+from fireline.terms.counts import CountsRow
+from fireline.terms.incident import Incident
+from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.quarantine import BadRow
+from fireline.terms.timeline import Entry
+
+if TYPE_CHECKING:
+    from fireline.store.cache import EntryCache
+
+
+class Reading:
+    """What can be asked. Subclasses say on which connection, and which entries they know already."""
+
+    fold: Fold | None
+    _cache: EntryCache
+
+    def _reads(self) -> AbstractContextManager[sa.Connection]:
+        raise StoreError("nothing to read from")
+
+    def entries(self, incident: str) -> list[Entry]:
+        """The incident's entries in order; none when it is not known."""
+        with self._reads() as connection:
+            found = self._cache.complete(connection, incident)
+        self._cache.keep({incident: found})
+        return list(found)
+
+    def incidents(self, service: str | None = None, open_only: bool = False) -> list[str]:
+        """Ids of incidents, oldest first; ``open_only`` leaves out closed, merged, declined and cancelled ones."""
+        with self._reads() as connection:
+            return journal.listed(connection, service, open_only)
+
+    def incident(self, incident: str) -> Incident:
+        """The incident as its journal tells it. Raises StoreError when it is not known."""
+        return self._folded(incident, self.entries(incident))
+
+    def _folded(self, incident: str, entries: Sequence[Entry]) -> Incident:
+        if self.fold is None:
+            raise StoreError(
+                "this store was opened without a fold", todo="open it with Store.open(place, fold=fold)"
+            )
+        if not entries:
+            raise StoreError(f"there is no incident {incident}", todo="list them with incidents()")
+        return self.fold(entries)
+
+    def measure(self, measure: str) -> Measure:
+        """One measure as it stands. Raises StoreError when it is not known."""
+        with self._reads() as connection:
+            return measures.of_row(measures.known(connection, measure))
+
+    def measures(
+        self,
+        service: str | None = None,
+        incident: str | None = None,
+        states: Collection[MeasureState] | None = None,
+    ) -> list[Measure]:
+        """Measures in the order of their requests."""
+        with self._reads() as connection:
+            return measures.read(connection, service, incident, states)
+
+    def claimable(self, at: datetime) -> list[Measure]:
+        """Measures that wait to be done at ``at``: requested, or claimed by a worker whose lease lapsed."""
+        with self._reads() as connection:
+            return claims.claimable(connection, at)
+
+    def unanswered(self, at: datetime) -> list[tuple[Measure, str]]:
+        """Asked measures whose answer was due by ``at``, each with its declared default: do or leave."""
+        with self._reads() as connection:
+            return claims.unanswered(connection, at)
+
+    def has_batch(self, batch: str) -> bool:
+        """Whether the batch was committed."""
+        with self._reads() as connection:
+            return batches.has(connection, batch)
+
+    def counts(
+        self,
+        grain: int,
+        from_tick: int,
+        to_tick: int,
+        late: bool | None = None,
+        service: str | None = None,
+        layout: str | None = None,
+    ) -> list[CountsRow]:
+        """Counts of ``grain`` seconds that touch ticks in [from_tick, to_tick), in order of commit; they add up."""
+        with self._reads() as connection:
+            return batches.read_counts(connection, grain, from_tick, to_tick, late, service, layout)
+
+    def lake_files(self, kind: str, from_us: int, to_us: int, service: str | None = None) -> list[LakeFile]:
+        """Lake files of ``kind`` with rows in [from_us, to_us), oldest first."""
+        with self._reads() as connection:
+            return batches.lake_files(connection, kind, from_us, to_us, service)
+
+    def keys(self, since_us: int, service: str | None = None) -> list[Keys]:
+        """Dedup keys of batches that reach ``since_us`` or later, oldest first."""
+        with self._reads() as connection:
+            return batches.read_keys(connection, since_us, service)
+
+    def cursor(self, source: str) -> str | None:
+        """How far a source was taken, None when it never was."""
+        with self._reads() as connection:
+            return batches.cursor_of(connection, source)
+
+    def quarantined(self, batch: str | None = None, limit: int = 1000) -> list[BadRow]:
+        """Rows that could not be taken, in the order they came."""
+        with self._reads() as connection:
+            return batches.read_quarantine(connection, batch, limit)
+
+    def get_state(self, name: str) -> Stored | None:
+        """What is kept under ``name``, or None."""
+        with self._reads() as connection:
+            return memory.get_state(connection, name)
+
+    def mark(self, service: str) -> Mark | None:
+        """How far a service was judged, None when it never was."""
+        with self._reads() as connection:
+            return memory.get_mark(connection, service)

@@ -1,0 +1,242 @@
+"""The store itself: opened once, read at will, written through one transaction at a time."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import local
+from types import EllipsisType
+from typing import Any
+
+import sqlalchemy as sa
+
+from fireline.errors import StoreError
+from fireline.store import batches, claims, journal, ledger, memory, migrate
+from fireline.store.cache import EntryCache
+from fireline.store.connect import READING, connect, url_of
+from fireline.store.equality import differences
+from fireline.store.locks import hold
+from fireline.store.reading import Reading
+from fireline.store.refusals import in_words
+from fireline.store.rows import Claim, Fold, Gate, LakeFile, Mark
+from fireline.terms.counts import CountsRow
+from fireline.terms.quarantine import BadRow
+from fireline.terms.timeline import Draft, Entry
+
+
+class Store(Reading):
+    """The journal, the measures, the counts and the cursors of a Fireline, in one database.
+
+    ``fold`` says what an incident's entries amount to; a store opened without it reads and takes batches, and
+    writes no entries. ``gate`` is asked before every entry whether it may be written: whoever writes (loop, act,
+    a person) passes the same gate, inside the transaction, where nobody can come between question and answer.
+    """
+
+    def __init__(
+        self, database: sa.Engine, fold: Fold | None = None, gate: Gate | None = None, folder: Any = None
+    ) -> None:
+        self.database = database
+        self.fold = fold
+        self.gate = gate
+        self._cache = EntryCache()
+        self._folder = folder
+        self._mine = local()
+
+    @classmethod
+    def open(cls, place: str | Path, fold: Fold | None = None, gate: Gate | None = None) -> Store:
+        """Open ``place``, made or brought up to date: a path, ``:memory:``, ``sqlite:///path``, ``postgresql://...``.
+
+        ``:memory:`` is a file in a temporary folder that goes with the store: one set of rules for all.
+        Raises StoreError when the place cannot be used.
+        """
+        folder = None
+        if str(place) in (":memory:", "sqlite://", "sqlite:///:memory:"):
+            folder = tempfile.TemporaryDirectory(prefix="fireline-")
+            place = Path(folder.name) / "store.sqlite"
+        database = connect(url_of(place))
+        with in_words():
+            migrate.to_head(database)
+        return cls(database, fold, gate, folder)
+
+    def close(self) -> None:
+        """Let go of every connection; a store in memory is gone."""
+        self.database.dispose()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _reads(self) -> Iterator[sa.Connection]:
+        with in_words(), self.database.connect().execution_options(**{READING: True}) as connection:
+            yield connection
+
+    @contextmanager
+    def begin(self) -> Iterator[Tx]:
+        """A write transaction: all of it is there after the block, or, when the block raises, none of it."""
+        if getattr(self._mine, "writing", False):
+            raise StoreError(
+                "a transaction is open already in this thread",
+                todo="pass the open `tx` on instead of begin()",
+            )
+        self._mine.writing = True
+        try:
+            with in_words(), self.database.begin() as connection:
+                tx = Tx(connection, self.fold, self.gate, self._cache)
+                yield tx
+                tx.project()
+            self._cache.keep(tx.written)
+        finally:
+            self._mine.writing = False
+
+    def verify_projection(self) -> tuple[str, ...]:
+        """What the projections say otherwise than the journal, one sentence each; nothing when they are equal."""
+        with self._reads() as connection:
+            return differences(connection, self._folded)
+
+
+class Tx(Reading):
+    """One open transaction: it sees its own writes, and nobody else does until it commits."""
+
+    def __init__(
+        self, connection: sa.Connection, fold: Fold | None, gate: Gate | None, cache: EntryCache
+    ) -> None:
+        self.fold = fold
+        self._gate = gate
+        self._connection = connection
+        self._cache = cache
+        self._held: dict[str, list[Entry]] = {}
+        self._touched: set[str] = set()
+
+    @contextmanager
+    def _reads(self) -> Iterator[sa.Connection]:
+        yield self._connection
+
+    @property
+    def written(self) -> dict[str, tuple[Entry, ...]]:
+        """All entries of each incident written to, those of this transaction with them."""
+        return {incident: tuple(self._held[incident]) for incident in sorted(self._touched)}
+
+    def entries(self, incident: str) -> list[Entry]:
+        """The incident's entries in order, those of this transaction with them."""
+        held = self._held.get(incident)
+        return list(held if held is not None else self._cache.complete(self._connection, incident))
+
+    def _hold(self, incident: str) -> list[Entry]:
+        """Be the incident's only writer, and know what is written of it."""
+        if incident not in self._held:
+            hold(self._connection, "incident", incident)
+            self._held[incident] = list(self._cache.complete(self._connection, incident))
+        return self._held[incident]
+
+    def append(self, incident: str, draft: Draft, at: datetime) -> Entry:
+        """Write the incident's next entry; an entry about a measure changes the measure too.
+
+        ``asked`` and ``requested`` put a measure in flight and raise MeasureInFlight where one is already: nothing
+        is written then, and the transaction may go on. Claims and receipts have calls of their own.
+        Raises StateError when the gate refuses, StoreError when the measure's state does not allow it.
+        """
+        self._ask_gate(incident, draft)
+        ledger.follow(self._connection, incident, draft, at)
+        return self._write(incident, draft, at)
+
+    def _ask_gate(self, incident: str, draft: Draft) -> None:
+        entries = self._hold(incident)
+        if self._gate is not None:
+            self._gate(self._folded(incident, entries) if entries else None, draft)
+
+    def _write(self, incident: str, draft: Draft, at: datetime) -> Entry:
+        entries = self._hold(incident)
+        entry = journal.append(self._connection, incident, len(entries) + 1, draft, at)
+        entries.append(entry)
+        self._touched.add(incident)
+        return entry
+
+    def project(self) -> None:
+        """Bring the projection of every incident written to up to date; the store does it before it commits."""
+        for incident, entries in self.written.items():
+            journal.project(self._connection, self._folded(incident, entries), len(entries))
+
+    def claim(
+        self,
+        measure: str,
+        worker: str,
+        at: datetime,
+        lease: timedelta,
+        inverse: Mapping[str, Any] | None = None,
+    ) -> Claim | None:
+        """Take the right to do ``measure`` for ``lease``, or None when somebody else has it.
+
+        ``inverse`` is kept from the first claim on: after the effect nobody can see what was before it.
+        """
+        taken = claims.claim(self._connection, measure, worker, at, lease, inverse)
+        if taken is None:
+            return None
+        claim, draft = taken
+        self._write(claim.measure.incident, draft, at)
+        return claim
+
+    def applied(self, claim: Claim, receipt: Mapping[str, Any], at: datetime, because: str) -> bool:
+        """Write the receipt of a claimed measure; False when the claim was lost meanwhile, and nothing is written."""
+        draft = claims.applied(self._connection, claim, receipt, at, because)
+        if draft is not None:
+            self._write(claim.measure.incident, draft, at)
+        return draft is not None
+
+    def failed(
+        self,
+        claim: Claim,
+        because: str,
+        at: datetime,
+        permanent: bool = True,
+        retry_at: datetime | None = None,
+    ) -> bool:
+        """Say that a claimed measure failed, for good or until ``retry_at``; False when the claim was lost."""
+        draft = claims.failed(self._connection, claim, because, at, permanent, retry_at)
+        if draft is not None:
+            self._write(claim.measure.incident, draft, at)
+        return draft is not None
+
+    def commit_batch(
+        self,
+        batch: str,
+        *,
+        at: datetime,
+        service: str = "",
+        lake_file: LakeFile | None = None,
+        counts: Sequence[CountsRow] = (),
+        keys: bytes = b"",
+        cursor: batches.Cursor | None = None,
+        cursor_was: str | EllipsisType | None = ...,
+        quarantine: Sequence[BadRow] = (),
+    ) -> bool:
+        """Everything that belongs to one batch; False, and nothing written, when it was committed before.
+
+        With ``cursor_was`` the batch is taken only if the source still stands there (StoreError otherwise, to be
+        tried again): two who read the same source never count the same rows under two batch ids.
+        """
+        if cursor is not None and cursor_was is not ... and not self.has_batch(batch):
+            batches.expect_cursor(self._connection, cursor[0], cursor_was)
+        service = service or (lake_file.service if lake_file else "")
+        return batches.commit(
+            self._connection, batch, at, service, lake_file, counts, keys, cursor, quarantine
+        )
+
+    def forget_keys(self, before_us: int) -> int:
+        """Drop dedup keys of batches that end before ``before_us``; how many batches' keys went."""
+        return batches.forget_keys(self._connection, before_us)
+
+    def put_state(self, name: str, tick: int, body: bytes) -> None:
+        """Keep ``body`` under ``name``, with the tick it belongs to."""
+        memory.put_state(self._connection, name, tick, body)
+
+    def put_mark(self, mark: Mark, was: Mark | None) -> None:
+        """Say how far a service was judged; StoreError when the mark is not ``was`` any more."""
+        memory.put_mark(self._connection, mark, was)
