@@ -1,0 +1,1 @@
+"""Counts in, findings out: one judge for every monitor."""

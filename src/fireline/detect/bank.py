@@ -1,0 +1,118 @@
+"""A bank: the monitors of one kind in several scopes, judged side by side as one array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fireline.detect.evalue import mean_log_factors, rate_log_factors
+from fireline.detect.fit import Fit
+from fireline.detect.kinds import Array, Kind, Means, Monitor, Rates, Ticks
+from fireline.detect.season import cells_of
+from fireline.terms.counts import Scope
+from fireline.terms.plan import Plan
+
+CHUNK = 4_000_000
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A block as the judge reads it, all [T, C] but ``log_factors`` [T, C, J]."""
+
+    log_factors: Array
+    valid: Array
+    seen: Array
+    usual: Array
+    weight: Array
+    z: Array
+
+
+class Bank:
+    """One kind over ``scopes``, each with its fit; channels of scope after scope lie end to end.
+
+    ``groups`` [G] is the first channel of each monitor, ``sizes`` [G] its channels; ``owners`` [G] are
+    (scope, monitor). ``cap`` [C] bounds what one tick may say.
+    """
+
+    def __init__(
+        self, kind: Kind, plan: Plan, fits: Mapping[Scope, Fit], tolerance_scale: Array | None = None
+    ) -> None:
+        self.kind, self.plan = kind, plan
+        self.scopes = tuple(fits)
+        self.monitors = tuple(kind.monitors(plan))
+        self.merge = next(iter(fits.values())).merge
+        one = [len(m.channels) for m in self.monitors]
+        self.width = sum(one)
+        self.sizes = np.array(one * len(self.scopes))
+        self.groups = np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64)
+        self.owners: tuple[tuple[Scope, Monitor], ...] = tuple(
+            (s, m) for s in self.scopes for m in self.monitors
+        )
+        joined = [fits[s] for s in self.scopes]
+        self.base = np.concatenate([f.base for f in joined], axis=1)
+        self.base_variance = np.concatenate([f.base_variance for f in joined], axis=1)
+        self.tau2 = np.concatenate([f.tau2 for f in joined])
+        self.inflation = np.concatenate([f.inflation for f in joined])
+        self.tolerance = np.concatenate([f.tolerance for f in joined])
+        self.usable = np.concatenate([f.usable for f in joined])
+        self.branches = (
+            8 if kind.sides == "both" and kind.test != "silence" else 1 if kind.test == "silence" else 4
+        )
+
+    def fresh(self) -> Array:
+        """A state in which nothing has been seen: zeros [C, J]."""
+        return np.zeros((self.width * len(self.scopes), self.branches))
+
+    def read(self, counts: Sequence[Array], first: int, grain: int, caps: Array) -> Reading:
+        """Reads merged counts [T, W] of each scope from merged tick ``first``; ``caps`` [G] is log A / k."""
+        found = [self.kind.ticks(self.plan, one) for one in counts]
+        cells = cells_of(np.arange(first, first + len(counts[0])), grain * self.merge, self.plan.timezone)
+        cap = np.repeat(caps, self.sizes)
+        base = self.base[cells]
+        if self.kind.test == "silence":
+            return self._read_silence(found, base, cap)
+        if isinstance(found[0], Rates):
+            return self._read_rates(found, base, cap)
+        return self._read_means(found, base, self.base_variance[cells], cap)
+
+    def _read_rates(self, found: Sequence[Ticks], base: Array, cap: Array) -> Reading:
+        hits = np.concatenate([t.hits for t in found if isinstance(t, Rates)], axis=1).astype(np.float64)
+        n = np.concatenate([np.asarray(t.n) for t in found], axis=1).astype(np.float64)
+        valid = (n >= self.kind.least) & self.usable
+        odds = base / (1 - base)
+        parts = []
+        if self.kind.sides in ("up", "both"):
+            high = odds * self.tolerance
+            parts.append(rate_log_factors(hits, n, high / (1 + high), self.inflation, cap, up=True))
+        if self.kind.sides in ("down", "both"):
+            low = odds / self.tolerance
+            parts.append(rate_log_factors(hits, n, low / (1 + low), self.inflation, cap, up=False))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            seen = hits / n
+            z = (hits - n * base) / np.sqrt(self.inflation * np.maximum(n * base * (1 - base), 1e-9))
+        return Reading(np.concatenate(parts, axis=2), valid, seen, base, n, z)
+
+    def _read_means(self, found: Sequence[Ticks], base: Array, base_variance: Array, cap: Array) -> Reading:
+        value = np.concatenate([t.value for t in found if isinstance(t, Means)], axis=1)
+        variance = np.concatenate([t.variance for t in found if isinstance(t, Means)], axis=1)
+        n = np.concatenate([t.n for t in found], axis=1)
+        valid = (n >= self.kind.least) & np.isfinite(value) & np.isfinite(variance) & self.usable
+        deviation = np.where(valid, value - base, 0.0)
+        sd = np.sqrt(self.inflation * (np.where(valid, variance, 1.0) + self.tau2) + base_variance)
+        parts = []
+        if self.kind.sides in ("up", "both"):
+            parts.append(mean_log_factors((deviation - self.tolerance) / sd, cap))
+        if self.kind.sides in ("down", "both"):
+            parts.append(mean_log_factors((-deviation - self.tolerance) / sd, cap))
+        return Reading(np.concatenate(parts, axis=2), valid, value, base, n, deviation / sd)
+
+    def _read_silence(self, found: Sequence[Ticks], base: Array, cap: Array) -> Reading:
+        """A tick without events says exp(expected / phi); one event ends the silence (factor 0)."""
+        n = np.concatenate([t.n for t in found], axis=1)
+        quiet = np.minimum(base / self.inflation, cap)
+        with np.errstate(divide="ignore"):
+            factors = np.where(n > 0, -np.inf, quiet)[..., None]
+        valid = np.broadcast_to(self.usable, n.shape)
+        return Reading(factors, valid, n, base, np.ones_like(n), (base - n) / np.sqrt(np.maximum(base, 1.0)))

@@ -1,0 +1,253 @@
+"""Baselines: what is usual for a monitor, learnt once from the reference and then frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fireline.detect.kinds import Array, Kind, Means, Rates
+from fireline.detect.season import CELLS, cells_of
+from fireline.terms.plan import Plan
+
+PSEUDO_EVENTS = 50.0
+FEWEST_TICKS = 4
+TRIMMED_CHI2 = 0.873  # mean of a chi-square of one degree below its 98 % point
+UNSURE = 6.5  # a variance from n blocks is widened by 1 + 6.5/n, about its 80 % upper bound
+HOURS = (1, 4, 24)
+MERGES = {60: (1,), 900: (1, 2, 4, 8, 16, 32, 96), 3600: (1, 2, 3, 6, 12, 24)}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What is usual for one kind in one scope; C channels.
+
+    base [48, C] by season cell, base_variance [48, C] of its own error, tau2 [C] variance between ticks,
+    inflation [C] (autocorrelation of means, overdispersion of rates), tolerance [C], usable [C].
+    ``merge`` ticks are judged as one so that each holds enough events.
+    """
+
+    merge: int
+    base: Array
+    base_variance: Array
+    tau2: Array
+    inflation: Array
+    tolerance: Array
+    usable: Array
+
+    def inflated(self, factors: Array) -> Fit:
+        """The same with its inflation multiplied by ``factors`` [C]."""
+        return replace(self, inflation=self.inflation * factors)
+
+
+def merged(counts: Array, first: int, merge: int) -> tuple[Array, int]:
+    """Counts [T, W] from tick ``first`` added up in groups of ``merge`` aligned to 1970: ([T', W], first')."""
+    if merge == 1:
+        return counts, first
+    lead = first % merge
+    tail = -(lead + len(counts)) % merge
+    padded = np.pad(counts, ((lead, tail), (0, 0)))
+    return padded.reshape(-1, merge, counts.shape[1]).sum(axis=1), first // merge
+
+
+def choose_merge(kind: Kind, plan: Plan, counts: Array, grain: int) -> int:
+    """The fewest ticks to judge as one so that a busy tick holds ``kind.merge_to`` events."""
+    if kind.merge_to == 0:
+        return 1
+    for merge in MERGES[grain]:
+        ticks = kind.ticks(plan, merged(counts, 0, merge)[0])
+        n = ticks.n[:, 0] if ticks.n.shape[1] else np.zeros(1)
+        busy = n[n > 0]
+        if busy.size and np.median(busy) >= kind.merge_to:
+            return merge
+    return MERGES[grain][-1]
+
+
+def fit(kind: Kind, plan: Plan, counts: Array, first: int, grain: int) -> Fit:
+    """The baseline of ``kind`` from reference counts [T, W] of one scope, T ticks of ``grain`` s from ``first``."""
+    merge = choose_merge(kind, plan, counts, grain)
+    folded, start = merged(counts, first, merge)
+    cells = cells_of(np.arange(start, start + len(folded)), grain * merge, plan.timezone)
+    ticks = kind.ticks(plan, folded)
+    if kind.test == "silence":
+        return _fit_silence(ticks, cells, merge)
+    if isinstance(ticks, Rates):
+        return _fit_rates(kind, plan, ticks, cells, merge, grain)
+    return _fit_means(kind, plan, ticks, cells, merge, grain)
+
+
+def _blocks(grain: int, merge: int) -> tuple[int, ...]:
+    """Block lengths in ticks of about an hour, four hours and a day, longer than one tick."""
+    lengths = {max(1, hours * 3600 // (grain * merge)) for hours in HOURS}
+    return tuple(sorted(lengths - {1}))
+
+
+def _block_sums(values: Array, length: int) -> Array:
+    """Sums over whole blocks of ``length`` ticks: [T // length, C]."""
+    whole = len(values) // length * length
+    sums: Array = values[:whole].reshape(-1, length, values.shape[1]).sum(axis=1)
+    return sums
+
+
+# -- rates ----------------------------------------------------------------------------------------------------
+
+
+def _fit_rates(kind: Kind, plan: Plan, ticks: Rates, cells: Array, merge: int, grain: int) -> Fit:
+    hits, n = ticks.hits.astype(np.float64), np.asarray(ticks.n, dtype=np.float64)
+    hour = max(1, 3600 // (grain * merge))
+    keep = _untrimmed(hits, n, hour)
+    pooled = (hits * keep).sum(axis=0) / np.maximum((n * keep).sum(axis=0), 1)
+    base = np.empty((CELLS, hits.shape[1]))
+    events = np.empty_like(base)
+    for cell in range(CELLS):
+        chosen = keep * (cells == cell)[:, None]
+        events[cell] = (n * chosen).sum(axis=0)
+        base[cell] = ((hits * chosen).sum(axis=0) + PSEUDO_EVENTS * pooled) / (events[cell] + PSEUDO_EVENTS)
+    floor = kind.floor
+    base = np.clip(base, floor, 1 - floor if kind.sides != "up" else 1 - 1e-6)
+    fixed = kind.fixed_base(plan)
+    if fixed is not None:
+        base = np.where(np.isnan(fixed), base, np.maximum(base, fixed))
+    tolerance = kind.tolerances(plan, np.clip(pooled, floor, 1 - floor))
+    with np.errstate(divide="ignore"):
+        error = np.sqrt(
+            (1 - pooled) / np.maximum(np.median(events, axis=0) * np.maximum(pooled, floor), 1e-9)
+        )
+    noisy = (error > 0.1) & (tolerance == kind.tolerance)
+    tolerance = np.where(noisy, np.maximum(tolerance, kind.noisy_tolerance), tolerance)
+    phi = _overdispersion(hits, n, base[cells], _blocks(grain, merge))
+    usable = n.sum(axis=0) >= 100
+    zeros = np.zeros_like(base)
+    return Fit(merge, base, zeros, np.zeros(len(phi)), phi, tolerance, usable)
+
+
+def _untrimmed(hits: Array, n: Array, hour: int) -> Array:
+    """1.0 for ticks kept, 0.0 for those of the twentieth of hours whose rate is most extreme: [T, C].
+
+    The median of minute rates is 0 at 1 % and 50 a minute, so the base is a ratio of sums; trimming keeps an
+    incident within the reference from becoming usual.
+    """
+    hour_hits, hour_n = _block_sums(hits, hour), _block_sums(n, hour)
+    if len(hour_hits) < 20:
+        return np.ones_like(hits)
+    pooled = hour_hits.sum(axis=0) / np.maximum(hour_n.sum(axis=0), 1)
+    spread = np.sqrt(np.maximum(hour_n * pooled * (1 - pooled), 1e-9))
+    far = np.abs(hour_hits - hour_n * pooled) / spread
+    limit = np.maximum(np.quantile(far, 0.95, axis=0), 4.0)
+    keep = np.repeat((far <= limit).astype(np.float64), hour, axis=0)
+    return np.concatenate([keep, np.ones((len(hits) - len(keep), hits.shape[1]))])
+
+
+def _overdispersion(hits: Array, n: Array, p: Array, blocks: tuple[int, ...]) -> Array:
+    """phi [C] >= 1: trimmed Pearson dispersion over ticks and over blocks of hours and days, the largest."""
+    expected, variance = n * p, n * p * (1 - p)
+    worst = np.ones(hits.shape[1])
+    for length in (1, *blocks):
+        x, e, v = (_block_sums(a, length) for a in (hits, expected, variance))
+        for channel in range(hits.shape[1]):
+            enough = e[:, channel] >= 1
+            count = int(enough.sum())
+            if count < 10:
+                continue
+            square = (x[enough, channel] - e[enough, channel]) ** 2 / np.maximum(v[enough, channel], 1e-9)
+            square = np.sort(square)[: max(1, int(np.ceil(count * 0.98)))]
+            worst[channel] = max(worst[channel], square.mean() / TRIMMED_CHI2 - np.sqrt(2 / count))
+    return worst
+
+
+# -- means ----------------------------------------------------------------------------------------------------
+
+
+def _fit_means(kind: Kind, plan: Plan, ticks: Means, cells: Array, merge: int, grain: int) -> Fit:
+    valid = (ticks.n >= kind.least) & np.isfinite(ticks.value)
+    value = np.where(valid, ticks.value, np.nan)
+    base, members = _seasonal_median(value, cells)
+    residual = value - base[cells]
+    variance = np.where(valid, ticks.variance, np.nan)
+    with np.errstate(all="ignore"):
+        sampling = np.nan_to_num(np.nanmedian(variance, axis=0), nan=1.0)
+        spread = 1.4826 * np.nanmedian(np.abs(residual - np.nanmedian(residual, axis=0)), axis=0)
+    tau2 = np.maximum(np.nan_to_num(spread) ** 2 - sampling, 0.0)
+    standard = np.where(valid, residual / np.sqrt(ticks.variance + tau2), np.nan)
+    inflation = _long_run(standard, _blocks(grain, merge))
+    base_variance = 1.57 * (sampling + tau2) * np.minimum(inflation, 10) / np.maximum(members, 1)
+    usable = valid.sum(axis=0) >= 12
+    tolerance = kind.tolerances(plan, np.nan_to_num(np.nanmedian(base, axis=0)) if usable.any() else base[0])
+    return Fit(merge, np.nan_to_num(base), base_variance, tau2, inflation, tolerance, usable)
+
+
+def _seasonal_median(value: Array, cells: Array) -> tuple[Array, Array]:
+    """Median by season cell [48, C] and how many ticks it rests on [48, C]; thin cells take the pooled one."""
+    with np.errstate(all="ignore"):
+        import warnings
+
+        warnings.simplefilter("ignore", RuntimeWarning)
+        pooled = np.nanmedian(value, axis=0)
+        count = np.isfinite(value).sum(axis=0)
+        base = np.tile(pooled, (CELLS, 1))
+        members = np.tile(count, (CELLS, 1)).astype(np.float64)
+        for cell in range(CELLS):
+            part = value[cells == cell]
+            inside = np.isfinite(part).sum(axis=0)
+            enough = inside >= FEWEST_TICKS
+            if enough.any():
+                base[cell, enough] = np.nanmedian(part[:, enough], axis=0)
+                members[cell, enough] = inside[enough]
+    return base, members
+
+
+def _long_run(standard: Array, blocks: tuple[int, ...]) -> Array:
+    """How much wider than independent ticks the mean of an hour, four hours or a day is: [C] >= 1.
+
+    Robust (median and quantile), so that one incident in the reference does not blind the monitor.
+    """
+    found = np.ones(standard.shape[1])
+    for channel in range(standard.shape[1]):
+        series = standard[:, channel]
+        present = np.isfinite(series)
+        inside = series[present]
+        if inside.size < 12:
+            continue
+        worst = max(1.0, (np.quantile(np.abs(inside), 0.975) / 2.24) ** 2)
+        for length in blocks:
+            sums = _block_sums(np.where(present, series, 0.0)[:, None], length)[:, 0]
+            counts = _block_sums(present.astype(np.float64)[:, None], length)[:, 0]
+            full = counts >= max(1, 0.25 * length)
+            if full.sum() >= 8:
+                scaled = sums[full] / np.sqrt(counts[full])
+                worst = max(worst, _winsorised(scaled) * (1 + UNSURE / full.sum()))
+        found[channel] = worst
+    return found
+
+
+def _winsorised(values: Array) -> float:
+    """Mean square of values cut at three robust standard deviations."""
+    limit = 3 * max(1.4826 * float(np.median(np.abs(values))), 1e-9)
+    return float(np.mean(np.clip(values, -limit, limit) ** 2))
+
+
+def _fit_silence(ticks: Rates | Means, cells: Array, merge: int) -> Fit:
+    """Usual events per tick by hour, and how clustered they are: the spread of counts over their mean."""
+    assert isinstance(ticks, Means)
+    n = ticks.value
+    base = np.stack(
+        [n[cells == cell].mean(axis=0) if (cells == cell).any() else n.mean(axis=0) for cell in range(CELLS)]
+    )
+    quarter = _block_sums(n, 15)
+    expected = _block_sums(base[cells], 15)
+    busy = expected[:, 0] >= 1
+    ratio = (quarter[busy] - expected[busy]) ** 2 / expected[busy]
+    phi = np.maximum(np.median(ratio, axis=0) / 0.455, 1.0) if busy.any() else np.ones(n.shape[1])
+    longest = _longest_silence(n[:, 0], base[cells][:, 0])
+    phi = np.maximum(phi, longest / 3.0)
+    zeros = np.zeros_like(base)
+    return Fit(merge, base, zeros, np.zeros(len(phi)), phi, np.ones(len(phi)), n.sum(axis=0) >= 100)
+
+
+def _longest_silence(n: Array, usual: Array) -> float:
+    """The most events that were expected within any silence of the reference."""
+    total, worst = 0.0, 0.0
+    for count, expected in zip(n, usual, strict=True):
+        total = 0.0 if count > 0 else total + float(expected)
+        worst = max(worst, total)
+    return worst

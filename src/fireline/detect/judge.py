@@ -1,0 +1,336 @@
+"""The judge: every monitor of a service, tick by tick, within one budget of false pages."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+
+from fireline.clock import MICROS, from_micros
+from fireline.detect.bank import Bank, Reading
+from fireline.detect.baseline import Baseline
+from fireline.detect.budget import RESERVE, purse, reserve_share
+from fireline.detect.duel import duel
+from fireline.detect.fit import Fit, merged
+from fireline.detect.kinds import Array, Kind, kind_named, kinds
+from fireline.detect.report import finding
+from fireline.detect.track import Crossing, Track
+from fireline.runbook.schema import Runbook
+from fireline.terms.alert import Finding
+from fireline.terms.counts import SERVICE, Scope
+from fireline.terms.plan import Layout
+
+Read = Callable[[Layout, int, int, int], Mapping[Scope, Array]]
+BLOCK_CELLS = 3_000_000
+SAVED = ("r", "latched", "since", "sums")
+NEVER_DUEL = frozenset(
+    {"score_drift", "traffic", "silence", "duplicate_rate", "label_coverage", "fallback_share"}
+)
+
+
+@dataclass(frozen=True)
+class Court:
+    """One bank with its levels; ``rival`` is the version judged against its control, if any."""
+
+    name: str
+    bank: Bank
+    grain: int
+    page: Array
+    ticket: Array
+    caps: Array
+    rival: str | None = None
+
+    @property
+    def seconds(self) -> int:
+        return self.grain * self.bank.merge
+
+    @property
+    def round(self) -> tuple[bool, int, int]:
+        """Courts of one round are judged together: quality or not, seconds a tick, branches."""
+        return self.bank.kind.layout == "quality", self.seconds, self.bank.branches
+
+
+@dataclass
+class Round:
+    """Courts that share a tick, with one track for all their monitors side by side."""
+
+    quality: bool
+    seconds: int
+    courts: list[Court]
+    track: Track
+
+    def owner(self, group: int) -> tuple[Court, int]:
+        """The court of the track's ``group``, and its number there."""
+        for court in self.courts:
+            if group < len(court.bank.owners):
+                return court, group
+            group -= len(court.bank.owners)
+        raise IndexError(group)
+
+
+class Judge:
+    """Judges a service against its ``baseline`` from ``since`` (microseconds) on.
+
+    ``advance`` judges every complete tick once, in order, and yields findings; ``save`` and ``restore`` carry the
+    state over a restart. Versions that the reference did not know join as they appear, on a reserved share.
+    """
+
+    def __init__(self, baseline: Baseline, runbook: Runbook, since: int) -> None:
+        self.baseline, self.runbook, self.plan, self.since = baseline, runbook, baseline.plan, since
+        self.versions: list[str] = []
+        self.off = {(r.monitor, r.feature) for r in runbook.monitors if r.off}
+        self.rounds: dict[tuple[bool, int, int], Round] = {}
+        budget = runbook.budget
+        pools = {"service": budget.service, "drift": budget.drift}
+        known = [Scope("version", "", v) for v in self.plan.versions] if len(self.plan.versions) > 1 else []
+        counts = self._monitor_counts(len(known))
+        for kind in kinds():
+            for grain, merge, fits in self._fits(kind):
+                owner = next(iter(fits))
+                if owner.kind == "segment":
+                    share = budget.segments * (1 - RESERVE) / max(counts["segment"], 1)
+                else:
+                    share = pools[kind.pool] * (1 - RESERVE) / max(counts[kind.pool], 1)
+                    fits |= {s: fits[SERVICE] for s in known if "version" in kind.scopes and SERVICE in fits}
+                self._seat(self._court(kind.name, kind, fits, grain, share))
+
+    # -- setting up ---------------------------------------------------------------------------------------
+
+    def _fits(self, kind: Kind) -> Iterator[tuple[int, int, dict[Scope, Fit]]]:
+        """The learnt fits of a kind, grouped so that each group shares grain and merge."""
+        layout = kind.laid_out(self.plan)
+        groups: dict[tuple[str, int, int], dict[Scope, Fit]] = {}
+        for (name, scope), one in self.baseline.fits.items():
+            if name == kind.name:
+                key = (
+                    "segment" if scope.kind == "segment" else "service",
+                    layout.grains[scope.kind],
+                    one.merge,
+                )
+                groups.setdefault(key, {})[scope] = self._ruled(kind, one)
+        for (_, grain, merge), fits in sorted(groups.items(), key=lambda item: item[0]):
+            yield grain, merge, dict(sorted(fits.items()))
+
+    def _ruled(self, kind: Kind, one: Fit) -> Fit:
+        """A fit with the runbook's overrides: monitors switched off, tolerances set."""
+        usable, tolerance = one.usable.copy(), one.tolerance.copy()
+        at = 0
+        for monitor in kind.monitors(self.plan):
+            span = slice(at, at + len(monitor.channels))
+            at = span.stop
+            for rule in self.runbook.monitors:
+                named = rule.monitor in (kind.name, kind.family, monitor.family)
+                if named and rule.feature in (None, monitor.feature):
+                    if rule.off:
+                        usable[span] = False
+                    if rule.tolerance is not None:
+                        tolerance[span] = rule.tolerance
+        return replace(one, usable=usable, tolerance=tolerance)
+
+    def _monitor_counts(self, known: int) -> dict[str, int]:
+        found = {"service": 0, "drift": 0, "segment": 0}
+        for kind in kinds():
+            monitors = len(kind.monitors(self.plan))
+            for name, scope in self.baseline.fits:
+                if name == kind.name:
+                    found["segment" if scope.kind == "segment" else kind.pool] += monitors
+            found[kind.pool] += monitors * known if "version" in kind.scopes else 0
+        return found
+
+    @property
+    def courts(self) -> list[Court]:
+        """Every court, round by round."""
+        return [court for key in sorted(self.rounds) for court in self.rounds[key].courts]
+
+    def _court(
+        self,
+        name: str,
+        kind: Kind,
+        fits: Mapping[Scope, Fit],
+        grain: int,
+        share: float,
+        rival: str | None = None,
+    ) -> Court:
+        bank = Bank(kind, self.plan, fits)
+        levels = purse(self.runbook.false_pages_per_30d, share, grain * bank.merge)
+        groups = len(bank.groups)
+        return Court(
+            name=name, bank=bank, grain=grain, rival=rival,
+            page=np.full(groups, levels.page), ticket=np.full(groups, levels.ticket),
+            caps=np.full(groups, np.log(levels.page) / kind.k),
+        )  # fmt: skip
+
+    def _seat(self, court: Court) -> None:
+        tick = -(-self.since // (court.seconds * MICROS))
+        track = Track.start(court.bank.sizes, court.page, court.ticket, court.bank.branches, tick)
+        if court.round in self.rounds:
+            self.rounds[court.round].courts.append(court)
+            self.rounds[court.round].track.join(track)
+        else:
+            self.rounds[court.round] = Round(court.round[0], court.seconds, [court], track)
+
+    def meet(self, version: str) -> None:
+        """A version the reference did not know: judged from now on against the service's baseline and, while
+        others serve or shadow the same traffic, against them. Before its first event it has no data, so it may be
+        met early; versions are met in the order in which they appear."""
+        if version in self.versions or version in self.plan.versions or not version:
+            return
+        share = reserve_share(len(self.versions)) / 2
+        self.versions.append(version)
+        scope = Scope("version", "", version)
+        fitting = [
+            (kind, fits) for kind in kinds() if "version" in kind.scopes
+            for _, _, fits in self._fits(kind) if SERVICE in fits
+        ]  # fmt: skip
+        total = sum(len(kind.monitors(self.plan)) for kind, _ in fitting)
+        for kind, fits in fitting:
+            grain = kind.laid_out(self.plan).grains["version"]
+            one = {scope: fits[SERVICE]}
+            self._seat(self._court(f"{kind.name}@{version}", kind, one, grain, share / total))
+            if kind.name not in NEVER_DUEL:
+                self._seat(
+                    self._court(f"{kind.name}@{version}/old", kind, one, grain, share / total, rival=version)
+                )
+
+    # -- judging ------------------------------------------------------------------------------------------
+
+    def advance(self, read: Read, until: int, quality_until: int) -> list[Finding]:
+        """Judges what is complete: ticks that end by ``until``, cohorts that end by ``quality_until`` (microseconds).
+
+        Returns findings in the order in which they became known.
+        """
+        found: list[Finding] = []
+        for key in sorted(self.rounds):
+            one = self.rounds[key]
+            last = (quality_until if one.quality else until) // (one.seconds * MICROS)
+            while one.track.next_tick < last:
+                found += self._judge(one, read, last)
+        return sorted(
+            found, key=lambda f: (f.at, f.family, f.monitor, f.scope_key, f.feature or "", f.against or "")
+        )
+
+    def _judge(self, one: Round, read: Read, last: int) -> list[Finding]:
+        first = one.track.next_tick
+        stop = min(last, first + max(1, BLOCK_CELLS // max(one.track.r.size, 1)))
+        seen: dict[tuple[str, int], Mapping[Scope, Array]] = {}
+        readings = []
+        for court in one.courts:
+            layout, merge = court.bank.kind.laid_out(self.plan), court.bank.merge
+            if (layout.name, court.grain) not in seen:
+                seen[layout.name, court.grain] = read(layout, court.grain, first * merge, stop * merge)
+            readings.append(self._read(court, seen[layout.name, court.grain], first, stop))
+        return [self._found(*one.owner(crossing.group), crossing) for crossing in one.track.add(readings)]
+
+    def _read(self, court: Court, counts: Mapping[Scope, Array], first: int, stop: int) -> Reading:
+        bank = court.bank
+        width = bank.kind.laid_out(self.plan).width
+        none = np.zeros(((stop - first) * bank.merge, width), np.int64)
+
+        def of(scope: Scope) -> Array:
+            return merged(counts.get(scope, none), first * bank.merge, bank.merge)[0]
+
+        if court.rival is None:
+            return bank.read([of(scope) for scope in bank.scopes], first, court.grain, court.caps)
+        new = of(Scope("version", "", court.rival))
+        old = of(SERVICE) - new
+        for scope in sorted(s for s in counts if s.kind == "shadow" and s.value != court.rival):
+            old = old + of(scope)
+        return duel(bank.kind, self.plan, new, old, bank.tolerance, court.caps, bank.sizes)
+
+    def _found(self, court: Court, group: int, crossing: Crossing) -> Finding:
+        bank = court.bank
+        scope, monitor = bank.owners[group]
+        age = (
+            self.runbook.labels.age if bank.kind.layout == "quality" and self.runbook.labels else timedelta()
+        )
+        known = (
+            from_micros((crossing.tick + 1) * court.seconds * MICROS) + age + self.runbook.allowed_lateness
+        )
+        return finding(
+            bank.kind, monitor, scope, crossing, court.seconds, known,
+            float(court.page[group]), against="old" if court.rival else None,
+        )  # fmt: skip
+
+    def trace(
+        self, found: Finding, read: Read, since: int, until: int
+    ) -> tuple[int, int, Reading, int] | None:
+        """The finding's monitor over a stretch of time (microseconds): (first tick, seconds, reading of all its
+        channels, channel that moved most), or None when its court is gone."""
+        for court in self.courts:
+            for group, (scope, monitor) in enumerate(court.bank.owners):
+                same = (court.bank.kind.name, monitor.series, scope.key) == (
+                    found.monitor,
+                    found.series,
+                    found.scope_key,
+                )
+                if same and (court.rival is not None) == (found.against is not None):
+                    first, stop = since // (court.seconds * MICROS), until // (court.seconds * MICROS)
+                    if stop <= first:
+                        return None
+                    layout = court.bank.kind.laid_out(self.plan)
+                    counts = read(layout, court.grain, first * court.bank.merge, stop * court.bank.merge)
+                    reading = self._read(court, counts, first, stop)
+                    start = int(court.bank.groups[group])
+                    size = int(court.bank.sizes[group])
+                    return first, court.seconds, _part(reading, slice(start, start + size)), start
+        return None
+
+    def inflation_of(self, found: Finding) -> float:
+        """The long-run inflation of the finding's monitor, the largest of its channels."""
+        fits = self.baseline.fits
+        one = fits.get((found.monitor, Scope.of_key(found.scope_key))) or fits.get((found.monitor, SERVICE))
+        if one is None or found.against is not None:
+            return 1.0
+        at = 0
+        for monitor in kind_named(found.monitor).monitors(self.plan):
+            span = slice(at, at + len(monitor.channels))
+            at = span.stop
+            if monitor.series == found.series:
+                return float(one.inflation[span].max())
+        return 1.0
+
+    # -- across restarts ----------------------------------------------------------------------------------
+
+    def save(self) -> bytes:
+        """The judge's whole state."""
+        buffer = io.BytesIO()
+        arrays: dict[str, Array] = {}
+        ticks = []
+        for i, key in enumerate(sorted(self.rounds)):
+            track = self.rounds[key].track
+            ticks.append(track.next_tick)
+            for name in SAVED:
+                arrays[f"{i}.{name}"] = getattr(track, name)
+        head = {"plan": self._identity(), "versions": self.versions, "ticks": ticks}
+        arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+    def restore(self, body: bytes) -> None:
+        """Takes up the state ``save`` gave. A state of another plan is not mixed in: the judge starts cold."""
+        with np.load(io.BytesIO(body), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        head = json.loads(arrays["head"].tobytes())
+        if head["plan"] != self._identity():
+            return
+        for version in head["versions"]:
+            self.meet(version)
+        for i, (key, tick) in enumerate(zip(sorted(self.rounds), head["ticks"], strict=True)):
+            track = self.rounds[key].track
+            track.next_tick = int(tick)
+            for name in SAVED:
+                setattr(track, name, arrays[f"{i}.{name}"])
+
+    def _identity(self) -> list[str]:
+        return [layout.identity for layout in self.plan.layouts]
+
+
+def _part(reading: Reading, span: slice) -> Reading:
+    return Reading(
+        reading.log_factors[:, span], reading.valid[:, span], reading.seen[:, span],
+        reading.usual[:, span], reading.weight[:, span], reading.z[:, span],
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""What a monitor kind is: a few lines that turn counts into the statistic the judge watches."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from fireline.terms.alert import Urgency
+from fireline.terms.counts import ScopeKind
+from fireline.terms.plan import Layout, Plan
+
+Array = np.ndarray[Any, Any]
+Sides = Literal["up", "down", "both"]
+Pool = Literal["service", "drift"]
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """One monitored thing of a kind: ``channels`` statistics whose evidence is averaged."""
+
+    name: str
+    series: str
+    feature: str | None = None
+    channels: tuple[str, ...] = ("",)
+    family: str = ""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Binomial ticks: ``hits`` of ``n``, both [T, C]."""
+
+    hits: Array
+    n: Array
+
+
+@dataclass(frozen=True)
+class Means:
+    """Gaussian ticks: ``value`` with sampling ``variance``, from ``n`` events, all [T, C]; n 0 is no data."""
+
+    value: Array
+    variance: Array
+    n: Array
+
+
+Ticks = Rates | Means
+
+
+class Kind(ABC):
+    """One file in ``monitors/`` holds one kind; listing the folder is the registry.
+
+    ``layout`` names the counts it reads, ``test`` the form of the judge, ``tolerance`` what is not worth
+    noticing (odds ratio for rates, units of the statistic for means), ``k`` the smallest number of ticks
+    that may fire, ``pool`` the part of the false-page budget it draws on, and ``urgency`` what a finding
+    asks for by itself.
+    """
+
+    name: ClassVar[str]
+    family: ClassVar[str]
+    layout: ClassVar[Literal["rates", "shapes", "delays", "quality"]]
+    test: ClassVar[Literal["rate", "mean", "silence"]] = "rate"
+    scopes: ClassVar[tuple[ScopeKind, ...]] = ("service", "version", "segment")
+    sides: ClassVar[Sides] = "up"
+    tolerance: ClassVar[float] = 1.25
+    noisy_tolerance: ClassVar[float] = 1.5
+    floor: ClassVar[float] = 1e-4
+    k: ClassVar[int] = 5
+    pool: ClassVar[Pool] = "service"
+    urgency: ClassVar[Urgency] = "page"
+    least: ClassVar[int] = 1
+    merge_to: ClassVar[int] = 0
+    unit: ClassVar[str] = "share"
+
+    @abstractmethod
+    def monitors(self, plan: Plan) -> Sequence[Monitor]:
+        """What this kind watches in ``plan``; empty when the columns it needs are not there."""
+
+    @abstractmethod
+    def ticks(self, plan: Plan, counts: Array) -> Ticks:
+        """The statistics of counts [T, width of the layout]; C is the total of the monitors' channels."""
+
+    def fixed_base(self, plan: Plan) -> Array | None:
+        """Bases [C] that are known instead of learnt (NaN where learnt), or None."""
+        return None
+
+    def tolerances(self, plan: Plan, base: Array) -> Array:
+        """Tolerances [C] given the pooled ``base`` [C]."""
+        return np.full(len(base), self.tolerance)
+
+    def laid_out(self, plan: Plan) -> Layout:
+        found: Layout = getattr(plan, self.layout)
+        return found
+
+
+@cache
+def kinds() -> tuple[Kind, ...]:
+    """Every kind in ``fireline.detect.monitors``, by file name."""
+    from fireline.detect import monitors
+
+    found: list[Kind] = []
+    for info in sorted(pkgutil.iter_modules(monitors.__path__), key=lambda info: info.name):
+        module = importlib.import_module(f"{monitors.__name__}.{info.name}")
+        found += [
+            value()
+            for value in vars(module).values()
+            if isinstance(value, type) and issubclass(value, Kind) and value.__module__ == module.__name__
+        ]
+    return tuple(found)
+
+
+def kind_named(name: str) -> Kind:
+    """The kind called ``name``; KeyError lists those there are."""
+    for kind in kinds():
+        if kind.name == name:
+            return kind
+    raise KeyError(f"no monitor kind {name!r}; there are: {', '.join(sorted(k.name for k in kinds()))}")

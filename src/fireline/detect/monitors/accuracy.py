@@ -1,0 +1,69 @@
+"""Right answers: share of correct predictions, or the mean absolute error of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.quality import fixed_means, labelled
+from fireline.terms.plan import Plan
+
+
+class Accuracy(Kind):
+    """Share of wrong predictions up by more than a point, against the reference's cohorts."""
+
+    name = "accuracy"
+    family = "accuracy"
+    layout = "quality"
+    test = "mean"
+    sides = "up"
+    tolerance = 0.01
+    k = 2
+    least = 20
+    merge_to = 50
+    unit = "share wrong"
+
+    def monitors(self, plan: Plan) -> Sequence[Monitor]:
+        """One monitor where predictions are classes that labels can confirm."""
+        if plan.task == "regression" or "judged" not in plan.quality.by_name["labels"].cells:
+            return ()
+        judged = plan.quality.by_name["labels"].shares
+        return (Monitor(self.name, "labels"),) if len(judged) > 3 and judged[3] > 0 else ()
+
+    def ticks(self, plan: Plan, counts: Array) -> Means:
+        """Share wrong [T, 1]."""
+        start = plan.quality.offsets["labels"]
+        cells = plan.quality.by_name["labels"].cells
+        judged = counts[:, start + cells.index("judged")].astype(np.float64)
+        correct = counts[:, start + cells.index("correct")].astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            wrong = 1 - correct / judged
+            variance = np.maximum(wrong * (1 - wrong), 0.01) / judged
+        return Means(wrong[:, None], variance[:, None], judged[:, None])
+
+
+class RegressionError(Kind):
+    """Mean absolute error of predictions, in units of the reference predictions' spread."""
+
+    name = "absolute_error"
+    family = "accuracy"
+    layout = "quality"
+    test = "mean"
+    sides = "up"
+    tolerance = 0.02
+    k = 2
+    least = 20
+    merge_to = 50
+    unit = "spread"
+
+    def monitors(self, plan: Plan) -> Sequence[Monitor]:
+        """One monitor for regression."""
+        return (Monitor(self.name, "moments"),) if plan.task == "regression" else ()
+
+    def ticks(self, plan: Plan, counts: Array) -> Means:
+        """Mean absolute error [T, 1]."""
+        n = labelled(plan, counts)
+        mean, variance = fixed_means(plan, counts, "absolute", "error2", n)
+        return Means(mean[:, None], variance[:, None], n[:, None])

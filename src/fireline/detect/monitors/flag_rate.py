@@ -1,0 +1,42 @@
+"""Share of answers with a flag set: toxic, refusal, personal data, injection, or any the runbook names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fireline.detect.kinds import Array, Kind, Monitor, Rates
+from fireline.terms.plan import Plan
+
+FAMILIES = {
+    "toxic": "toxic_rate", "refus": "refusal_rate", "pii": "pii", "inject": "injection", "jailbreak": "injection",
+}  # fmt: skip
+
+
+def family_of(flag: str) -> str:
+    """The alert family a flag's name belongs to.
+
+    >>> family_of("is_toxic"), family_of("escalated")
+    ('toxic_rate', 'other')
+    """
+    lowered = flag.lower()
+    return next((family for part, family in FAMILIES.items() if part in lowered), "other")
+
+
+class FlagRate(Kind):
+    """Flags per request against the seasonal base."""
+
+    name = "flag_rate"
+    family = "other"
+    layout = "rates"
+
+    def monitors(self, plan: Plan) -> Sequence[Monitor]:
+        """One monitor a flag, of the family its name says."""
+        return [Monitor(self.name, f"flag:{flag}", flag, family=family_of(flag)) for flag in plan.flags]
+
+    def ticks(self, plan: Plan, counts: Array) -> Rates:
+        """Flags set of events [T, flags]."""
+        cells = plan.rates.series[0].cells
+        hits = counts[:, [cells.index(f"flag:{flag}") for flag in plan.flags]]
+        return Rates(hits, np.broadcast_to(counts[:, [cells.index("n")]], hits.shape))

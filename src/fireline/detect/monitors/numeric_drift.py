@@ -1,0 +1,38 @@
+"""Drift of numeric features: location and scale of normal scores over reference-quantile bins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.shapes import shape_ticks
+from fireline.terms.plan import Plan
+
+
+class NumericDrift(Kind):
+    """Inputs that moved or spread by more than a tenth of a standard deviation: a ticket, a page on harm."""
+
+    name = "numeric_drift"
+    family = "drift"
+    layout = "shapes"
+    test = "mean"
+    sides = "both"
+    tolerance = 0.1
+    k = 3
+    pool = "drift"
+    urgency = "ticket"
+    least = 5
+    merge_to = 30
+    unit = "reference sd"
+
+    def monitors(self, plan: Plan) -> Sequence[Monitor]:
+        """One monitor of two channels a numeric feature."""
+        return [
+            Monitor(self.name, f"feature:{name}", name, ("location", "scale"))
+            for name, kind in plan.features.items()
+            if kind == "numeric"
+        ]
+
+    def ticks(self, plan: Plan, counts: Array) -> Means:
+        """Normal-score means of each numeric feature [T, 2 x features]."""
+        return shape_ticks(plan, counts, [m.series for m in self.monitors(plan)])

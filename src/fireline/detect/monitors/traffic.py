@@ -1,0 +1,57 @@
+"""Traffic: requests per tick against the season."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.terms.plan import Plan
+
+
+class Traffic(Kind):
+    """Volume that halves or surges: log of the events in a tick, one more added so that none is a number."""
+
+    name = "traffic"
+    family = "traffic"
+    layout = "shapes"
+    test = "mean"
+    scopes = ("service",)
+    sides = "both"
+    tolerance = 0.25
+    k = 3
+    urgency = "ticket"
+    unit = "log events"
+    merge_to = 20
+
+    def monitors(self, plan: Plan) -> Sequence[Monitor]:
+        """One monitor, counted on any shape series (each event falls into one of its cells)."""
+        return (Monitor(self.name, "traffic"),) if plan.shapes.series else ()
+
+    def ticks(self, plan: Plan, counts: Array) -> Means:
+        """log(1 + events) [T, 1]; a tick without events is data too."""
+        span = plan.shapes.span(plan.shapes.series[0].name)
+        n = counts[:, span].sum(axis=1).astype(np.float64)
+        return Means(np.log1p(n)[:, None], (1 / (n + 1))[:, None], (n + 1)[:, None])
+
+
+class Silence(Kind):
+    """No events at all for longer than chance allows: no data is its own alarm."""
+
+    name = "silence"
+    family = "freshness"
+    layout = "rates"
+    test = "silence"
+    scopes = ("service",)
+    k = 3
+    unit = "events"
+
+    def monitors(self, plan: Plan) -> Sequence[Monitor]:
+        """One monitor: the minutes since the last event."""
+        return (Monitor(self.name, "rates"),)
+
+    def ticks(self, plan: Plan, counts: Array) -> Means:
+        """Events [T, 1]."""
+        n = counts[:, [plan.rates.series[0].cells.index("n")]].astype(np.float64)
+        return Means(n, n, n)

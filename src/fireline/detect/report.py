@@ -1,0 +1,96 @@
+"""A crossing in words and figures: the finding a person will read."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+import numpy as np
+
+from fireline.clock import MICROS, from_micros
+from fireline.detect.kinds import Kind, Monitor
+from fireline.detect.track import Crossing
+from fireline.terms.alert import Finding, Urgency
+from fireline.terms.counts import Scope
+
+
+def finding(
+    kind: Kind,
+    monitor: Monitor,
+    scope: Scope,
+    crossing: Crossing,
+    seconds: int,
+    at: datetime,
+    level: float,
+    against: str | None,
+) -> Finding:
+    """The finding of one crossing; ``seconds`` is the judged tick, ``level`` the page level."""
+    lead = int(np.argmax(crossing.shares))
+    seen, usual = _figure(crossing.seen[lead]), _figure(crossing.usual[lead])
+    direction: Literal["up", "down"] = "up" if seen >= usual else "down"
+    channel = monitor.channels[lead]
+    since = from_micros(crossing.since * seconds * MICROS)
+    events = int(crossing.weight[lead])
+    urgency: Urgency = "page" if crossing.level == "page" and kind.urgency == "page" else "ticket"
+    return Finding(
+        monitor=kind.name,
+        family=monitor.family or kind.family,
+        series=monitor.series,
+        at=at,
+        urgency=urgency,
+        evidence=round(float(np.log10(crossing.statistic)), 3),
+        threshold=round(float(np.log10(level)), 3),
+        feature=monitor.feature,
+        segment=scope.segment,
+        version=scope.version,
+        against=against,
+        seen=seen,
+        usual=usual,
+        unit=kind.unit,
+        direction=direction,
+        since=since,
+        because=_sentence(kind, monitor, scope, channel, seen, usual, events, since, at - since, against),
+        details={"channel": channel, "events": events, "level": crossing.level, "tick_seconds": seconds},
+    )
+
+
+def _figure(value: float) -> float:
+    """Six significant digits: beyond them the order of adding up would show."""
+    return float(f"{float(value):.6g}") if np.isfinite(value) else 0.0
+
+
+def share_in_words(value: float) -> str:
+    """A share as people say it.
+
+    >>> share_in_words(0.0312), share_in_words(0.00042), share_in_words(1.0)
+    ('3.1 %', '0.042 %', '100 %')
+    """
+    percent = 100 * value
+    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
+
+
+def _sentence(
+    kind: Kind, monitor: Monitor, scope: Scope, channel: str, seen: float, usual: float, events: int,
+    since: datetime, span: timedelta, against: str | None,
+) -> str:  # fmt: skip
+    what = monitor.feature or monitor.series
+    noun = f"{kind.name.replace('_', ' ')}" + (f" of {what}" if monitor.feature else "")
+    if channel and kind.test != "rate":
+        noun += f" ({channel})"
+    elif channel:
+        noun += f" ({channel.removeprefix('=')})"
+    where = (
+        ""
+        if scope.kind == "service"
+        else f" in {scope.column} {scope.value}"
+        if scope.segment
+        else f" for version {scope.value}"
+    )
+    if kind.test == "silence":
+        return f"no events since {since:%Y-%m-%d %H:%M} UTC, when {usual:.3g} a minute are usual"
+    if kind.unit == "log events":
+        return f"traffic {np.expm1(seen):.0f} events a tick, usually {np.expm1(usual):.0f}"
+    rival = "the other versions on the same traffic" if against else "usual"
+    if kind.test == "rate":
+        return f"{noun}{where} {share_in_words(seen)} of {events:,}, {rival} {share_in_words(usual)}"
+    return f"{noun}{where} {seen:.3g} over {events:,} ({kind.unit}), {rival} {usual:.3g}"

@@ -1,0 +1,68 @@
+"""Columns of a canonical batch as numpy arrays, the few forms the tally and the baseline need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Array = np.ndarray[Any, Any]
+
+
+def has(table: pa.Table, name: str) -> bool:
+    """Whether the batch has the column at all."""
+    return name in table.column_names
+
+
+def numbers(table: pa.Table, name: str) -> Array:
+    """Column ``name`` as float64 [n], NaN where missing."""
+    column = table.column(name)
+    if not pa.types.is_float64(column.type):
+        column = column.cast(pa.float64())
+    found: Array = column.to_numpy()
+    return found
+
+
+def booleans(table: pa.Table, name: str) -> Array:
+    """Column ``name`` as bool [n], missing is False."""
+    column = table.column(name)
+    if not pa.types.is_boolean(column.type):
+        column = column.cast(pa.bool_())
+    if column.null_count:
+        column = pc.fill_null(column, False)
+    found: Array = column.to_numpy().astype(bool, copy=False)
+    return found
+
+
+def times(table: pa.Table, name: str = "time") -> Array:
+    """Column ``name`` as int64 microseconds since 1970 [n]."""
+    column = table.column(name).cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+    found: Array = column.to_numpy()
+    return found
+
+
+def codes(table: pa.Table, name: str) -> tuple[Array, list[str]]:
+    """Column ``name`` as int64 codes [n] (-1 where missing) into the list of its distinct values."""
+    column = table.column(name)
+    if not pa.types.is_dictionary(column.type):
+        if not pa.types.is_string(column.type):
+            column = column.cast(pa.string())
+        column = column.dictionary_encode()
+    encoded = column.combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = pa.concat_arrays(encoded.chunks) if encoded.num_chunks else pa.array([], column.type)
+    values = [str(value) for value in encoded.dictionary.to_pylist()]
+    indices = encoded.indices
+    if indices.null_count:
+        indices = pc.fill_null(indices, -1)
+    found: Array = indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return found, values
+
+
+def recode(found: Array, values: list[str], mapping: dict[str, int], missing: int, other: int) -> Array:
+    """Codes of ``codes`` turned into cells: ``mapping`` where known, ``missing`` for -1, else ``other``."""
+    table = np.array([mapping.get(value, other) for value in values] + [missing], dtype=np.int64)
+    result: Array = table[found]
+    return result

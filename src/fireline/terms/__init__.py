@@ -1,0 +1,1 @@
+"""The vocabulary: frozen values of the standard library, one concept a file."""

@@ -1,0 +1,124 @@
+"""The plan: every series of a service, declared once, laid out side by side so that one vector holds them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+from fireline.terms.counts import HOUR, MINUTE, QUARTER, Scope, ScopeKind, Series
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Series laid end to end: a counts vector of this layout has ``width`` cells.
+
+    ``grains`` gives the tick in seconds for each kind of scope that is counted at all.
+    """
+
+    name: str
+    series: tuple[Series, ...]
+    grains: Mapping[ScopeKind, int]
+
+    @cached_property
+    def offsets(self) -> dict[str, int]:
+        """Where each series starts."""
+        found, at = {}, 0
+        for series in self.series:
+            found[series.name] = at
+            at += series.width
+        return found
+
+    @cached_property
+    def by_name(self) -> dict[str, Series]:
+        return {series.name: series for series in self.series}
+
+    @cached_property
+    def width(self) -> int:
+        return sum(series.width for series in self.series)
+
+    @cached_property
+    def identity(self) -> str:
+        """Changes when any series does: counts of different identities never mix."""
+        body = "".join(series.identity for series in self.series)
+        return f"{self.name}-{blake2b(body.encode(), digest_size=6).hexdigest()}"
+
+    def span(self, name: str) -> slice:
+        """The cells of series ``name``."""
+        start = self.offsets[name]
+        return slice(start, start + self.by_name[name].width)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is counted for one service.
+
+    rates    conditions per event (error, null, out of range, flags, slow): each minute for the service and its
+             versions, each quarter of an hour for segments
+    shapes   histograms of features and scores: each quarter of an hour
+    delays   latency on 2 % log bins: each quarter of an hour, service and versions
+    quality  score by label, and moments: each hour of event time, counted when labels have the same age
+    """
+
+    service: str
+    timezone: str
+    task: str
+    rates: Layout
+    shapes: Layout
+    delays: Layout
+    quality: Layout
+    features: Mapping[str, str]
+    segments: Mapping[str, tuple[str, ...]]
+    flags: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    latency_p95: float | None = None
+    positive: str | None = None
+    threshold: float | None = None
+    logit_mean: float = 0.0
+    error_scale: float = 1.0
+    reference: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        return (self.rates, self.shapes, self.delays, self.quality)
+
+    @property
+    def segment_scopes(self) -> tuple[Scope, ...]:
+        """One scope for each declared value of each segment column."""
+        return tuple(Scope("segment", column, v) for column, values in self.segments.items() for v in values)
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan as JSON values; ``Plan.of_json`` gives it back."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Plan:
+        """The plan that ``as_json`` wrote."""
+        values = dict(data)
+        for name in ("rates", "shapes", "delays", "quality"):
+            layout = values[name]
+            series = tuple(
+                Series(**{k: tuple(v) if isinstance(v, list) else v for k, v in one.items()})
+                for one in layout["series"]
+            )
+            values[name] = Layout(layout["name"], series, layout["grains"])
+        values["segments"] = {column: tuple(found) for column, found in values["segments"].items()}
+        for name in ("flags", "versions", "notes"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+
+RATE_GRAINS: dict[ScopeKind, int] = {
+    "service": MINUTE,
+    "version": MINUTE,
+    "shadow": MINUTE,
+    "segment": QUARTER,
+}
+SHAPE_GRAINS: dict[ScopeKind, int] = {
+    "service": QUARTER, "version": QUARTER, "shadow": QUARTER, "segment": QUARTER,
+}  # fmt: skip
+DELAY_GRAINS: dict[ScopeKind, int] = {"service": QUARTER, "version": QUARTER}
+QUALITY_GRAINS: dict[ScopeKind, int] = {"service": HOUR, "version": HOUR, "shadow": HOUR, "segment": HOUR}
