@@ -49,7 +49,7 @@ def check(
 
 def _people(file: RunbookFile) -> Iterator[Found]:
     ownership, key = file.runbook.ownership, ("ownership", "contacts")
-    example = "{name: ..., role: incident commander, reach: +1 555 0100}"
+    example = "{name: ..., role: incident commander, reach: ...}"
     by_role = {role: [c for c in ownership.contacts if c.role is role] for role in Role}
     if not by_role[Role.COMMANDER]:
         yield (
@@ -169,13 +169,13 @@ def _ladder(file: RunbookFile) -> Iterator[Found]:
         says = "nothing says whether the service fails open or closed when every rung is gone"
         yield "warning", key, says, "add a last rung of `kind: closed` (refuse) or `kind: open` (let pass)"
     names = {rung.name for rung in ladder} | {str(rung.kind) for rung in ladder}
-    for at, row in enumerate(file.runbook.decisions):
-        rungs = row.params.get("rungs")
-        if isinstance(rungs, list) and not names.intersection(map(str, rungs)):
-            says = (
-                f"none of its rungs ({', '.join(map(str, rungs))}) is on the ladder: this row can do nothing"
-            )
-            yield "warning", ("decisions", at), says, "add such a rung, or name one that is there"
+    wanted = [row.params.get("rungs") for row in file.runbook.decisions]
+    idle = [at for at, one in enumerate(wanted) if isinstance(one, list) and not names & set(map(str, one))]
+    if idle:
+        missing = " or ".join(sorted({str(rung) for at in idle for rung in wanted[at] or ()}))
+        lines = ", ".join(str(file.line("decisions", at)) for at in idle)
+        says = f"has no rung {missing}: the decision rows on lines {lines} can do nothing"
+        yield "warning", key, says, "add such a rung if you have one, or take those rows out"
 
 
 def _promises(file: RunbookFile) -> Iterator[Found]:

@@ -129,8 +129,7 @@ def _fill_in(runbook: Runbook, timezone: str | None) -> dict[Key, str]:
     if not runbook.ownership.team:
         notes["ownership", "team"] = FILL_IN
     if not runbook.ownership.contacts:
-        example = "- {name: Ada Lovelace, role: incident commander, reach: +1 555 0100}"
-        notes["ownership", "contacts"] = f"{FILL_IN}, one line each: {example}"
+        notes["ownership", "contacts"] = f"{FILL_IN}; a SEV1 needs an incident commander"
     return notes
 
 
@@ -208,7 +207,8 @@ def _last_known_good(past: Past, changes: Sequence[Change]) -> tuple[dict[str, A
 
 
 def _known_by(best: Served, past: Past) -> str:
-    text = f"Served {best.end_share:.0%} of the traffic at the end of the reference, {_day(best.first)} to {_day(best.last)}"
+    when = f"{_day(best.first)} to {_day(best.last)}"
+    text = f"Served {best.end_share:.0%} of the traffic at the end of the reference, {when}"
     figures = []
     if past.error_share is not None:
         figures.append(f"{past.error_share:.2%} errors")

@@ -320,5 +320,4 @@ def _p95(live: pa.Table, columns: Columns) -> float | None:
         return None
     values = _numbers(live.column(columns.latency_ms))
     values = values[np.isfinite(values)]
-    found = float(np.quantile(values, 0.95)) if len(values) else None
-    return found
+    return None if len(values) == 0 else float(np.quantile(values, 0.95))

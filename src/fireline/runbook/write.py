@@ -55,13 +55,7 @@ SECTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
         ("false_pages_per_30d", "budget"),
         "How many false pages in 30 days does the team accept? This is the detector's only knob.",
     ),
-    (
-        ("monitors", "silences"),
-        "Monitors are inferred from the columns. List here only what differs:\n"
-        "  - {monitor: drift, feature: NAME, tolerance: 0.2, because: ...}      less sensitive\n"
-        "  - {monitor: drift, threshold: 0.2, statistic: psi, because: ...}     a fixed threshold\n"
-        "  - {monitor: traffic, off: true, until: 2030-01-31, because: ...}     off, until then",
-    ),
+    (("monitors", "silences"), "Monitors are inferred from the columns. List here only what differs."),
     (("slos",), "What is promised? Severity follows the burn rate of these budgets."),
     (("severity",), "How bad is it? The first line that holds decides; when unsure, the higher."),
     (
@@ -79,6 +73,20 @@ SECTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("retraining",), "How often is the model retrained? A length of time such as 30d, or a word."),
     (("comms",), "Who is told, where, and how often?"),
 )
+
+
+EXAMPLES: dict[Key, tuple[str, ...]] = {
+    ("ownership", "contacts"): (
+        "- {name: Ada Lovelace, role: incident commander, reach: +1 555 0100}",
+        "- {name: Grace Hopper, role: ML owner, reach: +1 555 0101}",
+    ),
+    ("monitors",): (
+        "- {monitor: drift, feature: NAME, tolerance: 0.2, because: ...}    # less sensitive",
+        "- {monitor: drift, threshold: 0.2, statistic: psi, because: ...}   # a fixed threshold",
+        "- {monitor: traffic, off: true, until: 2030-01-31, because: ...}   # off, until then",
+    ),
+}
+"""What an empty list could hold; the `#` in front is all that has to go."""
 
 
 def write(runbook: Runbook, notes: Notes | None = None, head: str = "") -> str:
@@ -132,6 +140,9 @@ def _field(key: Key, value: Any, indent: int, notes: Notes) -> Iterator[str]:
         yield f"{pad}{name}:{note}"
         for at, one in enumerate(value):
             yield from _entry((*key, at), one, indent + 2, notes)
+    elif value == [] and key in EXAMPLES:
+        yield f"{pad}{name}:{note}"
+        yield from (f"{pad}  # {line}" for line in EXAMPLES[key])
     elif isinstance(value, list) and any((*key, at) in notes for at in range(len(value))):
         yield f"{pad}{name}:{note}"
         for at, one in enumerate(value):
@@ -192,6 +203,8 @@ def flow(value: Any, inside: bool = True) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e9:
+        return str(int(value))
     if isinstance(value, int | float):
         return repr(value)
     return quote(str(value), inside)
