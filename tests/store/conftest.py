@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support import postgres
 
 from fireline.store import Store
 from fireline.terms.fold import fold
 from fireline.terms.guards import allowed
-from tests.support import postgres
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.incidents import T0, after, note, opened
 
 from fireline.errors import StateError, StoreError
 from fireline.store import Store
@@ -13,7 +14,6 @@ from fireline.store.plain import clean, plain
 from fireline.terms.fold import fold
 from fireline.terms.incident import State
 from fireline.terms.timeline import Draft, EntryKind
-from tests.support.incidents import T0, after, note, opened
 
 
 def test_entries_are_numbered_from_one_within_their_incident(store: Store) -> None:
@@ -31,7 +31,13 @@ def test_entries_are_numbered_from_one_within_their_incident(store: Store) -> No
 
 def test_an_entry_is_given_back_exactly_as_it_will_be_read(place: str) -> None:
     with Store.open(place, fold=fold) as store, store.begin() as tx:
-        odd = {"text": "a\x00b \ud800 \u00e9", "nan": float("nan"), "pair": (1, 2.5), "big": 2**60, "none": None}
+        odd = {
+            "text": "a\x00b \ud800 \u00e9",
+            "nan": float("nan"),
+            "pair": (1, 2.5),
+            "big": 2**60,
+            "none": None,
+        }
         tx.append("inc-1", opened(), T0)
         given_back = tx.append("inc-1", Draft(EntryKind.NOTE, "nul \x00", odd), after(0.000001))
     with Store.open(place, fold=fold) as again:
@@ -59,8 +65,8 @@ def test_what_was_rolled_back_was_never_there(store: Store) -> None:
     [
         "UPDATE entries SET because = 'nothing happened'",
         "DELETE FROM entries",
-        "INSERT INTO entries SELECT incident, 7, at, kind, \"by\", because, data FROM entries",
-        "INSERT INTO entries SELECT incident, 1, at, kind, \"by\", because, data FROM entries",
+        'INSERT INTO entries SELECT incident, 7, at, kind, "by", because, data FROM entries',
+        'INSERT INTO entries SELECT incident, 1, at, kind, "by", because, data FROM entries',
     ],
 )
 def test_the_database_itself_refuses_to_change_the_past(store: Store, statement: str) -> None:
@@ -162,7 +168,9 @@ def test_many_writers_leave_no_gap(place: str) -> None:
         assert [entry.seq for entry in entries] == list(range(1, 62))
         assert store.verify_projection() == ()
         for who in ("w0", "w3"):
-            told = [entry.data["text"] for entry in entries if str(entry.data.get("text", "")).startswith(who)]
+            told = [
+                entry.data["text"] for entry in entries if str(entry.data.get("text", "")).startswith(who)
+            ]
             assert told == [f"{who} {number}" for number in range(15)]
 
 

@@ -41,7 +41,9 @@ def requested(name: str = "msr-1", **more: Any) -> Draft:
     return Draft(EntryKind.REQUESTED, "the table says so", {"measure": measure(name, **more).as_json()})
 
 
-def asked(name: str = "msr-1", default: str = "leave", due: str = "2024-03-18T06:15:00Z", **more: Any) -> Draft:
+def asked(
+    name: str = "msr-1", default: str = "leave", due: str = "2024-03-18T06:15:00Z", **more: Any
+) -> Draft:
     body = measure(name, state=MeasureState.ASKED, authority="ask", **more).as_json()
     return Draft(EntryKind.ASKED, "the table says ask", {"measure": body, "default": default, "due": due})
 

@@ -94,7 +94,10 @@ def _start_in(folder: Path, binaries: Path) -> Postgres:
     command = [str(binaries / "postgres"), "-D", str(data), "-k", str(folder)]
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
-            command + [part for setting in settings for part in ("-c", setting)], stdout=log, stderr=log, **more
+            command + [part for setting in settings for part in ("-c", setting)],
+            stdout=log,
+            stderr=log,
+            **more,
         )
     server = Postgres(folder, process)
     _wait_until_ready(server)

@@ -39,7 +39,7 @@ def url_of(place: str | Path) -> sa.URL:
         return sa.URL.create("sqlite", database=text)
     try:
         url = sa.make_url(text)
-    except sa.exc.ArgumentError as e:
+    except (sa.exc.ArgumentError, ValueError) as e:
         raise StoreError(
             f"not the address of a database: {e}", todo="write postgresql://user@host/name or a file's path"
         ) from e

@@ -57,8 +57,12 @@ class Store(Reading):
             folder = tempfile.TemporaryDirectory(prefix="fireline-")
             place = Path(folder.name) / "store.sqlite"
         database = connect(url_of(place))
-        with in_words():
-            migrate.to_head(database)
+        try:
+            with in_words():
+                migrate.to_head(database)
+        except BaseException:
+            database.dispose()
+            raise
         return cls(database, fold, gate, folder)
 
     def close(self) -> None:
