@@ -12,7 +12,7 @@ import numpy as np
 from fireline.clock import MICROS, micros
 from fireline.terms.alert import Finding
 from fireline.triage.book import Book, Column
-from fireline.triage.case import Bools, Floats, Frame
+from fireline.triage.case import Bools, Floats, Frame, Ints
 from fireline.triage.compare import placements
 
 LABELLED = frozenset({"auc", "accuracy", "calibration", "fairness"})
@@ -228,6 +228,22 @@ def gated(frame: Frame, at: Moment, *, hard: bool) -> tuple[Floats, Bools]:
     old = at.micros - frame.time >= at.age if hard else np.ones(frame.rows, dtype=np.bool_)
     in_time = ~np.isfinite(delay) | (delay <= at.age)
     return np.where(old & in_time, label, math.nan), old
+
+
+def with_shared_labels(frame: Frame, requests: Ints) -> Frame:
+    """The frame where shadow rows know the label of their request as the live row does."""
+    if not (frame.has("label") and frame.has("shadow")) or not frame.yes("shadow").any():
+        return frame
+    columns = dict(frame.columns)
+    size = int(requests.max()) + 1 if len(requests) else 0
+    for name in ("label", "label_time"):
+        values = frame.number(name)
+        known = np.isfinite(values) & (requests >= 0)
+        table = np.full(size, math.nan)
+        table[requests[known]] = values[known]
+        fill = ~np.isfinite(values) & (requests >= 0)
+        columns[name] = np.where(fill, table[np.where(fill, requests, 0)] if size else math.nan, values)
+    return Frame(columns)
 
 
 def _coverage(book: Book, at: Moment) -> Figure | None:

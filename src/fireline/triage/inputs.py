@@ -1,0 +1,251 @@
+"""What happened to the inputs: which features moved at the onset, how, and whether something broke or only drifted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from fireline.triage.book import Book, Column
+from fireline.triage.case import Bools, Floats
+from fireline.triage.compare import psi
+from fireline.triage.figures import Figure, log_ratio, missing, outside
+from fireline.triage.windows import Step, Windows, step_of
+from fireline.triage.words import listed, share
+
+Damage = Literal["null", "unit", "stuck", "new_values", "lost_values", "range", "shape"]
+
+MOVED_PSI = 0.02
+SAMPLE = 20_000
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One feature that moved. ``damage`` "shape" is an ordinary shift, anything else a break.
+
+    ``psi`` beside ``noise``, what chance alone reads; ``share`` of the events that are broken; ``step`` against
+    the feature's own day-to-day life.
+    """
+
+    feature: str
+    damage: Damage
+    psi: float
+    noise: float
+    share: float
+    step: Step
+    says: str
+
+    @property
+    def broken(self) -> bool:
+        return self.damage != "shape"
+
+    @property
+    def stepped(self) -> bool:
+        """It came at the onset and not slowly before, and days do not usually differ as much."""
+        return self.step.z >= 4.0 and self.step.drift < 0.6
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All features: ``looked`` at, and those that ``moved``, the most moved first."""
+
+    looked: int
+    moved: tuple[Moved, ...]
+
+    @property
+    def broken(self) -> tuple[Moved, ...]:
+        return tuple(m for m in self.moved if m.broken)
+
+    @property
+    def stepped(self) -> tuple[Moved, ...]:
+        return tuple(m for m in self.moved if m.stepped)
+
+    @property
+    def names(self) -> list[str]:
+        return [m.feature for m in self.moved]
+
+    def in_words(self) -> str:
+        if not self.looked:
+            return "the log has no features"
+        if not self.moved:
+            return f"none of {self.looked} features moved"
+        return f"{len(self.moved)} of {self.looked} features moved: {listed([m.says for m in self.moved], 3)}"
+
+
+def look_at_inputs(book: Book, spans: Windows, hit: Bools) -> Inputs:
+    """Compare every feature of the rows ``hit`` [rows after] with the reference and the calm days."""
+    if hit.sum() < 20:
+        return Inputs(0, ())
+    found = [m for name in book.features if (m := _moved(book, name, spans, hit)) is not None]
+    found.sort(key=lambda m: (not m.broken, -m.psi, m.feature))
+    return Inputs(len(book.features), tuple(found))
+
+
+def drift_figure(book: Book, name: str, spans: Windows, hit: Bools) -> Figure:
+    """Per event, the log of how much likelier the feature's value became."""
+    column = book.column(name)
+    ratio = log_ratio(column, hit, spans.reference)
+    return Figure(
+        f"drift of {name}", "drift", "PSI", ratio[column.before], ratio[column.after], MOVED_PSI, feature=name
+    )
+
+
+def _moved(book: Book, name: str, spans: Windows, hit: Bools) -> Moved | None:
+    column = book.column(name)
+    before = column.counts(column.before, spans.reference)
+    after = column.counts(column.after[hit])
+    value, noise = psi(before, after)
+    damage = _damage(book, column, spans, hit)
+    if damage is None and not (value > MOVED_PSI + 3 * noise):
+        return None
+    here = Windows(hit, spans.calm, spans.reference, spans.recent)
+    step = step_of(book, drift_figure(book, name, spans, hit), here)
+    if damage is None and column.kind == "numeric" and step.z >= 4.0:
+        damage = _affine(book, name, spans, hit)
+    kind, part, says = damage or ("shape", 1.0, _shape(book, column, spans, hit, value))
+    return Moved(name, kind, value, noise, part, step, says)
+
+
+def _shape(book: Book, column: Column, spans: Windows, hit: Bools, value: float) -> str:
+    if column.kind == "numeric":
+        old, new = _middle(book.before.number(column.name)), _middle(book.after.number(column.name)[hit])
+        return f"{column.name} (PSI {value:.2f}, median {old:.3g} to {new:.3g})"
+    return f"{column.name} (PSI {value:.2f})"
+
+
+def _middle(values: Floats) -> float:
+    good = values[np.isfinite(values)]
+    return float(np.median(good)) if good.size else math.nan
+
+
+_Damage = tuple[Damage, float, str]
+
+
+def _damage(book: Book, column: Column, spans: Windows, hit: Bools) -> _Damage | None:
+    """The break that explains the feature best, if it came at the onset."""
+    name = column.name
+    kind = "numeric" if column.kind == "numeric" else "categorical"
+    found = _jump(missing(book.before, name, kind), missing(book.after, name, kind), spans, hit, 0.02)
+    if found is not None:
+        return "null", found[1], f"{name} null {share(found[0])} to {share(found[1])}"
+    if column.kind == "categorical":
+        return _new_words(book, column, spans, hit) or _lost_words(column, spans, hit)
+    return _unit(book, name, spans, hit) or _stuck(book, name, spans, hit) or _range(book, name, spans, hit)
+
+
+def _jump(
+    before: Bools, after: Bools, spans: Windows, hit: Bools, least: float
+) -> tuple[float, float] | None:
+    """The usual and the present share of a condition, if it jumped at the onset by ``least`` and by half."""
+    n = int(hit.sum())
+    now = float(after[hit].mean())
+    usual = float((before * spans.reference).sum() / max(spans.reference.sum(), 1e-9))
+    recent = float((after * spans.recent).sum() / spans.recent.sum()) if spans.has_calm else usual
+    base = max(usual, recent)
+    noise = math.sqrt(max(now * (1 - now), 0.25 / n) / n)
+    if now - base >= max(least, 0.5 * base) and now - base >= 5 * noise:
+        return usual, now
+    return None
+
+
+def _new_words(book: Book, column: Column, spans: Windows, hit: Bools) -> _Damage | None:
+    new = column.cells - 1
+    jump = _jump(column.before == new, column.after == new, spans, hit, 0.02)
+    if jump is None:
+        return None
+    words = book.after.words(column.name)[hit & (column.after == new)]
+    values, counts = np.unique(words.astype(str), return_counts=True)
+    top = str(values[int(np.argmax(counts))])
+    twins = [w for w in column.labels[:-2] if _plain(w) == _plain(top) and w != top]
+    renamed = f" ({twins[0]!r} renamed?)" if twins else ""
+    return "new_values", jump[1], f"{column.name} has new values such as {top!r} in {share(jump[1])}{renamed}"
+
+
+def _plain(word: str) -> str:
+    return "".join(c for c in word.lower() if c.isalnum())
+
+
+def _lost_words(column: Column, spans: Windows, hit: Bools) -> _Damage | None:
+    before = column.counts(column.before, spans.reference)
+    after = column.counts(column.after[hit])
+    recent = column.counts(column.after, spans.recent) if spans.has_calm else before
+    p, q, r = (x / max(x.sum(), 1e-9) for x in (before, after, recent))
+    gone = (p >= 0.03) & (q < 0.05 * p) & (r >= 0.5 * p) & (p * after.sum() >= 20)
+    gone[-3:] = False
+    if not gone.any():
+        return None
+    first = int(np.flatnonzero(gone)[np.argmax(p[gone])])
+    return (
+        "lost_values",
+        float(p[gone].sum()),
+        f"{column.name} lost {column.labels[first]!r} (was {share(p[first])})",
+    )
+
+
+def _sample(values: Floats) -> Floats:
+    good = values[np.isfinite(values)]
+    return good[:: max(1, len(good) // SAMPLE)]
+
+
+def _base(book: Book, name: str, spans: Windows) -> Floats:
+    """Values before the onset: the calm days' at the same hours if there are any, else the reference's."""
+    values = book.after.number(name)[spans.recent > 0] if spans.has_calm else book.before.number(name)
+    return _sample(values)
+
+
+def _unit(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
+    """All quantiles multiplied by one factor."""
+    old, new = _base(book, name, spans), _sample(book.after.number(name)[hit])
+    if min(len(old), len(new)) < 50 or len(np.unique(old)) < 8:
+        return None
+    at = np.linspace(0.1, 0.9, 17)
+    a, b = np.quantile(old, at), np.quantile(new, at)
+    used = (np.abs(a) > 1e-9 * np.abs(a).max()) & (np.abs(b) > 0)
+    if used.sum() < 10 or (np.sign(a[used]) != np.sign(b[used])).mean() > 0.1:
+        return None
+    logs = np.log(np.abs(b[used] / a[used]))
+    middle = float(np.median(logs))
+    spread = float(np.quantile(np.abs(logs - middle), 0.8))
+    wide = float(np.ptp(np.log(np.abs(a[used]))))
+    if abs(middle) < math.log(1.4) or spread > min(0.25 * abs(middle), 0.15) or wide < 0.2:
+        return None
+    factor = math.exp(middle)
+    return "unit", 1.0, f"{name} times {factor:.3g}, as if in another unit"
+
+
+def _affine(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
+    """All quantiles on another straight line, such as Celsius for Fahrenheit."""
+    old, new = _base(book, name, spans), _sample(book.after.number(name)[hit])
+    if min(len(old), len(new)) < 200 or len(np.unique(old)) < 15:
+        return None
+    at = np.linspace(0.05, 0.95, 19)
+    a, b = np.quantile(old, at), np.quantile(new, at)
+    slope, level = np.polyfit(a, b, 1)
+    left = float(((b - level - slope * a) ** 2).sum() / max(float(((b - b.mean()) ** 2).sum()), 1e-12))
+    if left > 0.01 or 0.7 < slope < 1.4 or slope <= 0:
+        return None
+    return "unit", 1.0, f"{name} on another scale (times {slope:.3g}, plus {level:.3g})"
+
+
+def _stuck(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
+    """One value far more often than before: a constant or a default."""
+    new = _sample(book.after.number(name)[hit])
+    if len(new) < 50:
+        return None
+    values, counts = np.unique(new, return_counts=True)
+    value = float(values[int(np.argmax(counts))])
+    before, after = book.before.number(name) == value, book.after.number(name) == value
+    jump = _jump(before, after, spans, hit, 0.1)
+    if jump is None or jump[1] < 3 * jump[0]:
+        return None
+    return "stuck", jump[1], f"{name} is {value:.4g} in {share(jump[1])} (was {share(jump[0])})"
+
+
+def _range(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
+    before, after = outside(book, name)
+    jump = _jump(before, after, spans, hit, 0.01)
+    if jump is None:
+        return None
+    return "range", jump[1], f"{name} outside its range in {share(jump[1])}"

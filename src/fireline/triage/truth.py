@@ -1,0 +1,128 @@
+"""What the labels did: how complete they are by age, how late, how many are positive, and along which clock it broke."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fireline.triage.book import Book
+from fireline.triage.case import Bools, Floats, Ints
+from fireline.triage.compare import mean_of
+from fireline.triage.figures import Figure, Moment, figure_of, gated
+from fireline.triage.windows import Step, Windows, step_of
+from fireline.triage.words import share
+
+FEWEST = 60
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What became of the labels since the onset.
+
+    ``coverage`` is the share labelled at the compared age, ``positive`` the mean label (None where there is too
+    little); ``delay`` and ``usual_delay`` are median hours from event to label. ``by_arrival`` is how many
+    log-likelihood units better the change lines up with the time labels arrived than with the time of the
+    events: well above 0 speaks for a label job.
+    """
+
+    coverage: Step | None
+    positive: Step | None
+    delay: float
+    usual_delay: float
+    by_arrival: float
+
+    @property
+    def missing(self) -> bool:
+        c = self.coverage
+        return c is not None and c.size < -0.05 and c.z < -4
+
+    @property
+    def flooding(self) -> bool:
+        c = self.coverage
+        return c is not None and c.size > 0.1 and c.z > 4
+
+    @property
+    def late(self) -> bool:
+        return self.usual_delay > 0 and math.isfinite(self.delay) and self.delay > 1.5 * self.usual_delay
+
+    @property
+    def rate_stepped(self) -> bool:
+        p = self.positive
+        return (
+            p is not None and abs(p.size) > max(0.02, 0.15 * abs(p.usual)) and abs(p.z) > 4 and p.drift < 0.6
+        )
+
+    @property
+    def known(self) -> bool:
+        return self.coverage is not None or self.positive is not None
+
+    def in_words(self) -> str:
+        parts = []
+        if self.coverage is not None and math.isfinite(self.coverage.now):
+            parts.append(f"{share(self.coverage.now)} of the events have their label at the usual age "
+                         f"(usually {share(self.coverage.usual)})")  # fmt: skip
+        if self.positive is not None and math.isfinite(self.positive.now):
+            parts.append(f"the mean label is {self.positive.now:.3g} (usually {self.positive.usual:.3g})")
+        if math.isfinite(self.delay) and math.isfinite(self.usual_delay) and self.usual_delay > 0:
+            parts.append(f"labels take {self.delay:.3g} hours (usually {self.usual_delay:.3g})")
+        return "; ".join(parts) if parts else "no labels"
+
+
+def look_at_truth(book: Book, spans: Windows, at: Moment, quality: Figure | None) -> Truth:
+    """Compare the labels of the hit rows with those of the reference at the same age."""
+    if not book.after.has("label"):
+        return Truth(None, None, math.nan, math.nan, 0.0)
+    coverage = figure_of(book, "label_coverage", None, at)
+    enough = coverage is not None and int((spans.hit & np.isfinite(coverage.after)).sum()) >= FEWEST
+    delay, usual = _delays(book, spans, at)
+    return Truth(
+        step_of(book, coverage, spans) if coverage is not None and enough else None,
+        _positive(book, spans, at),
+        delay,
+        usual,
+        _by_arrival(book, quality, spans) if quality is not None and quality.labelled else 0.0,
+    )
+
+
+def _positive(book: Book, spans: Windows, at: Moment) -> Step | None:
+    before, _ = gated(book.before, at, hard=False)
+    after, _ = gated(book.after, at, hard=True)
+    if int((spans.hit & np.isfinite(after)).sum()) < FEWEST or book.runbook.task == "multiclass":
+        return None
+    return step_of(book, Figure("mean label", "label", "mean", before, after, 0.02, 0), spans)
+
+
+def _delays(book: Book, spans: Windows, at: Moment) -> tuple[float, float]:
+    """Median hours to the label among events labelled within the compared age, now and before."""
+    found = []
+    for frame, rows, hard in ((book.after, spans.hit, True), (book.before, spans.reference > 0, False)):
+        delay = frame.number("label_time") - frame.time
+        old = at.micros - frame.time >= at.age if hard else np.ones(frame.rows, dtype=np.bool_)
+        good = rows & old & np.isfinite(delay) & (delay <= at.age)
+        found.append(float(np.median(delay[good])) / 3.6e9 if good.sum() >= FEWEST else math.nan)
+    return found[0], found[1]
+
+
+def _by_arrival(book: Book, figure: Figure, spans: Windows) -> float:
+    """The best step along label time minus the best step along event time, in log-likelihood units."""
+    arrived = book.after.number("label_time")
+    good = (spans.hit | spans.calm) & np.isfinite(figure.after) & np.isfinite(arrived)
+    if good.sum() < 4 * FEWEST:
+        return 0.0
+    values = figure.after[good]
+    return _best_step(values, arrived[good]) - _best_step(values, book.after.time[good])
+
+
+def _best_step(values: Floats, order_by: Floats | Ints) -> float:
+    x = values[np.argsort(order_by, kind="stable")]
+    mean, _, n = mean_of(x)
+    variance = float(x.var())
+    if variance <= 0:
+        return 0.0
+    k = np.arange(1, n)
+    left = np.cumsum(x - mean)[:-1]
+    gain = left**2 / (k * (n - k) / n) / (2 * variance)
+    inside: Bools = (k >= FEWEST // 2) & (n - k >= FEWEST // 2)
+    return float(gain[inside].max()) if inside.any() else 0.0
