@@ -14,7 +14,7 @@ from fireline.clock import iso
 from fireline.runbook.default_decisions import default_decisions
 from fireline.runbook.durations import say_duration, write_duration
 from fireline.runbook.infer import infer_columns, infer_task
-from fireline.runbook.looks import look_at
+from fireline.runbook.looks import look_at, typed
 from fireline.runbook.past import Past, Served, study
 from fireline.runbook.problem import Key
 from fireline.runbook.schema import Columns, Contact, Runbook
@@ -55,13 +55,15 @@ def draft(
     when there is no column of times or too little before ``until``, pydantic.ValidationError when what was
     said contradicts itself.
     """
+    zone = timezone or "UTC"
+    table, labels = typed(table, zone), typed(labels, zone) if labels is not None else None
     columns, said = infer_columns(table, labels, roles)
     task, why = infer_task(table, columns, labels)
-    past = study(table, columns, until, task, labels, timezone or "UTC")
+    past = study(table, columns, until, task, labels, zone)
     good, good_note = _last_known_good(past, changes)
     plain: dict[str, Any] = {
         "service": service,
-        "timezone": timezone or "UTC",
+        "timezone": zone,
         "task": task,
         "ownership": {"team": team, "contacts": [contact.model_dump(mode="json") for contact in contacts]},
         "columns": columns.model_dump(mode="json"),

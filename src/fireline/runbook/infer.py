@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from fireline.errors import InputError
 from fireline.runbook.leaks import tells_label
-from fireline.runbook.looks import Look, is_epoch, look_at
+from fireline.runbook.looks import Look, is_epoch, look_at, typed
 from fireline.runbook.names import (
     CLASS_SCORE_PREFIXES,
     CODE_WORDS,
@@ -87,6 +87,7 @@ def infer_columns(
     ``roles`` (role -> column) are what a person said; they are not questioned. Raises InputError when there
     is no column of times, or a column said is not there.
     """
+    table = typed(table)
     sorting = _Sorting(look_at(table))
     _say(sorting, roles or {})
     _by_name(sorting)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -18,7 +19,11 @@ Ints = np.ndarray[Any, np.dtype[np.int64]]
 SHOWN = 60
 _TRUTH = {"true", "false"}
 _DATE = re.compile(r"^\s*\d{4}-\d{2}-\d{2}")
-_NUMBER = re.compile(r"^\s*[-+]?(0|[1-9]\d*)?(\.\d*)?([eE][-+]?\d+)?\s*$")
+_NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
+_CODE = re.compile(r"^0\d")
+_MISSING = pa.array(["", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>", "\\n"])
+_UTC = pa.timestamp("us", tz="UTC")
+NEARLY_ALL = 0.98
 _EPOCHS = ((1e17, 1_000), (1e14, 1), (1e11, -1_000), (1e8, -1_000_000))
 """Numbers from here on count nanoseconds, microseconds, milliseconds, seconds since 1970."""
 
@@ -89,12 +94,55 @@ def _short(value: float) -> str:
 
 def look_at(table: pa.Table) -> dict[str, Look]:
     """Every column of ``table`` by name, in its order."""
-    return {name: _look(name, table.column(name)) for name in table.column_names}
+    return {name: _look(name, typed(table.select([name])).column(0)) for name in table.column_names}
+
+
+def typed(table: pa.Table, timezone: str = "UTC") -> pa.Table:
+    """``table`` with text that says numbers, times or truth values as such: a log in CSV writes them so.
+
+    A column is what nearly all of its first values are; the few that do not fit become null. Codes with
+    leading zeros stay text. Times without an offset are taken in ``timezone``.
+    """
+    columns = [_typed(table.column(name), timezone) for name in table.column_names]
+    return pa.table(columns, names=table.column_names)
+
+
+def _typed(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())
+    if not pa.types.is_string(column.type):
+        return column
+    text = pc.utf8_trim_whitespace(column)
+    text = pc.if_else(pc.is_in(pc.utf8_lower(text), value_set=_MISSING), pa.scalar(None, pa.string()), text)
+    first = text.drop_null().slice(0, 400).to_pylist()
+    if not first:
+        return text
+    if {value.lower() for value in first} <= _TRUTH:
+        return pc.equal(pc.utf8_lower(text), "true")
+    if _nearly_all(first, _is_number) and not any(_CODE.match(value) for value in first):
+        good = pc.match_substring_regex(text, _NUMBER.pattern)
+        return pc.if_else(good, text, pa.scalar(None, pa.string())).cast(pa.float64())
+    if _nearly_all(first, _is_time):
+        found = instants(text, timezone)
+        return pa.chunked_array([pa.array(found, pa.int64(), mask=found == NO_TIME).cast(_UTC)])
+    return text
+
+
+def _nearly_all(values: list[str], test: Callable[[str], bool]) -> bool:
+    return sum(map(test, values)) >= NEARLY_ALL * len(values)
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.match(text) is not None
+
+
+def _is_time(text: str) -> bool:
+    return _DATE.match(text) is not None and _read(text, "UTC") is not None
 
 
 def _look(name: str, column: pa.ChunkedArray) -> Look:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
     rows, known = len(column), len(column) - column.null_count
     if known == 0:
         return Look(name, "empty", rows, 0, 0)
@@ -129,34 +177,7 @@ def _kind(column: pa.ChunkedArray) -> tuple[Kind, pa.ChunkedArray]:
         floats = column.cast(pa.float64())
         whole = pc.all(pc.equal(floats, pc.floor(floats)), skip_nulls=True).as_py()
         return ("integer" if whole else "number"), floats
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return _kind_of_text(column)
-    return "nested", column
-
-
-def _kind_of_text(column: pa.ChunkedArray) -> tuple[Kind, pa.ChunkedArray]:
-    """Text may hold times, numbers or truth values: a log in CSV or JSON writes them so."""
-    first = [value for value in column.slice(0, 2_000).to_pylist() if value not in (None, "")][:200]
-    if not first:
-        return "text", column
-    if {value.strip().lower() for value in first} <= _TRUTH:
-        return "bool", column
-    if all(_DATE.match(value) for value in first) and all(_is_time(value) for value in first):
-        return "time", column
-    if all(_NUMBER.match(value) for value in first):
-        try:
-            return _kind(pc.if_else(pc.equal(column, ""), None, column).cast(pa.float64()))
-        except pa.ArrowInvalid:
-            return "text", column
-    return "text", column
-
-
-def _is_time(text: str) -> bool:
-    try:
-        parse_time(text)
-    except ValueError:
-        return False
-    return True
+    return ("text" if pa.types.is_string(kind) else "nested"), column
 
 
 def _commonest(column: pa.ChunkedArray) -> tuple[str, ...]:
