@@ -155,7 +155,8 @@ class Assessment:
     """What triage found: an onset interval, a severity and ranked causes, each with its reason.
 
     ``new_version`` is the version that alone is bad. ``slice`` is None when the whole service is hit.
-    ``causes`` is best first and holds rejected suspects too, at the end.
+    ``causes`` is best first and holds rejected suspects too, at the end. ``equally_bad`` are versions seen to
+    be as bad as each other on the same traffic: going back to one of them would not help.
     """
 
     onset: tuple[datetime, datetime]
@@ -170,3 +171,4 @@ class Assessment:
     onset_because: str = ""
     slice_because: str = ""
     figures: Mapping[str, Any] = field(default_factory=dict)
+    equally_bad: tuple[str, ...] = ()

@@ -102,7 +102,7 @@ def _drawn(base: Floats) -> Ints:
     """Rows of the reference in proportion to their weight, evenly spaced: no chance in it."""
     total = np.cumsum(base)
     at = (np.arange(SAMPLE) + 0.5) * total[-1] / SAMPLE
-    return np.minimum(np.searchsorted(total, at), len(base) - 1)
+    return np.asarray(np.minimum(np.searchsorted(total, at), len(base) - 1))
 
 
 def _thinned(rows: Ints) -> Ints:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -72,6 +72,7 @@ class Found:
     rows: tuple[Mapping[str, Any], ...] = ()
     share: float = 1.0
     mixed: str | None = None
+    figure: str = ""
 
 
 def find_slice(
@@ -98,7 +99,8 @@ def find_slice(
     handicap = {c: 1.0 if c in book.segments else FEATURE_HANDICAP for c in columns}
     found.sort(key=lambda c: (-c.gain * handicap[c.column], c.column))
     rows = tuple(_row(book, c) for c in found[:10])
-    return _verdict(book, figure, overall, found, rows, tests, inflation, tables)
+    judged = _verdict(book, figure, overall, found, rows, tests, inflation, tables)
+    return replace(judged, figure=figure.name)
 
 
 @dataclass(frozen=True)
@@ -209,9 +211,8 @@ def _between(x: Floats, low: Array, high: Array) -> Floats:
 
 def _rest(table: Cells, overall: _Overall, s_a: Floats, s_b: Floats, out_a: Floats, out_b: Floats) -> Floats:
     before = (table.sum_before.sum() - s_b + SHRINK * overall.before) / (out_b + SHRINK)
-    return np.divide(
-        table.sum_after.sum() - s_a, out_a, out=np.zeros(len(out_a)), where=out_a > 0
-    ) - np.where(out_a > 0, before, 0.0)
+    after = np.divide(table.sum_after.sum() - s_a, out_a, out=np.zeros(len(out_a)), where=out_a > 0)
+    return np.asarray(np.where(out_a > 0, after - before, 0.0))
 
 
 def _best(gain: Floats) -> Array:

@@ -1,4 +1,4 @@
-"""What the labels did: how complete they are by age, how late, how many are positive, and along which clock it broke."""
+"""What the labels did: how complete by age, how late, how many positive, and along which clock they broke."""
 
 from __future__ import annotations
 

@@ -95,7 +95,10 @@ def step_of(book: Book, figure: Figure, spans: Windows) -> Step:
 
 
 def _daily_steps(book: Book, figure: Figure, spans: Windows) -> tuple[Floats, int]:
-    """Day mean minus the mean of the three days before, over the reference and the calm days, at the hit hours."""
+    """How stretches of as many days as were hit differ from the three days before them, at the hit hours.
+
+    Over the reference and the calm days: float64 [stretches], and the number of days they come from.
+    """
     hours = np.bincount(book.after_cells[spans.hit] % 24, minlength=24) > 0
     means: list[float] = []
     for time, cells, values, use in (
@@ -104,10 +107,12 @@ def _daily_steps(book: Book, figure: Figure, spans: Windows) -> tuple[Floats, in
     ):
         means += _day_means(time, values, use & hours[cells % 24])
     series = np.array(means)
-    if len(series) < 4:
+    hit = book.after.time[spans.hit]
+    length = int(np.clip(round(np.ptp(hit) / DAY) if len(hit) else 1, 1, max(1, min(5, len(series) // 3))))
+    if len(series) < 3 + length:
         return np.empty(0), len(series)
-    before = np.array([series[max(0, i - 3) : i].mean() for i in range(1, len(series))])
-    return series[1:] - before, len(series)
+    starts = range(3, len(series) - length + 1)
+    return np.array([series[i : i + length].mean() - series[i - 3 : i].mean() for i in starts]), len(series)
 
 
 def _day_means(time: Ints, values: Floats, use: Bools) -> list[float]:

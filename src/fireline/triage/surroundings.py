@@ -37,6 +37,10 @@ class Platform:
     volume: float
 
     @property
+    def watched(self) -> bool:
+        return self.latency is not None or self.errors is not None
+
+    @property
     def slow(self) -> bool:
         return self.latency is not None and self.latency.size > 0.025 and self.latency.z > 4
 

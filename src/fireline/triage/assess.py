@@ -1,0 +1,163 @@
+"""The whole assessment of one incident, step by step on one page."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fireline.terms.alert import Finding
+from fireline.triage.book import Book, factorise
+from fireline.triage.case import Assessment, Bools, Case
+from fireline.triage.causes import rank_causes
+from fireline.triage.checks import next_checks
+from fireline.triage.exhibits import exhibits
+from fireline.triage.figures import Figure, Moment, figure_of, figures_for, moment, with_shared_labels
+from fireline.triage.inputs import Inputs, look_at_inputs
+from fireline.triage.onset import Onset, after_version, find_onset
+from fireline.triage.reweigh import Reweighed, reweigh
+from fireline.triage.severity import harm_of, judge_severity
+from fireline.triage.signs import Seen
+from fireline.triage.slices import Found, find_slice
+from fireline.triage.surroundings import look_at_callers, look_at_platform, volume
+from fireline.triage.suspects import line_up
+from fireline.triage.truth import look_at_truth
+from fireline.triage.versions import Split, split_versions
+from fireline.triage.windows import Windows, step_of, windows
+from fireline.triage.words import figure as say
+from fireline.triage.words import where
+
+SURE = 0.6
+MOVED_MUCH = 0.1
+
+
+def assess(case: Case) -> Assessment:
+    """When it began, how bad it is, where it hurts, which version alone is bad, and the ranked causes with evidence."""
+    book = _book(case)
+    onset = find_onset(case, book)
+    spans, at, figures = _look(case, book, onset)
+    split = split_versions(book, onset, figures)
+    alone = split.new if split.verdict == "only_new" and split.strength >= SURE else None
+    if alone is not None:
+        onset = after_version(case, book, onset, alone, split.shown_by)
+        spans, at, figures = _look(case, book, onset)
+    hit = spans.hit & (book.after.words("version") == alone) if alone is not None else spans.hit
+    hit = hit if hit.any() else spans.hit
+    seen = _see(case, book, onset, spans, hit, at, figures, split)
+    suspects = line_up(case, book, onset, split, seen.found, figures[0] if figures else None, spans.hit)
+    causes = rank_causes(seen, suspects)
+    affected = seen.found.share * (float(hit.sum() / max(spans.hit.sum(), 1)) if alone is not None else 1.0)
+    severity, why = judge_severity(harm_of(case.findings, affected, case.runbook), case.runbook)
+    return Assessment(
+        onset=onset.span,
+        severity=severity,
+        severity_because=why,
+        title=_title(case.trigger, alone, seen.found),
+        slice=seen.found.slice,
+        new_version=alone,
+        causes=causes,
+        evidence=exhibits(case, book, spans, hit, split, seen.found, seen.inputs, seen.reweighed, seen.truth),
+        checks=next_checks(seen, causes),
+        onset_because=onset.because,
+        slice_because=seen.found.because,
+        figures={
+            "share": affected,
+            "split": split.verdict,
+            "split_because": split.because,
+            "shape": onset.shape,
+        },
+        equally_bad=_equally_bad(split),
+    )
+
+
+def _book(case: Case) -> Book:
+    """Both frames as triage reads them; without a version column every row is of one unnamed version."""
+    requests = factorise(case.after.words("request_id"))[0]
+    return Book(case.before.live(), with_shared_labels(case.after, requests), case.runbook)
+
+
+def _look(case: Case, book: Book, onset: Onset) -> tuple[Windows, Moment, list[Figure]]:
+    spans = windows(book, *onset.span)
+    at = moment(book, spans.hit, case.now)
+    return spans, at, figures_for(book, case.findings, at)
+
+
+def _see(
+    case: Case, book: Book, onset: Onset, spans: Windows, hit: Bools, at: Moment, figures: list[Figure], split: Split
+) -> Seen:  # fmt: skip
+    inputs = look_at_inputs(book, spans, hit)
+    main = figures[0] if figures else None
+    found = _where(case, book, spans, hit, main, inputs)
+    quality = next((f for f in figures if f.labelled), None)
+    scored = figure_of(book, "score_drift", None, at)
+    host = str(found.slice["host"]) if found.slice and "host" in found.slice else None
+    latency, errors = figure_of(book, "latency", None, at), figure_of(book, "error_rate", None, at)
+    return Seen(
+        findings=case.findings,
+        quiet=case.quiet,
+        onset=onset,
+        split=split,
+        found=found,
+        inputs=inputs,
+        score=step_of(book, scored, spans) if scored is not None else None,
+        main=step_of(book, main, spans) if main is not None else None,
+        reweighed=_reweigh(book, spans, hit, [f for f in (quality, main, scored) if f is not None], inputs),
+        platform=look_at_platform(book, case.findings, latency, errors, spans, host),
+        callers=look_at_callers(book, spans, volume(book, spans)),
+        truth=look_at_truth(book, spans, at, quality),
+    )
+
+
+def _where(case: Case, book: Book, spans: Windows, hit: Bools, main: Figure | None, inputs: Inputs) -> Found:
+    """The slice by the trigger's figure; what drifted itself is no place."""
+    if main is None:
+        return _by_findings(case, Found("none", None, "the trigger's figure does not show in single events"))
+    moved = {
+        m.feature for m in inputs.moved if (m.broken or m.psi > MOVED_MUCH) and m.feature not in book.segments
+    }
+    without = moved | {f.feature for f in case.findings if f.feature is not None}
+    found = find_slice(book, main, spans, hit, without)
+    return _by_findings(case, found)
+
+
+def _by_findings(case: Case, found: Found) -> Found:
+    """Where the scan cannot tell but every finding is of one and the same segment, it is that segment."""
+    named = {tuple(sorted(f.segment.items())) if f.segment else () for f in case.findings}
+    if found.scope != "none" or len(named) != 1 or named == {()}:
+        return found
+    (pairs,) = named
+    return Found("slice", dict(pairs), f"every alert is of {where(dict(pairs))}", found.rows, found.share)
+
+
+def _reweigh(
+    book: Book, spans: Windows, hit: Bools, figures: list[Figure], inputs: Inputs
+) -> tuple[Reweighed, ...]:
+    """The reweighting test by the features that drifted and the segments whose mix did; not by what broke."""
+    columns = [m.feature for m in inputs.moved if not m.broken]
+    told: dict[str, Reweighed] = {}
+    for figure in figures:
+        if figure.feature is None and figure.name not in told and columns:
+            found = reweigh(book, figure, columns, spans, hit)
+            if found is not None:
+                told[figure.name] = found
+    return tuple(told.values())
+
+
+def _equally_bad(split: Split) -> tuple[str, ...]:
+    return tuple(v for v in (split.new, split.old) if v) if split.verdict == "equal" else ()
+
+
+def _title(trigger: Finding, alone: str | None, found: Found) -> str:
+    """``auc 0.651, usually 0.722, in version B where carrier = UA``."""
+    name = trigger.family.replace("_", " ") + (f" of {trigger.feature}" if trigger.feature else "")
+    unit = trigger.unit if trigger.unit in ("share", "AUC", "") else ""
+    text = name
+    if (
+        trigger.seen is not None
+        and trigger.usual is not None
+        and np.isfinite([trigger.seen, trigger.usual]).all()
+    ):
+        text += f" {say(trigger.seen, unit)}, usually {say(trigger.usual, unit)}"
+    version = alone or trigger.version
+    if version:
+        text += f", in version {version}"
+    place = found.slice or trigger.segment
+    return text + (f", where {where(place)}" if place else "")

@@ -1,0 +1,72 @@
+"""What a responder should look at next: three to six sentences that fit this case."""
+
+from __future__ import annotations
+
+from fireline.terms.cause import Cause, CauseKind
+from fireline.triage.signs import Seen
+from fireline.triage.words import clock, listed, share, where
+
+MOST = 6
+
+
+def next_checks(seen: Seen, causes: tuple[Cause, ...]) -> tuple[str, ...]:
+    """Label completeness first when quality set it off, then what would prove or disprove the likeliest causes."""
+    standing = [c for c in causes if not c.rejected]
+    told: list[str] = []
+    if seen.quality:
+        told.append(f"Label completeness by age first: {seen.truth.in_words()}.")
+    for place, cause in enumerate(standing[:3]):
+        if place == 0 or cause.score >= 0.1:
+            told += _for(cause, seen)
+    told += _place(seen)
+    told += [c.next_check for c in standing[:3] if c.next_check]
+    if len(told) < 3:
+        told += [
+            f"Read what happened around {clock(seen.onset.earliest)} in the logs of the service and of its sources.",
+            "Look at a few raw requests from before and after the onset side by side.",
+        ]
+    return tuple(dict.fromkeys(told))[:MOST]
+
+
+def _for(cause: Cause, seen: Seen) -> list[str]:
+    if cause.cause is CauseKind.DEPLOY:
+        return _deploy(cause, seen)
+    if cause.cause is CauseKind.UPSTREAM_DATA:
+        names = listed([m.feature for m in seen.inputs.broken or seen.inputs.moved], 3)
+        return (
+            [f"Ask the source of {names} what it sent since {clock(seen.onset.earliest)}."] if names else []
+        )
+    if cause.cause is CauseKind.NATURAL_DRIFT:
+        names = listed(seen.inputs.names, 3)
+        return [f"Compare {names} with the same weeks of last year or with the calendar."] if names else []
+    if cause.cause is CauseKind.INFRASTRUCTURE and seen.platform.host:
+        return [
+            f"Take {seen.platform.host} out of rotation on one call path and see whether the others stay well."
+        ]
+    if cause.cause is CauseKind.ATTACK and seen.callers.sources:
+        return [f"Read ten requests each of {listed(list(seen.callers.sources), 3)}."]
+    return []
+
+
+def _deploy(cause: Cause, seen: Seen) -> list[str]:
+    version = cause.change.version if cause.change else None
+    split = seen.split
+    told = []
+    if split.moved and version == split.new:
+        told.append(
+            f"Read how {version} computes {listed(list(split.moved), 3)}: it differs from {split.old} there."
+        )
+    if split.verdict != "only_new" and version:
+        told.append(f"Shadow the version before {version} on today's requests: is it well?")
+    if cause.change and cause.change.link:
+        told.append(f"Open {cause.change.link}.")
+    return told
+
+
+def _place(seen: Seen) -> list[str]:
+    if seen.found.slice is not None:
+        part = share(seen.found.share)
+        return [
+            f"Ask what is special where {where(seen.found.slice)} ({part} of the traffic): its own source or route?"
+        ]
+    return []

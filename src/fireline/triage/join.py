@@ -1,0 +1,71 @@
+"""Which incident an alert belongs to: one incident for one cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from fireline.clock import parse_time
+from fireline.terms.alert import Alert
+from fireline.terms.incident import Incident
+
+EARLIER = timedelta(hours=6)
+LATER = timedelta(hours=24)
+QUALITY = frozenset({"auc", "accuracy", "calibration", "kpi", "fairness", "score_drift", "label_coverage"})
+SLOW_BURN = frozenset({"drift", "score_drift", "null_rate", "range", "schema"})
+
+
+def belongs_to(alert: Alert, open_incidents: Iterable[Incident]) -> Incident | None:
+    """The open incident that ``alert`` is part of, or None when it is a new one.
+
+    It belongs where the same monitor fired already; where its evidence began about when the incident did; and, for
+    quality and score, where the incident's inputs moved before (labels come late). A ticket joins a ticket of its
+    family, so that what drifts by itself is one story.
+    """
+    fitting = [
+        (rank, incident) for incident in open_incidents if (rank := _rank(alert, incident)) is not None
+    ]
+    if not fitting:
+        return None
+    return min(fitting, key=lambda pair: (pair[0], -pair[1].opened_at.timestamp(), pair[1].id))[1]
+
+
+def _rank(alert: Alert, incident: Incident) -> int | None:
+    """How well it fits, 0 the best, or None when it does not."""
+    finding = alert.finding
+    if alert.urgency == "page" and not incident.paged:
+        return 3 if _same_monitor(alert, incident) else None
+    if _same_monitor(alert, incident):
+        return 0
+    if alert.urgency == "ticket" and not incident.paged:
+        same = finding.family in _families(incident)
+        slow = finding.family in SLOW_BURN and SLOW_BURN & _families(incident)
+        return 1 if same or slow else None
+    if not incident.paged:
+        return None
+    since = finding.since or alert.fired_at
+    began, last = _span(incident)
+    if began - EARLIER <= since <= last + LATER:
+        return 1
+    if finding.family in QUALITY and since >= began - LATER:
+        return 2
+    return None
+
+
+def _same_monitor(alert: Alert, incident: Incident) -> bool:
+    finding = alert.finding
+    return any(
+        known["monitor"] == finding.monitor and known["feature"] == finding.feature
+        for known in incident.alerts
+    )
+
+
+def _families(incident: Incident) -> set[str]:
+    return {str(known["family"]) for known in incident.alerts}
+
+
+def _span(incident: Incident) -> tuple[datetime, datetime]:
+    """From the incident's onset to its last page."""
+    pages = [parse_time(a["fired_at"]) for a in incident.alerts if a["urgency"] == "page"]
+    began = incident.onset[0] if incident.onset else incident.opened_at
+    return began, max(pages, default=incident.opened_at)

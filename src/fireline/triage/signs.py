@@ -1,0 +1,315 @@
+"""Signs: what was seen, in words, and how strongly each kind of cause is expected to show it.
+
+The table of weights is log-likelihood: positive makes a cause likelier, negative less likely. It follows the
+table of causes (onset, versions, inputs, error given inputs, infrastructure) that DETECTION's triage rests on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fireline.terms.alert import Finding
+from fireline.terms.cause import CauseKind
+from fireline.triage.figures import LABELLED, family_of
+from fireline.triage.inputs import Inputs
+from fireline.triage.onset import Onset
+from fireline.triage.reweigh import Reweighed
+from fireline.triage.slices import Found
+from fireline.triage.surroundings import PLATFORM, Callers, Platform
+from fireline.triage.truth import Truth
+from fireline.triage.versions import Split
+from fireline.triage.windows import Step
+from fireline.triage.words import figure as say
+from fireline.triage.words import length, listed, share, where
+
+D, U, N, C, I, A, L = (  # noqa: E741 - the table is read by its letters
+    CauseKind.DEPLOY, CauseKind.UPSTREAM_DATA, CauseKind.NATURAL_DRIFT, CauseKind.CONCEPT_DRIFT,
+    CauseKind.INFRASTRUCTURE, CauseKind.ATTACK, CauseKind.LABEL_PIPELINE,
+)  # fmt: skip
+INPUT_FAMILIES = frozenset({"null_rate", "range", "schema", "drift"})
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything the causes are judged by."""
+
+    findings: tuple[Finding, ...]
+    quiet: tuple[str, ...]
+    onset: Onset
+    split: Split
+    found: Found
+    inputs: Inputs
+    score: Step | None
+    main: Step | None
+    reweighed: tuple[Reweighed, ...]
+    platform: Platform
+    callers: Callers
+    truth: Truth
+
+    @property
+    def families(self) -> frozenset[str]:
+        return frozenset(family_of(f) for f in self.findings)
+
+    @property
+    def quality(self) -> bool:
+        """Whether a figure that needs labels fired."""
+        return bool(self.families & LABELLED)
+
+    @property
+    def score_moved(self) -> bool:
+        s = self.score
+        return "score_drift" in self.families or (s is not None and s.size > 0.02 and s.z > 3)
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One sign: ``says`` in words, ``weights`` the log-likelihood it adds to each kind of cause.
+
+    ``version`` limits its weight for a deploy to changes of that version, ``versions_only`` to changes that
+    brought a version at all.
+    """
+
+    name: str
+    says: str
+    weights: Mapping[CauseKind, float] = field(default_factory=dict)
+    version: str | None = None
+    versions_only: bool = False
+
+
+def read_signs(seen: Seen) -> list[Sign]:
+    """All signs of the case, strongest groups first."""
+    found: list[Sign] = []
+    for reader in (
+        _versions,
+        _inputs,
+        _shape,
+        _against_days,
+        _mix,
+        _quality,
+        _platform,
+        _callers,
+        _labels,
+        _place,
+    ):
+        found += reader(seen)
+    return found
+
+
+def _scaled(weights: Mapping[CauseKind, float], by: float) -> dict[CauseKind, float]:
+    return {kind: round(w * by, 3) for kind, w in weights.items()}
+
+
+def _versions(seen: Seen) -> list[Sign]:
+    split = seen.split
+    if split.verdict == "only_new":
+        weights = {D: 5.0, U: -4.0, N: -5.0, C: -5.0, I: -2.5, A: -3.0, L: -5.0}
+        return [Sign("one version alone", split.because, _scaled(weights, split.strength), split.new)]
+    if split.verdict == "equal":
+        weights = {D: -5.0, U: 0.5, N: 0.5, C: 0.5, I: 0.3, A: 0.3, L: 0.5}
+        return [Sign("versions equal", split.because, weights, versions_only=True)]
+    return []
+
+
+def _inputs(seen: Seen) -> list[Sign]:
+    inputs = seen.inputs
+    if not inputs.looked:
+        return []
+    own = set(seen.split.moved) if seen.split.verdict == "only_new" else set()
+    broken = [m for m in inputs.broken if m.feature not in own]
+    if broken:
+        says = f"an input broke: {listed([m.says for m in broken], 3)}"
+        few = len(broken) <= max(3, 0.34 * inputs.looked)
+        weights = {U: 4.0 if few else 2.5, D: 0.5, N: -3.5, C: -3.5, I: 0.0, A: -2.0, L: -4.0}
+        return [Sign("input broken", says, weights)]
+    if own and inputs.broken:
+        says = f"the broken inputs are broken only in what {seen.split.new} reads: {listed(sorted(own), 3)}"
+        return [Sign("input broken in one version", says, {D: 1.0, U: -2.0}, seen.split.new)]
+    plain = [m for m in inputs.moved if m.feature not in own]
+    stepped = [m for m in plain if m.stepped]
+    few = len(plain) <= max(2, 0.2 * inputs.looked)
+    if plain and few and stepped and seen.onset.shape != "ramp":
+        says = f"a few inputs stepped: {listed([m.says for m in stepped], 3)}"
+        return [Sign("few inputs stepped", says, {U: 2.0, D: 0.8, N: -1.0, C: -2.0, I: -1.0, L: -2.5})]
+    if len(plain) >= 3 and not few:
+        slow = sum(not m.stepped for m in plain) / len(plain)
+        says = f"many inputs moved a little, {share(slow)} of them without a step: {inputs.in_words()}"
+        weights = {N: 1.5 + slow, U: -1.5, D: -1.0 - slow, C: -0.5, I: -1.0, L: -1.5}
+        return [Sign("many inputs moved", says, weights)]
+    if not plain and not seen.score_moved:
+        says = f"inputs and scores are as usual: {inputs.in_words()}"
+        return [Sign("inputs unchanged", says, {U: -3.0, N: -3.0, C: 1.0, L: 1.0, I: 0.5, A: -1.0})]
+    if not plain:
+        says = f"inputs are as usual ({inputs.in_words()}) and the score moved"
+        return [Sign("score moved alone", says, {D: 1.5, U: -1.5, N: -2.0, C: -1.0, L: -2.5})]
+    says = f"some inputs moved: {inputs.in_words()}"
+    return [Sign("some inputs moved", says, {N: 1.0, U: 0.0, C: -0.3, L: -0.5})]
+
+
+def _shape(seen: Seen) -> list[Sign]:
+    if seen.onset.shape == "ramp":
+        says = f"it crept in over about {length(seen.onset.rise)}"
+        return [Sign("gradual", says, {N: 1.5, C: 2.0, D: -2.0, U: -1.5, I: -1.0, A: -1.0, L: -1.5})]
+    if seen.onset.shape == "step" and seen.onset.strength > 8:
+        says = "it came in a step"
+        return [Sign("step", says, {N: -1.0, C: -1.5, D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5})]
+    return []
+
+
+def _against_days(seen: Seen) -> list[Sign]:
+    """A coincidence with a deploy is no step: the figure must have moved more than it does from day to day."""
+    step = seen.main
+    if step is None or step.days < 5 or seen.split.verdict == "only_new":
+        return []
+    if abs(step.z) < 2.5 or step.drift > 0.6:
+        gone = f", and {share(min(step.drift, 1.0))} of the way was gone before" if step.drift > 0.6 else ""
+        says = f"the step at the onset is {abs(step.z):.1f} times what days usually differ by{gone}"
+        return [Sign("no step", says, {D: -3.0, U: -2.0, I: -1.0, A: -1.0, L: -1.0, N: 1.0, C: 1.0})]
+    if abs(step.z) >= 5:
+        says = f"the step at the onset is {abs(step.z):.0f} times what days usually differ by"
+        return [Sign("clear step", says, {D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5, N: -1.5, C: -1.0})]
+    return []
+
+
+def _mix(seen: Seen) -> list[Sign]:
+    told = [r for r in seen.reweighed if math.isfinite(r.explained)]
+    found = []
+    if seen.found.scope == "mix":
+        found.append(Sign("mix", seen.found.because, {N: 1.0, C: -1.0, L: -0.5, D: -0.5}))
+    if not told:
+        return found
+    best = told[0]
+    says = (
+        f"reweighted to today's {listed(list(best.columns), 3)}, the reference reads {best.figure} "
+        f"{say(best.expected, best.unit)} (usually {say(best.usual, best.unit)}, today {say(best.seen, best.unit)})"
+    )
+    if 0.5 <= best.explained <= 1.6:
+        weights = {N: 2.5, C: -2.0, L: -2.0, D: -1.5, U: -1.0, I: -1.5}
+        return [*found, Sign("explained by the mix", f"{says}: the mix explains it", weights)]
+    if best.explained < 0.3:
+        weights = {N: -2.0, C: 1.2, L: 0.5, D: 0.5, U: 0.3}
+        return [*found, Sign("not explained by the mix", f"{says}: the mix does not explain it", weights)]
+    return found
+
+
+def _quality(seen: Seen) -> list[Sign]:
+    if seen.quality:
+        return []
+    if seen.families & {"label_coverage"}:
+        return [Sign("no quality alert", "no measure of quality fired", {C: -4.0})]
+    says = "no measure of quality fired"
+    return [Sign("no quality alert", says, {C: -3.5, L: -4.0})]
+
+
+def _platform(seen: Seen) -> list[Sign]:
+    platform, found = seen.platform, []
+    fired = seen.families & PLATFORM
+    if fired and (platform.slow or platform.failing or fired & {"traffic", "freshness", "resource"}):
+        first = " before anything else" if platform.first else ""
+        says = f"{listed(sorted(fired))} moved{first}: {_steps(platform)}"
+        intact = not seen.inputs.broken
+        weights = {
+            I: (3.0 if platform.first else 1.0) + (1.0 if intact else 0.0),
+            N: -3.0,
+            C: -3.5,
+            L: -3.5,
+            U: -0.5,
+        }
+        if "latency" not in fired and not platform.slow:
+            weights[I] -= 1.5
+        found.append(Sign("platform", says, weights))
+    elif platform.watched and not platform.slow and not platform.failing:
+        found.append(Sign("platform calm", f"the platform is as usual: {_steps(platform)}", {I: -3.5}))
+    if platform.host is not None:
+        found.append(
+            Sign(
+                "one host", f"only host {platform.host} is bad", {I: 3.5, D: -1.0, U: -2.0, N: -2.0, C: -2.0}
+            )
+        )
+    if platform.timeouts > 0.5 and platform.failing:
+        says = f"{share(platform.timeouts)} of the errors are time-outs or refusals"
+        found.append(Sign("time-outs", says, {I: 1.5}))
+    return found
+
+
+def _steps(platform: Platform) -> str:
+    parts = []
+    for name, step in (("slow answers", platform.latency), ("errors", platform.errors)):
+        if step is not None and math.isfinite(step.now):
+            parts.append(f"{name} {share(step.now)} (usually {share(step.usual)})")
+    if math.isfinite(platform.volume):
+        parts.append(f"traffic {platform.volume:.2g} times the usual")
+    return ", ".join(parts) or "nothing else is logged"
+
+
+def _callers(seen: Seen) -> list[Sign]:
+    callers, found = seen.callers, []
+    if callers.concentrated:
+        burst = callers.off_rhythm > 0.1 or callers.copied or "injection" in seen.families
+        found.append(
+            Sign(
+                "few sources",
+                callers.in_words(),
+                {A: 4.5 if burst else 3.0, N: -1.0, U: -0.5, C: -1.0, L: -1.0},
+            )
+        )
+    elif callers.copied:
+        found.append(Sign("near copies", callers.in_words(), {A: 2.5, N: -0.5}))
+    else:
+        found.append(Sign("callers as usual", callers.in_words(), {A: -2.5}))
+    if seen.families & {"injection"}:
+        found.append(
+            Sign(
+                "injection flags",
+                "requests flagged as injection rose",
+                {A: 3.5, I: -2.0, L: -2.0, N: -1.0, U: -2.0},
+            )
+        )
+    volume = seen.platform.volume
+    if math.isfinite(volume) and volume > 1.3 and not callers.concentrated:
+        says = f"traffic is {volume:.2g} times the usual at these hours, from no few sources"
+        found.append(Sign("more traffic", says, {N: 1.0, I: 0.3}))
+    return found
+
+
+def _labels(seen: Seen) -> list[Sign]:
+    truth, found = seen.truth, []
+    if not truth.known:
+        return []
+    if truth.missing or truth.late or truth.flooding:
+        found.append(
+            Sign(
+                "labels off", f"the labels themselves changed: {truth.in_words()}", {L: 4.0, C: -0.5, N: -0.5}
+            )
+        )
+    elif truth.rate_stepped and not seen.score_moved and not seen.inputs.moved:
+        says = f"the share of positives stepped while inputs and scores did not: {truth.in_words()}"
+        found.append(Sign("label rate stepped", says, {L: 2.5, C: 0.5, N: -1.0, D: -1.0}))
+    else:
+        found.append(
+            Sign(
+                "labels as usual",
+                f"labels are as complete and as late as usual: {truth.in_words()}",
+                {L: -1.5},
+            )
+        )
+    if seen.quality and truth.by_arrival > 3:
+        says = "the change lines up with when labels arrived, not with when the requests were made"
+        found.append(
+            Sign("by arrival", says, {L: min(3.0, truth.by_arrival / 2), C: -1.0, D: -1.0, U: -1.0, N: -1.0})
+        )
+    elif seen.quality and truth.by_arrival < -3:
+        says = "the change lines up with when the requests were made, not with when labels arrived"
+        found.append(Sign("by event", says, {L: -2.0}))
+    return found
+
+
+def _place(seen: Seen) -> list[Sign]:
+    found = seen.found
+    if found.scope != "slice" or found.slice is None or "host" in found.slice:
+        return []
+    if "source" in found.slice:
+        return [Sign("one source", f"the harm is where {where(found.slice)}", {U: 1.0, A: 0.5, I: -0.5})]
+    says = f"the harm is where {where(found.slice)} and not elsewhere"
+    return [Sign("one place", says, {U: 0.3, D: -0.2, C: -0.5, N: -0.3})]
