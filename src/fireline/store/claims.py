@@ -46,12 +46,13 @@ def claim(
 ) -> tuple[Claim, Draft] | None:
     """Take the right to do ``measure`` and the entry that says so, or None when another was first.
 
-    The first claim also fixes the inverse: after the effect nobody can see what was before it.
+    The first ``inverse`` given stays: after the effect nobody can see any more what was before it.
     """
-    before = row_of(connection, measure)
-    if before is None:
+    found = row_of(connection, measure)
+    if found is None:
         return None
-    hold(connection, "incident", before["incident"])
+    hold(connection, "incident", found["incident"])
+    before = known(connection, measure)
     now = micros(at)
     until = micros(at + lease)
     changed = connection.execute(
@@ -67,10 +68,9 @@ def claim(
     )
     if changed.rowcount != 1:
         return None
+    if inverse is not None and not before["inverse_fixed"]:
+        change(connection, measure, inverse=plain(inverse), inverse_fixed=True)
     row = known(connection, measure)
-    if inverse is not None and not row["inverse"]:
-        change(connection, measure, inverse=plain(inverse))
-        row = known(connection, measure)
     because = f"{worker} does it, for {lease.total_seconds():.0f} s at most"
     if before["state"] == S.CLAIMED.value:
         because = f"{before['worker']} did not finish in time; {because}"
@@ -129,13 +129,3 @@ def _settle(connection: sa.Connection, held: Claim, values: Mapping[str, Any]) -
         .values(values)
     )
     return changed.rowcount == 1
-
-
-def unanswered(connection: sa.Connection, at: datetime) -> list[tuple[Measure, str]]:
-    """Asked measures whose answer was due by ``at``, oldest first, with what to do: do or leave."""
-    query = (
-        sa.select(measures)
-        .where(measures.c.state == S.ASKED.value, measures.c.due_at <= micros(at))
-        .order_by(measures.c.due_at, measures.c.id)
-    )
-    return [(of_row(row), row["unanswered"] or "leave") for row in connection.execute(query).mappings()]

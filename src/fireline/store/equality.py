@@ -13,8 +13,8 @@ from fireline.terms.incident import Incident
 from fireline.terms.measure import Measure
 from fireline.terms.timeline import Entry
 
-ONLY_IN_LEDGER = ("ordinal", "inverse")
-"""What the ledger knows before the journal's fold: its own numbering, and the inverse fixed by the first claim."""
+ONLY_IN_LEDGER = ("ordinal",)
+"""What the ledger knows and the journal does not say: its own numbering."""
 
 Folded = Callable[[str, Sequence[Entry]], Incident]
 

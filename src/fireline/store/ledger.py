@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from fireline.clock import micros
-from fireline.errors import MeasureInFlight, StoreError
+from fireline.errors import MeasureInFlight, StateError, StoreError
 from fireline.store import journal
 from fireline.store.locks import hold
-from fireline.store.measures import change, moment, row_for, row_of
+from fireline.store.measures import change, row_for, row_of
 from fireline.store.plain import clean, plain
 from fireline.store.refusals import is_second_in_flight
 from fireline.store.tables import IN_FLIGHT_WORDS, measures
@@ -90,8 +90,6 @@ def _open(connection: sa.Connection, incident: str, draft: Draft, at: datetime) 
     row = row_for(body, incident, service, OPENING[draft.kind], _next_ordinal(connection, service))
     if draft.kind is EntryKind.REQUESTED:
         row["requested_at"] = micros(at)
-    row["due_at"] = moment(draft.data.get("due"))
-    row["unanswered"] = draft.data.get("default")
     _insert(connection, row, service)
 
 
@@ -134,7 +132,7 @@ def _move(connection: sa.Connection, incident: str, draft: Draft, at: datetime) 
         .values(_moved(draft, at))
     )
     if changed.rowcount != 1:
-        raise StoreError(_why_not(connection, measure, incident, draft.kind.value))
+        raise _why_not(connection, measure, incident, draft.kind.value)
 
 
 def _moved(draft: Draft, at: datetime) -> dict[str, Any]:
@@ -152,10 +150,10 @@ def _moved(draft: Draft, at: datetime) -> dict[str, Any]:
     return values
 
 
-def _why_not(connection: sa.Connection, measure: str, incident: str, word: str) -> str:
+def _why_not(connection: sa.Connection, measure: str, incident: str, word: str) -> StoreError | StateError:
     row = row_of(connection, measure)
     if row is None:
-        return f"measure {measure} is not known"
+        return StoreError(f"measure {measure} is not known", todo="append its `requested` entry first")
     if row["incident"] != incident:
-        return f"measure {measure} belongs to incident {row['incident']}, not to {incident}"
-    return f"measure {measure} is {row['state']} and cannot be {word}"
+        return StoreError(f"measure {measure} belongs to incident {row['incident']}, not to {incident}")
+    return StateError(f"measure {measure} is {row['state']} and cannot be {word}", todo="read it again")

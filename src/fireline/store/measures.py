@@ -34,6 +34,7 @@ def row_for(
             "expected": clean(str(body.get("expected") or "")),
             "dry_run": clean(str(body.get("dry_run") or "")),
             "inverse": plain(body.get("inverse") or {}),
+            "inverse_fixed": False,
             "requested_at": moment(body["requested_at"]),
             "expires_at": moment(body.get("expires_at")),
             "approver": body.get("approver"),

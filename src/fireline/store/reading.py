@@ -76,11 +76,6 @@ class Reading:
         with self._reads() as connection:
             return claims.claimable(connection, at)
 
-    def unanswered(self, at: datetime) -> list[tuple[Measure, str]]:
-        """Asked measures whose answer was due by ``at``, each with its declared default: do or leave."""
-        with self._reads() as connection:
-            return claims.unanswered(connection, at)
-
     def has_batch(self, batch: str) -> bool:
         """Whether the batch was committed."""
         with self._reads() as connection:

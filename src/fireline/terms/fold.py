@@ -226,8 +226,8 @@ def _ended(state: MeasureState) -> Callable[[Measure, Entry], Measure]:
 
 
 def _claimed(measure: Measure, entry: Entry) -> Measure:
-    """The first claim says what would undo it: after the effect nobody can see what was before."""
-    inverse = measure.inverse or dict(entry.data.get("inverse") or {})
+    """The first claim has seen what was before, and says it best: after the effect nobody can see it any more."""
+    inverse = dict(entry.data.get("inverse") or measure.inverse)
     return replace(measure, state=MeasureState.CLAIMED, inverse=inverse)
 
 
