@@ -56,7 +56,8 @@ def test_a_replay_that_observes_says_what_it_would_have_done_and_runs_it_through
     assert journal.kinds()[-3:] == ["decided", "moved", "requested"]
     (found,) = journal.now.measures
     assert found.because == (
-        "Would have rolled back B to A at 02:02, because only version B is worse; A is known good: AUC 0.72 over six weeks."
+        "Would have rolled back B to A at 02:02, because only version B is worse; "
+        "A is known good: AUC 0.72 over six weeks."
     )
     assert (found.action, found.params, found.simulated) == ("rollback", {"from": "B", "to": "A"}, True)
     assert found.expected == "The AUC back from 0.65 to about 0.72."

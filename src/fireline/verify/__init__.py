@@ -1,0 +1,22 @@
+"""Whether a measure helped, whether the service is well again, and whether it stays so."""
+
+from fireline.verify.compare import control, series, series_figure, shadow
+from fireline.verify.comparison import Comparison, Figure
+from fireline.verify.judge import judge_measure
+from fireline.verify.recovery import Recovery
+from fireline.verify.watch import Signals, judge_recovery, moot, watch
+
+__all__ = [
+    "Comparison",
+    "Figure",
+    "Recovery",
+    "Signals",
+    "control",
+    "judge_measure",
+    "judge_recovery",
+    "moot",
+    "series",
+    "series_figure",
+    "shadow",
+    "watch",
+]
