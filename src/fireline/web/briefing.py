@@ -1,0 +1,215 @@
+"""The briefing: six answers that somebody called at 3 a.m. needs, read off the incident and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fireline.clock import parse_time
+from fireline.terms import words
+from fireline.web.marks import change_name, measure_name
+from fireline.web.series import finite
+
+CAUSE_WORDS = {
+    "deploy": "a deploy",
+    "upstream_data": "upstream data",
+    "natural_drift": "natural drift",
+    "concept_drift": "concept drift",
+    "infrastructure": "infrastructure",
+    "attack": "an attack",
+    "label_pipeline": "the label pipeline",
+    "unknown": "unknown",
+}
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: the question it answers, the answer in a few words, and what there is to add."""
+
+    asks: str
+    says: str
+    more: tuple[str, ...] = ()
+
+
+def brief(incident: Json, timezone: str) -> list[Answer]:
+    """What, since when, who, why, what would have been done, and what the other version did meanwhile."""
+    return [
+        _what(incident),
+        _since(incident, timezone),
+        _who(incident),
+        _cause(incident),
+        _done(incident, timezone),
+        _beside(incident),
+    ]
+
+
+def paged(incident: Json) -> bool:
+    """Whether any of its alerts is a page."""
+    return any(alert.get("urgency") == "page" for alert in incident.get("alerts") or ())
+
+
+def worst_alert(incident: Json) -> Json | None:
+    """The alert with the most evidence over its threshold; harm goes before its causes."""
+    alerts = [a for a in incident.get("alerts") or () if finite(a.get("evidence")) is not None]
+    pages = [a for a in alerts if a.get("urgency") == "page"] or alerts
+    if not pages:
+        return None
+    return max(pages, key=lambda a: (a.get("family") in words.HARM, a["evidence"] - (finite(a.get("threshold")) or 0)))
+
+
+def figure_of(alert: Json, name: str) -> str:
+    """The alert's ``seen`` or ``usual`` in words, "" where it has none."""
+    value = finite(alert.get(name))
+    return "" if value is None else words.figure(value, str(alert.get("family", "")), str(alert.get("unit") or ""))
+
+
+def suspect(incident: Json) -> Json | None:
+    """The likeliest cause that was not ruled out."""
+    return next((cause for cause in incident.get("causes") or () if not cause.get("rejected")), None)
+
+
+def cause_word(cause: Json) -> str:
+    """A kind of cause in words."""
+    return CAUSE_WORDS.get(str(cause.get("cause")), str(cause.get("cause", "unknown")).replace("_", " "))
+
+
+def slice_word(where: Json | None) -> str:
+    """A slice in words, ranges as ranges; "" for the whole service."""
+    parts = []
+    for column, value in (where or {}).items():
+        if isinstance(value, list | tuple) and len(value) == 2:
+            parts.append(f"{column} {_end(value[0])} to {_end(value[1])}")
+        else:
+            parts.append(f"{column} = {value}")
+    return words.listing(parts)
+
+
+def _end(value: object) -> str:
+    number = finite(value)
+    return f"{number:g}" if number is not None else str(value)
+
+
+def evidence_of(incident: Json, kind: str) -> list[Json]:
+    """The exhibits of one kind, in their order."""
+    return [exhibit for exhibit in incident.get("evidence") or () if exhibit.get("kind") == kind]
+
+
+def comparisons(incident: Json) -> list[Json]:
+    """The verdicts that carry figures of both sides, the latest last."""
+    return [v for v in incident.get("verdicts") or () if (v.get("figures") or {}).get("figures")]
+
+
+def _what(incident: Json) -> Answer:
+    alert = worst_alert(incident)
+    more = []
+    if alert is not None:
+        seen, usual = figure_of(alert, "seen"), figure_of(alert, "usual")
+        if seen and usual:
+            what = f" of {alert['feature']}" if alert.get("feature") else ""
+            more.append(f"{words.sentence(words.family(str(alert.get('family')))).rstrip('.')}{what}: {seen},"
+                        f" where {usual} is usual.")  # fmt: skip
+    if incident.get("severity"):
+        because = str(incident.get("severity_because") or "").strip()
+        more.append(words.sentence(f"{incident['severity']}: {because}" if because else str(incident["severity"])))
+    return Answer("What happened", str(incident.get("title") or "An alert fired"), tuple(more))
+
+
+def _since(incident: Json, timezone: str) -> Answer:
+    opened = parse_time(incident["opened_at"])
+    onset = incident.get("onset")
+    if not onset:
+        return Answer("Since when", words.day_time(opened, timezone), ("The onset is not known; this is the first alert.",))
+    first, last = parse_time(onset[0]), parse_time(onset[1])
+    begin, end = words.day_time(first, timezone), words.day_time(last, timezone)
+    same_day = begin.split(",")[0] == end.split(",")[0]
+    says = begin if begin == end else f"{begin} to {end.split(', ')[1] if same_day else end}"
+    wait = opened - first
+    found = f"Noticed at {words.day_time(opened, timezone)}, {words.length(wait)} after the earliest onset."
+    return Answer("Since when", says, (found,) if wait.total_seconds() > 0 else ())
+
+
+def _who(incident: Json) -> Answer:
+    where = slice_word(incident.get("slice"))
+    versions = sorted({str(a["version"]) for a in incident.get("alerts") or () if a.get("version")})
+    if where:
+        says = f"Requests with {where}"
+    elif versions:
+        says = f"Everybody answered by version {words.listing(versions)}"
+    else:
+        says = "Everybody the service answers"
+    affected = (incident.get("review") or {}).get("requests_affected")
+    more = [f"{words.number(affected)} requests affected."] if finite(affected) is not None else []
+    return Answer("Who is hit", says, tuple(more))
+
+
+def _cause(incident: Json) -> Answer:
+    cause = suspect(incident)
+    if cause is None:
+        return Answer("Likely cause", "Not known yet", ("No suspect is left.",) if incident.get("causes") else ())
+    says = cause_word(cause)
+    score = finite(cause.get("score"))
+    if cause.get("change"):
+        says = f"{says}: {change_name(cause['change']).removeprefix('deploy: ')}" if says != "unknown" else says
+    belief = (f"{words.share(score)} of belief. ",) if score is not None and cause.get("cause") != "unknown" else ()
+    return Answer("Likely cause", says[:1].upper() + says[1:], ("".join(belief) + words.sentence(str(cause.get("because") or "")),))
+
+
+def _done(incident: Json, timezone: str) -> Answer:
+    measures = incident.get("measures") or ()
+    if measures:
+        simulated = all(m.get("simulated") for m in measures)
+        first = measures[0]
+        at = words.day_time(parse_time(first["requested_at"]), timezone)
+        says = f"{measure_name(first)[:1].upper()}{measure_name(first)[1:]} at {at}"
+        more = [words.sentence(str(first.get("because") or ""))]
+        more += [f"Then: {measure_name(m)}." for m in measures[1:]]
+        return Answer("What would have been done" if simulated else "What was done", says, tuple(more))
+    decisions = incident.get("decisions") or ()
+    if decisions:
+        return Answer("What would have been done", "Nothing", (words.sentence(str(decisions[-1].get("because") or "")),))
+    return Answer("What would have been done", "Nothing was decided")
+
+
+def _beside(incident: Json) -> Answer:
+    asks = "What the last-known-good did on the same traffic"
+    found = comparisons(incident)
+    if found:
+        figures = found[-1]["figures"]
+        rows = [row for row in figures["figures"] if finite(row.get("harmed")) is not None
+                and finite(row.get("contained")) is not None and row.get("wanted", True)]  # fmt: skip
+        said = [_side_by_side(row, figures) for row in rows[:3]]
+        if said:
+            return Answer(asks, said[0], (*said[1:], words.sentence(str(found[-1].get("because") or ""))))
+    says = _from_versions(incident)
+    if says:
+        return Answer(asks, says[0], says[1:])
+    return Answer(asks, "It did not run beside", ("No other version scored the same requests in this log.",))
+
+
+def _side_by_side(row: Json, figures: Json) -> str:
+    def say(value: float) -> str:
+        return words.figure(value, str(row.get("family", "")), str(row.get("unit") or ""))
+
+    usual = finite(row.get("reference"))
+    tail = f" ({say(usual)} is usual)" if usual is not None else ""
+    return f"{row.get('name', 'figure')}: {say(row['contained'])} {figures.get('contained', 'with it')}, {say(row['harmed'])} {figures.get('harmed', 'without')}{tail}"
+
+
+def _from_versions(incident: Json) -> tuple[str, ...]:
+    for exhibit in evidence_of(incident, "versions"):
+        rows: Sequence[Json] = exhibit.get("data", {}).get("rows") or ()
+        ghosts = [row for row in rows if row.get("shadow")]
+        for ghost in ghosts:
+            live = [row for row in rows if not row.get("shadow") and row.get("version") != ghost.get("version")]
+            names = [name for name in exhibit["data"].get("figures") or () if finite(ghost.get(name)) is not None]
+            if live and names:
+                other = live[-1]
+                said = [
+                    f"{name}: {ghost[name]:.3g} with {ghost['version']} (shadow), {other[name]:.3g} with {other['version']}"
+                    for name in names
+                    if finite(other.get(name)) is not None
+                ]
+                return tuple(said[:3])
+    return ()

@@ -1,0 +1,236 @@
+"""Draws ``report.html``: one file to read and to send, from the incidents as JSON and nothing else.
+
+Everything in it is inline; it fetches nothing, and its content security policy forbids it to. Every text from outside
+is escaped on its way in.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from fireline.clock import iso, parse_time
+from fireline.terms import words
+from fireline.web import briefing, chronicle, marks, shapes
+from fireline.web.series import finite, series
+
+Json = Mapping[str, Any]
+WIDE, NARROW = 720, 340
+_STRIP_WIDE = 1000
+_MOST_ROWS = 14
+
+
+def render(incidents: Sequence[Json], summary: Json) -> str:
+    """The page as HTML.
+
+    ``incidents`` is the list in ``incidents.json``. ``summary`` says what the incidents do not, every part of it
+    may be missing: service, purpose, timezone, period [iso, iso], reference [iso, iso], events, shadow, labels, late,
+    duplicates, quarantined {reason: rows}, quarantine_examples [BadRow.as_json], changes [Change.as_json],
+    activity {"t": [iso], "n": [events]}, monitors {"judged": n, "families": {family: n}}, budget {"false_pages_per_30d"},
+    noticeable [{"monitor", "scope", "usual", "smallest", "within"}], notes [str], command, made_by.
+    """
+    zone = _zone(str(summary.get("timezone") or "UTC"))
+    ordered = sorted(incidents, key=_worst_first)
+    text = {name: _text(name) for name in ("report.css", "report.js")}
+    page = _environment(zone).get_template("report.html")
+    return page.render(
+        summary=summary,
+        zone=zone.key,
+        incidents=[_view(incident, summary, zone) for incident in ordered],
+        paging=[i for i in ordered if briefing.paged(i)],
+        measured=sum(len(i.get("measures") or ()) for i in ordered),
+        headline=_headline(ordered),
+        strip=_strip(ordered, summary, zone),
+        css=Markup(text["report.css"]),
+        js=Markup(text["report.js"]),
+        js_hash=b64encode(sha256(text["report.js"].encode()).digest()).decode(),
+        groups=chronicle.GROUPS,
+    )
+
+
+def write(path: Path, incidents: Sequence[Json], summary: Json) -> Path:
+    """Write the page to ``path`` and give it back."""
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(render(incidents, summary), encoding="utf-8")
+    beside.replace(path)
+    return path
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _text(name: str) -> str:
+    return (files("fireline.web") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _worst_first(incident: Json) -> tuple[bool, str, str, str]:
+    return not briefing.paged(incident), str(incident.get("severity") or "SEV9"), incident["opened_at"], incident["id"]
+
+
+def _headline(incidents: Sequence[Json]) -> str:
+    paging = [i for i in incidents if briefing.paged(i)]
+    tickets = len(incidents) - len(paging)
+    and_tickets = f"{tickets} ticket{'' if tickets == 1 else 's'}"
+    if not paging:
+        return f"Nothing paged; {and_tickets} to look at in working hours." if tickets else "Nothing paged."
+    worst = min((str(i["severity"]) for i in paging if i.get("severity")), default="")
+    count = f"{len(paging)} incident{'' if len(paging) == 1 else 's'} paged" + (f", the worst a {worst}" if worst else "")
+    return f"{count}; {and_tickets}." if tickets else f"{count}."
+
+
+def _strip(incidents: Sequence[Json], summary: Json, zone: ZoneInfo) -> dict[str, Any] | None:
+    if not summary.get("period"):
+        return None
+    shown = incidents[:_MOST_ROWS]
+    kinds = {kind for incident in shown for kind in marks.marks_of(incident).kinds} - {"change"}
+    kinds |= {"change"} if summary.get("changes") else set()
+    return {
+        "wide": shapes.strip(shown, summary, zone, _STRIP_WIDE),
+        "narrow": shapes.strip(shown, summary, zone, NARROW),
+        "left_out": len(incidents) - len(shown),
+        "kinds": [kind for kind in reversed(marks.ORDER) if kind in kinds],
+    }
+
+
+def _view(incident: Json, summary: Json, zone: ZoneInfo) -> dict[str, Any]:
+    """One incident with everything the page draws of it."""
+    marked = marks.marks_of(incident, summary.get("changes") or ())
+    causes = list(incident.get("causes") or ())
+    told = [(entry, chronicle.tell(entry, zone.key)) for entry in incident.get("timeline") or ()]
+    counted = {group: sum(t.group == group for _, t in told) for group in chronicle.GROUPS}
+    return {
+        "json": incident,
+        "paged": briefing.paged(incident),
+        "answers": briefing.brief(incident, zone.key),
+        "exhibits": [_exhibit(exhibit, marked, zone) for exhibit in incident.get("evidence") or ()],
+        "suspects": [cause for cause in causes if not cause.get("rejected")],
+        "rejected": [cause for cause in causes if cause.get("rejected")],
+        "told": told,
+        "counted": {group: count for group, count in counted.items() if count},
+        "diff": _diff(str((incident.get("review") or {}).get("guardrails") or "")),
+    }
+
+
+def _exhibit(exhibit: Json, marked: marks.Marks, zone: ZoneInfo) -> dict[str, Any]:
+    kind, data = exhibit.get("kind"), exhibit.get("data") or {}
+    title, because = str(exhibit.get("title") or kind), str(exhibit.get("because") or "")
+    view: dict[str, Any] = {"kind": kind, "title": title, "because": because, "data": data}
+    label = f"{title}. {because}"
+    if kind == "metric":
+        view["wide"] = series(data, marked, zone, WIDE, label)
+        view["narrow"] = series(data, marked, zone, NARROW, label)
+        view["numbers"] = _numbers(data, zone)
+        view["days"] = _days(data, zone)
+        view["kinds"] = marked.kinds
+        view["onset"] = marked.onset is not None
+        view["band"] = bool(data.get("low")) and bool(data.get("high"))
+    elif kind == "histogram":
+        view["wide"] = shapes.histogram(data, WIDE, label)
+        view["narrow"] = shapes.histogram(data, NARROW, label)
+    elif kind == "slices":
+        lifts = [abs(finite(row.get("lift")) or 0.0) for row in data.get("rows") or ()]
+        view["most"] = max([*lifts, 1e-12])
+    elif kind not in ("versions", "table", "note"):
+        view["raw"] = json.dumps(data, indent=1, default=str)[:5000]
+    return view
+
+
+def _numbers(data: Json, zone: ZoneInfo) -> Markup:
+    """The metric's numbers for the tooltip, as JSON that cannot end the element it stands in."""
+    at = [parse_time(text) for text in data.get("t") or ()]
+    body = {
+        "t": [round(when.timestamp()) for when in at],
+        "local": [f"{when.astimezone(zone):%a} {_day(when, zone)} {when.astimezone(zone):%H:%M}" for when in at],
+        "unit": data.get("unit") or "",
+        **{name: [finite(value) for value in data.get(name) or ()] for name in ("seen", "usual", "low", "high", "n")},
+    }
+    text = json.dumps(body, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+def _day(at: Any, zone: ZoneInfo) -> str:
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b}"
+
+
+def _days(data: Json, zone: ZoneInfo) -> list[tuple[str, int, float | None, float | None, float | None, float | None]]:
+    """Per local day: events, mean, least and most seen, mean usual: the chart for who cannot see it."""
+    rows: dict[str, list[tuple[float | None, float | None, float | None]]] = {}
+
+    def column(name: str) -> list[float | None]:
+        return [finite(value) for value in data.get(name) or ()]
+
+    seen, usual, n = column("seen"), column("usual"), column("n")
+    for index, text in enumerate(data.get("t") or ()):
+        values = tuple(c[index] if index < len(c) else None for c in (seen, usual, n))
+        rows.setdefault(_day(parse_time(text), zone), []).append((values[0], values[1], values[2]))
+    found = []
+    for day, ticks in rows.items():
+        heard = [(s, c if c else 1e-9) for s, _, c in ticks if s is not None]
+        base = [u for _, u, _ in ticks if u is not None]
+        mean = sum(s * c for s, c in heard) / sum(c for _, c in heard) if heard else None
+        values_seen = [s for s, _ in heard]
+        found.append((day, round(sum(c or 0 for _, _, c in ticks)), mean, min(values_seen, default=None),
+                      max(values_seen, default=None), sum(base) / len(base) if base else None))  # fmt: skip
+    return found
+
+
+def _diff(text: str) -> list[tuple[str, str]]:
+    """The lines of a diff with their class."""
+    kinds = {"+": "added", "-": "removed", "@": "hunk"}
+    return [(kinds.get(line[:1], ""), line) for line in text.splitlines()]
+
+
+def _environment(zone: ZoneInfo) -> Environment:
+    env = Environment(loader=PackageLoader("fireline.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+
+    def when(text: str | None) -> Markup:
+        if not text:
+            return Markup("–")
+        at = parse_time(text)
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(
+            iso(at), f"{iso(at)} (UTC)", words.day_time(at, zone.key)
+        )
+
+    def amount(value: Any, unit: str = "") -> str:
+        number = finite(value)
+        return "–" if number is None else words.figure(number, unit=unit)
+
+    def plain(value: Any) -> str:
+        number = finite(value)
+        if isinstance(value, bool) or value is None:
+            return {True: "yes", False: "no", None: "–"}[value]
+        if number is None:
+            return str(value)
+        return f"{number:,.0f}" if number == int(number) and abs(number) < 1e15 else f"{number:,.4g}"
+
+    def address(link: Any) -> str:
+        return str(link) if str(link).lower().startswith(("https://", "http://")) else ""
+
+    env.filters.update(
+        when=when, amount=amount, plain=plain, address=address, share=words.share, sentence=words.sentence,
+        clock=lambda text: words.clock_time(parse_time(text), zone.key),
+        date=lambda text: words.day_time(parse_time(text), zone.key).split(",")[0],
+        family=words.family, alert_name=marks.alert_name, change_name=marks.change_name,
+        measure_name=marks.measure_name, cause_word=briefing.cause_word, slice_word=briefing.slice_word,
+        figure_of=briefing.figure_of,
+    )  # fmt: skip
+    env.globals["symbol"] = lambda kind: Markup('<svg class="key" viewBox="-8 -8 16 16" aria-hidden="true">{}</svg>').format(
+        marks.symbol(kind, 0, 0)
+    )
+    return env
