@@ -15,6 +15,7 @@ import numpy as np
 from fireline.detect.calibrate import quieten
 from fireline.detect.fit import Fit, fit
 from fireline.detect.kinds import Array, Kind, kinds
+from fireline.detect.metrics import psi
 from fireline.errors import InputError, Where
 from fireline.terms.counts import Scope
 from fireline.terms.plan import Layout, Plan
@@ -139,20 +140,6 @@ def _learn_kind(
         quiet = quieten(kind, plan, same, {s: counts[s] for s in same}, first, grain)
         done |= {(kind.name, scope): f for scope, f in quiet.items()}
     return done
-
-
-def psi(reference: Array, current: Array) -> float:
-    """Population stability index of two count vectors over the same cells, nulls and unseen being cells.
-
-    Both are smoothed by one pseudo-count a cell in proportion to the reference's shares (plus a trace where
-    the reference has none), so that a cell the reference never fills does not blow up. Agrees with
-    scipy.stats.entropy(p, q) + entropy(q, p) over the smoothed shares.
-    """
-    shares = (reference + 1e-3) / (reference.sum() + 1e-3 * len(reference))
-    pseudo = shares * len(reference) * 0.5
-    p = (reference + pseudo) / (reference.sum() + pseudo.sum())
-    q = (current + pseudo) / (current.sum() + pseudo.sum())
-    return float(((p - q) * np.log(p / q)).sum())
 
 
 def daily_psi(layout: Layout, counts: Array) -> dict[str, float]:

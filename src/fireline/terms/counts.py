@@ -46,8 +46,10 @@ class Scope:
             column, _, value = key.removeprefix("segment:").partition("=")
             return cls("segment", column, value)
         kind, _, value = key.partition("=")
-        if kind == "version" or kind == "shadow":
-            return cls(kind, "", value)
+        if kind == "version":
+            return cls("version", "", value)
+        if kind == "shadow":
+            return cls("shadow", "", value)
         raise ValueError(f"not a scope: {key!r}")
 
     @property

@@ -100,15 +100,17 @@ class Plan:
         values = dict(data)
         for name in ("rates", "shapes", "delays", "quality"):
             layout = values[name]
-            series = tuple(
-                Series(**{k: tuple(v) if isinstance(v, list) else v for k, v in one.items()})
-                for one in layout["series"]
-            )
+            series = tuple(_series(one) for one in layout["series"])
             values[name] = Layout(layout["name"], series, layout["grains"])
         values["segments"] = {column: tuple(found) for column, found in values["segments"].items()}
         for name in ("flags", "versions", "notes"):
             values[name] = tuple(values[name])
         return cls(**values)
+
+
+def _series(data: Mapping[str, Any]) -> Series:
+    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    return Series(**plain)
 
 
 RATE_GRAINS: dict[ScopeKind, int] = {
