@@ -1,0 +1,1 @@
+"""Drills and the simulation: the loop played against faults, on a clock of its own."""
