@@ -1,0 +1,369 @@
+"""Raw pieces of a log in, canonical batches out, by the runbook's columns; what cannot be used goes to quarantine.
+
+A row with a flaw is put aside whole, with its place, the reason and what to do; all others are kept. Events and
+labels may lie in one log: a row with a request id and a label, and without anything a model answers, is a label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fireline.clock import micros
+from fireline.errors import InputError, Where
+from fireline.runbook.schema import Columns, Task
+from fireline.telemetry.answers import Answers, tells
+from fireline.telemetry.batch import EVIDENCE, INSTANT, Mapped, mapped
+from fireline.telemetry.casts import error_of, plain, to_number, to_text, to_truth, valid
+from fireline.telemetry.instants import Instants, read_instants
+from fireline.telemetry.quarantine import Quarantine
+from fireline.telemetry.rejects import Array, Rejects, View
+from fireline.terms.piece import Piece
+from fireline.terms.words import listing
+
+EARLIEST, LATEST = micros(datetime(2000, 1, 1, tzinfo=UTC)), micros(datetime(2100, 1, 1, tzinfo=UTC))
+SHOWN_COLUMNS = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """What came of one piece: canonical ``events`` and ``labels``, and rows put aside that have a readable time."""
+
+    events: pa.Table
+    labels: pa.Table
+    rejected: pa.Table
+
+
+@dataclass
+class Intake:
+    """Normalises pieces of one service's log.
+
+    ``zone`` is where times without an offset are taken; ``positive`` the label that counts as positive. Good and
+    bad rows are counted in ``quarantine``; ``notes`` says what was assumed.
+    """
+
+    columns: Columns
+    service: str = ""
+    task: Task = "unknown"
+    positive: str | None = None
+    zone: str = "UTC"
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    notes: dict[str, None] = field(default_factory=dict)
+    events: int = 0
+    labels: int = 0
+
+    def __post_init__(self) -> None:
+        self._mapped = mapped(self.columns)
+        self._answers = Answers.of(self.task, self.positive)
+        self._seen: set[str] = set()
+        self._there: dict[str, dict[str, None]] = {}
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The columns of the log that are used."""
+        c = self.columns
+        extra = [name for name in (c.time, c.service, c.label, c.label_time) if name is not None]
+        return frozenset([m.column for m in self._mapped] + extra)
+
+    def take(self, piece: Piece, tag: str) -> Taken:
+        """Normalise one piece. ``tag`` names the file in the ids of events that have none.
+
+        Raises InputError when the file has no column of the name the runbook gives for the time.
+        """
+        self.quarantine.add(piece.bad)
+        self.notes.update(dict.fromkeys(piece.notes))
+        if not len(piece.rows):
+            return Taken(self._no_events(), self._no_labels(), self._no_events())
+        label_rows = self._label_rows(piece)
+        events = View.of(piece, ~label_rows)
+        labels = self._label_log(View.of(piece, label_rows)) if label_rows.any() else self._no_labels()
+        if not len(events):
+            return Taken(self._no_events(), labels, self._no_events())
+        good, in_row, rejected = self._events(events, tag)
+        self.events += len(good)
+        self.quarantine.taken += len(good)
+        return Taken(good, pa.concat_tables([labels, in_row], promote_options="default"), rejected)
+
+    def finish(self) -> None:
+        """Say what the whole log lacks. Raises InputError for a mapped column that no file has, or no usable event."""
+        for m in self._mapped if self._there else ():
+            if m.column not in self._seen:
+                self._raise_missing(m.column, m.name)
+        label = self.columns.label
+        if label is not None and not self.labels and label not in self._seen:
+            self.notes[f"no file has the column {label!r} (label): quality cannot be judged"] = None
+        if not self.events:
+            lines = self.quarantine.summary()
+            what = "no row can be used" if lines else "there are labels but no events"
+            todo = lines[1] if lines else "name the event log too"
+            raise InputError(what, where=Where(file=next(iter(self._there), None)), todo=todo)
+
+    def settle(self, table: pa.Table) -> pa.Table:
+        """``table`` with answers and labels in the form that the whole log turned out to have."""
+        return self._answers.settle(table)
+
+    # -- which rows are what
+
+    def _label_rows(self, piece: Piece) -> Array:
+        """Rows that hold a label and nothing a model answers, bool [n]."""
+        c, table = self.columns, piece.table
+        none = np.zeros(len(piece.rows), bool)
+        names = set(table.column_names)
+        if c.label is None or c.request_id is None or not {c.label, c.request_id} <= names:
+            return none
+        evidence = [m.column for m in self._mapped if m.name in EVIDENCE or m.name in c.features]
+        here = [name for name in evidence if name in names]
+        if not here:
+            return ~none
+        found = valid(plain(table.column(c.label))) & valid(plain(table.column(c.request_id)))
+        for name in here:
+            if not found.any():
+                break
+            found &= ~valid(plain(table.column(name)))
+        return found
+
+    # -- events
+
+    def _events(self, view: View, tag: str) -> tuple[pa.Table, pa.Table, pa.Table]:
+        """The good events, their in-row labels, and the bad ones whose time can be read."""
+        there = self._there.setdefault(view.piece.file, {})
+        there.update(dict.fromkeys(view.piece.columns))
+        self._seen |= set(view.table.column_names)
+        if not view.has(self.columns.time):
+            self._raise_missing(self.columns.time, "time", view.piece.file)
+        rejects = Rejects(view, self.quarantine)
+        instants = self._times(view, rejects)
+        dated = ~rejects.bad
+        self._check_service(view, rejects)
+        found = {"time": instants.array()}
+        found |= {m.name: self._column(m, view, rejects) for m in self._mapped}
+        found["request_id"] = _own_ids(found.get("request_id"), view.rows, tag)
+        table = self._complete(found, view)
+        labels = self._in_row(view, table, rejects)
+        if not rejects.bad.any():
+            return table, labels, table.slice(0, 0)
+        return table.filter(pa.array(~rejects.bad)), labels, table.filter(pa.array(rejects.bad & dated))
+
+    def _times(self, view: View, rejects: Rejects) -> Instants:
+        column = self.columns.time
+        instants = read_instants(view.table.column(column), self.zone)
+        rejects.mark(
+            instants.missing, "no_time", column, lambda _: "there is no time", "log when it was answered"
+        )
+        todo = "write ISO 8601 with an offset, or seconds, ms, us or ns since 1970"
+        rejects.mark(instants.bad, "bad_time", column, lambda value: f"{value} is not a time", todo)
+        ticks = instants.micros
+        far = ((ticks < EARLIEST) | (ticks >= LATEST)) & ~instants.missing & ~instants.bad
+        rejects.mark(far, "far_time", column, lambda value: f"{value} is before 2000 or after 2100", todo)
+        self._note_zone(instants, column)
+        return instants
+
+    def _note_zone(self, instants: Instants, column: str) -> None:
+        if instants.without_offset:
+            self.notes[f"times in {column!r} have no offset: taken as {self.zone}"] = None
+
+    def _check_service(self, view: View, rejects: Rejects) -> None:
+        column = self.columns.service
+        if not self.service or column is None or not view.has(column):
+            return
+        named = to_text(view.table.column(column)).values
+        other = pc.fill_null(pc.not_equal(named, self.service), False).to_numpy(zero_copy_only=False)
+        rejects.mark(
+            other, "unknown_service", column, lambda value: f"the service is {value}, not {self.service!r}",
+            "leave its rows out, or replay them with their own runbook",
+        )  # fmt: skip
+
+    def _column(self, m: Mapped, view: View, rejects: Rejects) -> pa.Array:
+        if not view.has(m.column):
+            kind = {"number": pa.float64(), "truth": pa.bool_(), "answer": pa.null()}.get(m.form, pa.string())
+            return pa.array(np.zeros(len(view), bool)) if m.form == "truth" else pa.nulls(len(view), kind)
+        column = view.table.column(m.column)
+        if m.form == "answer" or m.form == "text":
+            form = self._answers.form("prediction", column) if m.form == "answer" else "text"
+            if form == "text":
+                return to_text(column).values
+        if m.form == "truth":
+            cast = to_truth(column)
+            todo = "write true or false, or 1 or 0"
+            rejects.mark(cast.bad, "not_a_flag", m.column, lambda v: f"{v} is neither true nor false", todo)
+            return cast.values
+        cast = to_number(column)
+        kind = ", or make the column categorical in the runbook" if m.name in self.columns.features else ""
+        todo = f"log a number there{kind}"
+        rejects.mark(cast.bad, "not_a_number", m.column, lambda v: f"{v} is not a number", todo)
+        return self._bounded(m, cast.values, rejects)
+
+    def _bounded(self, m: Mapped, values: pa.Array, rejects: Rejects) -> pa.Array:
+        """Mark the figures that cannot be."""
+        if m.name not in ("score", "latency_ms", "weight"):
+            return values
+        numbers = values.to_numpy(zero_copy_only=False)
+        there = ~np.isnan(numbers)
+        with np.errstate(invalid="ignore"):
+            if m.name == "score" and self.task == "binary":
+                wrong = there & ~((numbers >= 0) & (numbers <= 1))
+                reason, todo = "is not a probability", "log the probability of the positive class, 0 to 1"
+            elif m.name == "score":
+                wrong, reason, todo = there & np.isinf(numbers), "is not finite", "log a finite score"
+            elif m.name == "latency_ms":
+                wrong = there & ~((numbers >= 0) & np.isfinite(numbers))
+                reason, todo = "is no length of time", "measure with a monotonic clock, in milliseconds"
+            else:
+                wrong = there & ~((numbers > 0) & np.isfinite(numbers))
+                reason, todo = "is no weight", "log 1 / sampling share, or leave it out"
+        rejects.mark(wrong, f"bad_{m.name}", m.column, lambda value: f"{value} {reason}", todo)
+        return values
+
+    def _complete(self, found: dict[str, pa.Array], view: View) -> pa.Table:
+        """The canonical columns in their order, those not mapped filled in."""
+        n = len(view)
+        status = self.columns.status
+        fixed = {
+            "time": found["time"],
+            "request_id": found["request_id"],
+            "version": pc.fill_null(found["version"], "")
+            if "version" in found
+            else pa.array([""] * n, pa.string()),
+            "shadow": found.get("shadow", pa.array(np.zeros(n, bool))),
+            "weight": pc.fill_null(found["weight"], 1.0) if "weight" in found else pa.array(np.ones(n)),
+            "score": found.get("score", pa.nulls(n, pa.float64())),
+            "prediction": found.get("prediction", pa.nulls(n, pa.float64())),
+            "latency_ms": found.get("latency_ms", pa.nulls(n, pa.float64())),
+            "status": found.get("status", pa.nulls(n, pa.string())),
+            "error": error_of(view.table.column(status)) if view.has(status) else pa.array(np.zeros(n, bool)),
+        }
+        rest = {name: values for name, values in found.items() if name not in fixed}
+        return pa.table(fixed | rest | {"row": pa.array(view.rows, pa.int64())})
+
+    # -- labels
+
+    def _in_row(self, view: View, events: pa.Table, rejects: Rejects) -> pa.Table:
+        """The labels that good events carry themselves."""
+        c = self.columns
+        if c.label is None or not view.has(c.label):
+            return self._no_labels()
+        there = valid(plain(view.table.column(c.label))) & ~rejects.bad
+        if not there.any():
+            return self._no_labels()
+        needed = [n for n in dict.fromkeys((c.label, c.label_time, c.request_id, c.version)) if view.has(n)]
+        inner = View(view.piece, view.table.select(needed), view.at)
+        own = events.select(["time", "request_id", "version"])
+        if not there.all():
+            at = np.flatnonzero(there)
+            inner, own = View(view.piece, inner.table.take(at), view.at[at]), own.take(at)
+        times = None if view.has(c.label_time) else _known_at(own)
+        if times is not None:
+            self.notes["labels have no time of their own: taken as known when the request was answered"] = (
+                None
+            )
+        return self._label_table(
+            inner, own.column("request_id"), own.column("version"), times, "the event is kept; "
+        )
+
+    def _label_log(self, view: View) -> pa.Table:
+        """Rows of a label log."""
+        c = self.columns
+        known = next((n for n in (c.label_time, "label_time", c.time) if view.has(n)), None)
+        if known is None:
+            self._there.setdefault(view.piece.file, dict.fromkeys(view.piece.columns))
+            self._raise_missing(c.label_time or "label_time", "label_time", view.piece.file)
+        ids = to_text(view.table.column(c.request_id)).values
+        version = to_text(view.table.column(c.version)).values if view.has(c.version) else None
+        return self._label_table(
+            view, ids, version, read_instants(view.table.column(known), self.zone), "", known
+        )
+
+    def _label_table(
+        self, view: View, ids: Any, version: Any, times: Instants | None, kept: str, known: str | None = None
+    ) -> pa.Table:
+        c = self.columns
+        label, known = str(c.label), known or c.label_time
+        rejects = Rejects(view, self.quarantine)
+        if times is None:
+            times = read_instants(view.table.column(known), self.zone)
+        if view.has(known):
+            self._note_zone(times, str(known))
+        missing_id = ~plain(ids).is_valid().to_numpy(zero_copy_only=False)
+        rejects.mark(
+            missing_id, "no_request_id", c.request_id, lambda _: "a label without a request id", "log the id"
+        )
+        column = view.table.column(label)
+        rejects.mark(
+            ~valid(plain(column)), "no_label", label, lambda _: "there is no label", "leave the row out"
+        )
+        values, bad = self._answers.label(column)
+        todo = f"{kept}write {tells(self.task)}"
+        rejects.mark(
+            bad, "bad_label", label, lambda value: f"{value} is not a label of a {self.task} task", todo
+        )
+        todo = f"{kept}log when the label became known"
+        rejects.mark(
+            times.missing | times.bad, "bad_label_time", known, lambda value: f"{value} is not a time", todo
+        )
+        found = {
+            "request_id": ids, "label": values, "label_time": times.array(),
+            "version": version if version is not None else pa.nulls(len(view), pa.string()),
+            "row": pa.array(view.rows, pa.int64()),
+        }  # fmt: skip
+        table = pa.table(found).filter(pa.array(~rejects.bad))
+        self.labels += len(table)
+        if not kept:
+            self.quarantine.taken += len(table)
+        return table
+
+    # -- nothing, and nothing found
+
+    def _no_labels(self) -> pa.Table:
+        return NO_LABELS
+
+    def _no_events(self) -> pa.Table:
+        found = {m.name: pa.array([], _TYPES[m.form]) for m in self._mapped}
+        nothing = Piece(pa.table({}), "", np.empty(0, np.int64), ())
+        text = pa.array([], pa.string())
+        return self._complete({"time": pa.array([], INSTANT), "request_id": text} | found, View.of(nothing))
+
+    def _raise_missing(self, column: str, role: str, file: str | None = None) -> None:
+        files = [file] if file else list(self._there)
+        there = list(dict.fromkeys(name for one in files for name in self._there[one]))
+        near = get_close_matches(column, there, 1, 0.5)
+        hint = f"did you mean {near[0]!r}? Change" if near else "add it to the log, or change"
+        key = f"columns.{role}" if role in Columns.model_fields else "columns"
+        more = f" and {len(there) - SHOWN_COLUMNS} more" if len(there) > SHOWN_COLUMNS else ""
+        raise InputError(
+            f"there is no column {column!r}; the columns there are {listing(there[:SHOWN_COLUMNS])}{more}",
+            where=Where(file=files[0], key=column), todo=f"{hint} {key} in the runbook",
+        )  # fmt: skip
+
+
+_TYPES = {
+    "text": pa.string(),
+    "number": pa.float64(),
+    "truth": pa.bool_(),
+    "answer": pa.null(),
+    "time": INSTANT,
+}
+
+NO_LABELS = pa.table({
+    "request_id": pa.array([], pa.string()), "label": pa.array([], pa.null()), "label_time": pa.array([], INSTANT),
+    "version": pa.array([], pa.string()), "row": pa.array([], pa.int64()),
+})  # fmt: skip
+
+
+def _own_ids(given: pa.Array | None, rows: Array, tag: str) -> pa.Array:
+    """Request ids; an event without one is named after its place in the log."""
+    if given is not None and given.null_count == 0:
+        return given
+    made = pc.binary_join_element_wise(pa.scalar(tag), pa.array(rows).cast(pa.string()), "#")
+    return made if given is None else pc.coalesce(given, made)
+
+
+def _known_at(events: pa.Table) -> Instants:
+    ticks = plain(events.column("time")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    none = np.zeros(len(ticks), bool)
+    return Instants(ticks, none, none, False)
