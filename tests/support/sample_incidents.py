@@ -1,5 +1,6 @@
 """Incidents as a replay writes them, made up whole: what the report and the story are drawn from in tests."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -27,7 +28,9 @@ CANARY = datetime(2013, 3, 18, 10, tzinfo=UTC)
 FULL = CANARY + timedelta(hours=6)
 ALERTED = CANARY + timedelta(hours=1, minutes=20)
 DEPLOYS = (
-    Change(CANARY, "deploy", "delay model B to a 20 % canary", SERVICE, "B", link="https://ci.example/run/41"),
+    Change(
+        CANARY, "deploy", "delay model B to a 20 % canary", SERVICE, "B", link="https://ci.example/run/41"
+    ),
     Change(FULL, "deploy", "delay model B to everybody", SERVICE, "B"),
 )
 
@@ -55,12 +58,35 @@ def hourly(step: float = 0.9, at: datetime = CANARY, days: int = 31, unit: str =
 def exhibits() -> tuple[Evidence, ...]:
     """One of every kind."""
     hours = [str(h) for h in range(24)]
-    before = np.array([0.1] + [0] * 4 + [4, 6.5, 6.2, 8, 6, 5, 5, 6, 6.2, 6, 7.5, 7, 7.2, 6.5, 6, 5, 3.2, 1, 0.4])
+    before = np.array(
+        [0.1] + [0] * 4 + [4, 6.5, 6.2, 8, 6, 5, 5, 6, 6.2, 6, 7.5, 7, 7.2, 6.5, 6, 5, 3.2, 1, 0.4]
+    )
     after = np.roll(before, 4)
     versions = [
-        {"version": "A", "shadow": False, "n": 16157, "AUC": 0.742, "dep_hour (mean)": 13.2, "error rate": 0.001},
-        {"version": "A", "shadow": True, "n": 12677, "AUC": 0.713, "dep_hour (mean)": 13.1, "error rate": 0.0},
-        {"version": "B", "shadow": False, "n": 12677, "AUC": 0.683, "dep_hour (mean)": 12.0, "error rate": 0.001},
+        {
+            "version": "A",
+            "shadow": False,
+            "n": 16157,
+            "AUC": 0.742,
+            "dep_hour (mean)": 13.2,
+            "error rate": 0.001,
+        },
+        {
+            "version": "A",
+            "shadow": True,
+            "n": 12677,
+            "AUC": 0.713,
+            "dep_hour (mean)": 13.1,
+            "error rate": 0.0,
+        },
+        {
+            "version": "B",
+            "shadow": False,
+            "n": 12677,
+            "AUC": 0.683,
+            "dep_hour (mean)": 12.0,
+            "error rate": 0.001,
+        },
     ]
     slices = [
         {"slice": {"dep_hour": [0, 3]}, "n": 2210, "before": 0.001, "after": 0.18, "lift": 0.179},
@@ -121,7 +147,10 @@ def measure() -> Measure:
 
 def verdicts() -> tuple[Verdict, ...]:
     """Undecided first, then effective on shadow scores."""
-    def row(name: str, family: str, harmed: float, contained: float, reference: float, judged: str) -> dict[str, Any]:
+
+    def row(
+        name: str, family: str, harmed: float, contained: float, reference: float, judged: str
+    ) -> dict[str, Any]:
         return {"name": name, "family": family, "feature": None, "segment": None, "unit": "", "harmed": harmed,
                 "contained": contained, "reference": reference, "gap_se": 0.01, "n_harmed": 930, "n_contained": 930,
                 "tolerance": 0.005, "wanted": True, "judged": judged, "missing": ""}  # fmt: skip
@@ -158,20 +187,45 @@ def deploy_incident() -> tuple[Incident, list[tuple[Incident, Entry]]]:
     """The incident, and its entries each with the incident as it was after it."""
     facts: list[tuple[datetime, EntryKind, str, Mapping[str, Any], str]] = []
 
-    def fact(at: datetime, kind: EntryKind, because: str, data: Mapping[str, Any] | None = None, by: str = "fireline") -> None:
+    def fact(
+        at: datetime,
+        kind: EntryKind,
+        because: str,
+        data: Mapping[str, Any] | None = None,
+        by: str = "fireline",
+    ) -> None:
         facts.append((at, kind, because, data or {}, by))
 
     seen, rollback, judged = alerts(), measure(), verdicts()
     onset = (CANARY - timedelta(minutes=6), CANARY + timedelta(minutes=14))
     title = "dep_hour of version B moved since its deploy"
-    fact(ALERTED, EntryKind.OPENED, "a page opened it", {"service": SERVICE, "mode": "replay", "title": title})
+    fact(
+        ALERTED, EntryKind.OPENED, "a page opened it", {"service": SERVICE, "mode": "replay", "title": title}
+    )
     fact(ALERTED, EntryKind.ALERTED, seen[0].because, {"alert": seen[0].as_json()})
-    fact(ALERTED, EntryKind.ONSET, "by 41 events before and 61 after", {"earliest": iso(onset[0]), "latest": iso(onset[1])})
+    fact(
+        ALERTED,
+        EntryKind.ONSET,
+        "by 41 events before and 61 after",
+        {"earliest": iso(onset[0]), "latest": iso(onset[1])},
+    )
     fact(ALERTED, EntryKind.SEVERITY, "20 % of the traffic, and not undone by itself", {"severity": "SEV2"})
     fact(ALERTED, EntryKind.CAUSES, causes()[0].because, {"causes": [c.as_json() for c in causes()]})
-    fact(ALERTED, EntryKind.EVIDENCE, "frozen before anything is touched", {"evidence": [e.as_json() for e in exhibits()]})
+    fact(
+        ALERTED,
+        EntryKind.EVIDENCE,
+        "frozen before anything is touched",
+        {"evidence": [e.as_json() for e in exhibits()]},
+    )
     fact(ALERTED, EntryKind.NEXT, "what to look at", {"checks": ["compare feature code of B and A"]})
-    decision = Decision("Would roll back B to A, because only B is bad and A is known good", 0, "rollback", {"from": "B", "to": "A"}, "observe", "deploy")
+    decision = Decision(
+        "Would roll back B to A, because only B is bad and A is known good",
+        0,
+        "rollback",
+        {"from": "B", "to": "A"},
+        "observe",
+        "deploy",
+    )
     fact(rollback.requested_at, EntryKind.DECIDED, decision.because, decision.as_json())
     fact(rollback.requested_at, EntryKind.REQUESTED, rollback.because, {"measure": rollback.as_json()})
     fact(rollback.requested_at, EntryKind.APPLIED, "simulated", {"measure": "mea-1", "receipt": {}})
@@ -180,11 +234,30 @@ def deploy_incident() -> tuple[Incident, list[tuple[Incident, Entry]]]:
     fact(judged[0].at, EntryKind.VERDICT, judged[0].because, {"verdict": judged[0].as_json()})
     fact(seen[1].fired_at, EntryKind.ALERTED, seen[1].because, {"alert": seen[1].as_json()})
     fact(judged[1].at, EntryKind.VERDICT, judged[1].because, {"verdict": judged[1].as_json()})
-    fact(judged[1].at, EntryKind.WATCH, "24 h without a relapse", {"until": iso(judged[1].at + timedelta(days=1))})
-    fact(judged[1].at + timedelta(hours=1), EntryKind.NOTE, "The feature team was told.", {"text": "told"}, "ada")
-    fact(judged[1].at + timedelta(days=1), EntryKind.REVIEW, "a draft for a person to finish", {"review": review().as_json()})
+    fact(
+        judged[1].at,
+        EntryKind.WATCH,
+        "24 h without a relapse",
+        {"until": iso(judged[1].at + timedelta(days=1))},
+    )
+    fact(
+        judged[1].at + timedelta(hours=1),
+        EntryKind.NOTE,
+        "The feature team was told.",
+        {"text": "told"},
+        "ada",
+    )
+    fact(
+        judged[1].at + timedelta(days=1),
+        EntryKind.REVIEW,
+        "a draft for a person to finish",
+        {"review": review().as_json()},
+    )
     facts.sort(key=lambda one: one[0])
-    entries = tuple(Entry("inc-1", k + 1, at, kind, by, because, data) for k, (at, kind, because, data, by) in enumerate(facts))
+    entries = tuple(
+        Entry("inc-1", k + 1, at, kind, by, because, data)
+        for k, (at, kind, because, data, by) in enumerate(facts)
+    )
     incident = Incident(
         "inc-1", SERVICE, "replay", title, State.LEARNING, ALERTED, Severity.SEV2,
         "20 % of the traffic, and not undone by itself", resolved_at=judged[1].at + timedelta(days=1), onset=onset,
@@ -193,7 +266,9 @@ def deploy_incident() -> tuple[Incident, list[tuple[Incident, Entry]]]:
         verdicts=tuple(v.as_json() for v in judged), decisions=({**decision.as_json(), "because": decision.because, "at": iso(rollback.requested_at)},),
         review=review().as_json(), action_items=tuple(i.as_json() for i in review().action_items), timeline=entries,
     )  # fmt: skip
-    return incident, [(replace(incident, timeline=entries[: k + 1]), entry) for k, entry in enumerate(entries)]
+    return incident, [
+        (replace(incident, timeline=entries[: k + 1]), entry) for k, entry in enumerate(entries)
+    ]
 
 
 def ticket_incident() -> Incident:
@@ -210,7 +285,9 @@ def ticket_incident() -> Incident:
         Entry("inc-2", 3, at, EntryKind.DECIDED, "fireline", "No measure: nothing here pages", {"row": None, "action": None, "authority": "observe"}),
     )  # fmt: skip
     data = hourly(1.0, unit="°F") | {"usual": [38.0] * 744, "low": [], "high": []}
-    data["seen"] = [None if s is None else 36 + 14 * k / 744 + 20 * (s - 0.72) for k, s in enumerate(data["seen"])]
+    data["seen"] = [
+        None if s is None else 36 + 14 * k / 744 + 20 * (s - 0.72) for k, s in enumerate(data["seen"])
+    ]
     return Incident("inc-2", SERVICE, "replay", "temp drifts", State.TRIAGING, at, Severity.SEV3, "a ticket",
                     onset=(at - timedelta(days=4), at - timedelta(days=1)), alerts=(alert.as_json(),), slice={"origin": "LGA"},
                     causes=(cause.as_json(),), evidence=(Evidence("metric", "temp, by hour", "rises", data).as_json(),),
@@ -244,6 +321,7 @@ HOSTILE = "<script>alert('x')</script>\"'&--><img src=x onerror=alert(1)>\u202e"
 
 def hostile() -> dict[str, Any]:
     """The incident with every string replaced by, or ending in, something that would love to run."""
+
     def poison(value: Any, key: str = "") -> Any:
         if isinstance(value, Mapping):
             return {k if k in _KEYS else f"{k}": poison(v, k) for k, v in value.items()}

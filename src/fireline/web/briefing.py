@@ -52,17 +52,24 @@ def paged(incident: Json) -> bool:
 
 def worst_alert(incident: Json) -> Json | None:
     """The alert with the most evidence over its threshold; harm goes before its causes."""
-    alerts = [a for a in incident.get("alerts") or () if finite(a.get("evidence")) is not None]
+    alerts: list[Json] = [a for a in incident.get("alerts") or () if finite(a.get("evidence")) is not None]
     pages = [a for a in alerts if a.get("urgency") == "page"] or alerts
     if not pages:
         return None
-    return max(pages, key=lambda a: (a.get("family") in words.HARM, a["evidence"] - (finite(a.get("threshold")) or 0)))
+    return max(
+        pages,
+        key=lambda a: (a.get("family") in words.HARM, a["evidence"] - (finite(a.get("threshold")) or 0)),
+    )
 
 
 def figure_of(alert: Json, name: str) -> str:
     """The alert's ``seen`` or ``usual`` in words, "" where it has none."""
     value = finite(alert.get(name))
-    return "" if value is None else words.figure(value, str(alert.get("family", "")), str(alert.get("unit") or ""))
+    return (
+        ""
+        if value is None
+        else words.figure(value, str(alert.get("family", "")), str(alert.get("unit") or ""))
+    )
 
 
 def suspect(incident: Json) -> Json | None:
@@ -84,6 +91,17 @@ def slice_word(where: Json | None) -> str:
         else:
             parts.append(f"{column} = {value}")
     return words.listing(parts)
+
+
+def sentence(text: str) -> str:
+    """``text`` with a capital and a full stop, but a name of a column keeps its letters.
+
+    >>> sentence("dep_hour moved"), sentence("it moved")
+    ('dep_hour moved.', 'It moved.')
+    """
+    whole = words.sentence(text)
+    first = text.strip().split(" ", 1)[0]
+    return text.strip()[:1] + whole[1:] if "_" in first or any(c.isdigit() for c in first) else whole
 
 
 def _end(value: object) -> str:
@@ -112,7 +130,7 @@ def _what(incident: Json) -> Answer:
                         f" where {usual} is usual.")  # fmt: skip
     if incident.get("severity"):
         because = str(incident.get("severity_because") or "").strip()
-        more.append(words.sentence(f"{incident['severity']}: {because}" if because else str(incident["severity"])))
+        more.append(sentence(f"{incident['severity']}: {because}" if because else str(incident["severity"])))
     return Answer("What happened", str(incident.get("title") or "An alert fired"), tuple(more))
 
 
@@ -120,7 +138,11 @@ def _since(incident: Json, timezone: str) -> Answer:
     opened = parse_time(incident["opened_at"])
     onset = incident.get("onset")
     if not onset:
-        return Answer("Since when", words.day_time(opened, timezone), ("The onset is not known; this is the first alert.",))
+        return Answer(
+            "Since when",
+            words.day_time(opened, timezone),
+            ("The onset is not known; this is the first alert.",),
+        )
     first, last = parse_time(onset[0]), parse_time(onset[1])
     begin, end = words.day_time(first, timezone), words.day_time(last, timezone)
     same_day = begin.split(",")[0] == end.split(",")[0]
@@ -139,21 +161,33 @@ def _who(incident: Json) -> Answer:
         says = f"Everybody answered by version {words.listing(versions)}"
     else:
         says = "Everybody the service answers"
-    affected = (incident.get("review") or {}).get("requests_affected")
-    more = [f"{words.number(affected)} requests affected."] if finite(affected) is not None else []
+    affected = finite((incident.get("review") or {}).get("requests_affected"))
+    more = [f"{words.number(affected)} requests affected."] if affected is not None else []
     return Answer("Who is hit", says, tuple(more))
 
 
 def _cause(incident: Json) -> Answer:
     cause = suspect(incident)
     if cause is None:
-        return Answer("Likely cause", "Not known yet", ("No suspect is left.",) if incident.get("causes") else ())
+        return Answer(
+            "Likely cause", "Not known yet", ("No suspect is left.",) if incident.get("causes") else ()
+        )
     says = cause_word(cause)
     score = finite(cause.get("score"))
     if cause.get("change"):
-        says = f"{says}: {change_name(cause['change']).removeprefix('deploy: ')}" if says != "unknown" else says
-    belief = (f"{words.share(score)} of belief. ",) if score is not None and cause.get("cause") != "unknown" else ()
-    return Answer("Likely cause", says[:1].upper() + says[1:], ("".join(belief) + words.sentence(str(cause.get("because") or "")),))
+        says = (
+            f"{says}: {change_name(cause['change']).removeprefix('deploy: ')}" if says != "unknown" else says
+        )
+    belief = (
+        (f"{words.share(score)} of belief. ",)
+        if score is not None and cause.get("cause") != "unknown"
+        else ()
+    )
+    return Answer(
+        "Likely cause",
+        says[:1].upper() + says[1:],
+        ("".join(belief) + sentence(str(cause.get("because") or "")),),
+    )
 
 
 def _done(incident: Json, timezone: str) -> Answer:
@@ -162,13 +196,15 @@ def _done(incident: Json, timezone: str) -> Answer:
         simulated = all(m.get("simulated") for m in measures)
         first = measures[0]
         at = words.day_time(parse_time(first["requested_at"]), timezone)
-        says = f"{measure_name(first)[:1].upper()}{measure_name(first)[1:]} at {at}"
-        more = [words.sentence(str(first.get("because") or ""))]
+        says = f"{measure_name(first)[:1].upper()}{measure_name(first)[1:]} on {at}"
+        more = [sentence(str(first.get("because") or ""))]
         more += [f"Then: {measure_name(m)}." for m in measures[1:]]
         return Answer("What would have been done" if simulated else "What was done", says, tuple(more))
     decisions = incident.get("decisions") or ()
     if decisions:
-        return Answer("What would have been done", "Nothing", (words.sentence(str(decisions[-1].get("because") or "")),))
+        return Answer(
+            "What would have been done", "Nothing", (sentence(str(decisions[-1].get("because") or "")),)
+        )
     return Answer("What would have been done", "Nothing was decided")
 
 
@@ -181,7 +217,7 @@ def _beside(incident: Json) -> Answer:
                 and finite(row.get("contained")) is not None and row.get("wanted", True)]  # fmt: skip
         said = [_side_by_side(row, figures) for row in rows[:3]]
         if said:
-            return Answer(asks, said[0], (*said[1:], words.sentence(str(found[-1].get("because") or ""))))
+            return Answer(asks, said[0], (*said[1:], sentence(str(found[-1].get("because") or ""))))
     says = _from_versions(incident)
     if says:
         return Answer(asks, says[0], says[1:])
@@ -194,7 +230,9 @@ def _side_by_side(row: Json, figures: Json) -> str:
 
     usual = finite(row.get("reference"))
     tail = f" ({say(usual)} is usual)" if usual is not None else ""
-    return f"{row.get('name', 'figure')}: {say(row['contained'])} {figures.get('contained', 'with it')}, {say(row['harmed'])} {figures.get('harmed', 'without')}{tail}"
+    contained = f"{say(row['contained'])} {figures.get('contained', 'with it')}"
+    harmed = f"{say(row['harmed'])} {figures.get('harmed', 'without it')}"
+    return f"{row.get('name', 'figure')}: {contained}, {harmed}{tail}"
 
 
 def _from_versions(incident: Json) -> tuple[str, ...]:
@@ -202,12 +240,17 @@ def _from_versions(incident: Json) -> tuple[str, ...]:
         rows: Sequence[Json] = exhibit.get("data", {}).get("rows") or ()
         ghosts = [row for row in rows if row.get("shadow")]
         for ghost in ghosts:
-            live = [row for row in rows if not row.get("shadow") and row.get("version") != ghost.get("version")]
-            names = [name for name in exhibit["data"].get("figures") or () if finite(ghost.get(name)) is not None]
+            live = [
+                row for row in rows if not row.get("shadow") and row.get("version") != ghost.get("version")
+            ]
+            names = [
+                name for name in exhibit["data"].get("figures") or () if finite(ghost.get(name)) is not None
+            ]
             if live and names:
                 other = live[-1]
+                beside, served = f"with {ghost['version']} (shadow)", f"with {other['version']}"
                 said = [
-                    f"{name}: {ghost[name]:.3g} with {ghost['version']} (shadow), {other[name]:.3g} with {other['version']}"
+                    f"{name}: {ghost[name]:.3g} {beside}, {other[name]:.3g} {served}"
                     for name in names
                     if finite(other.get(name)) is not None
                 ]

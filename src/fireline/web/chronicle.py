@@ -8,7 +8,7 @@ from typing import Any
 
 from fireline.clock import parse_time
 from fireline.terms import words
-from fireline.web.briefing import cause_word, figure_of, slice_word, suspect
+from fireline.web.briefing import cause_word, figure_of, sentence, slice_word, suspect
 from fireline.web.marks import alert_name, measure_name
 
 GROUPS = {"alerts": "Alerts", "assessment": "Assessment", "measures": "Decisions and measures", "verdicts": "Verdicts",
@@ -45,10 +45,10 @@ def tell(entry: Mapping[str, Any], timezone: str) -> Told:
     kind = str(entry.get("kind", ""))
     word, group = _KINDS.get(kind, (kind.replace("_", " "), "people"))
     head = _head(kind, entry, timezone)
-    because = words.sentence(str(entry.get("because") or ""))
+    because = sentence(str(entry.get("because") or ""))
     if kind == "alerted" and (entry.get("alert") or {}).get("urgency"):
         word = str(entry["alert"]["urgency"])
-    return Told(kind, word, group, _tone(kind, entry), head, because if words.sentence(head) != because else "")
+    return Told(kind, word, group, _tone(kind, entry), head, because if sentence(head) != because else "")
 
 
 def _tone(kind: str, entry: Mapping[str, Any]) -> str:
@@ -77,7 +77,11 @@ def _head(kind: str, entry: Mapping[str, Any], timezone: str) -> str:
         return slice_word(entry.get("slice")) or "the whole service"
     if kind == "causes":
         cause = suspect({"causes": entry.get("causes")})
-        return f"{words.share(float(cause.get('score') or 0))} {cause_word(cause)}" if cause else "no suspect left"
+        return (
+            f"{words.share(float(cause.get('score') or 0))} {cause_word(cause)}"
+            if cause
+            else "no suspect left"
+        )
     if kind == "evidence":
         count = len(entry.get("evidence") or ())
         return f"{count} exhibit{'' if count == 1 else 's'} frozen"

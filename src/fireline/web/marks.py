@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from markupsafe import Markup
@@ -20,7 +20,8 @@ SHAPES: dict[str, tuple[tuple[float, float], ...]] = {
     "measure": ((-4.5, -4.5), (4.5, -4.5), (4.5, 4.5), (-4.5, 4.5)),
     "verdict": ((-5, 0), (-2.5, -4.3), (2.5, -4.3), (5, 0), (2.5, 4.3), (-2.5, 4.3)),
 }
-WORDS = {"page": "page", "ticket": "ticket", "change": "change", "measure": "measure", "verdict": "verdict"}
+_LANES: dict[str, int] = {"change": 0, "page": 1, "ticket": 1, "measure": 2, "verdict": 2}
+LANE = 13.0  # pixels
 ORDER: tuple[MarkKind, ...] = ("ticket", "change", "verdict", "measure", "page")  # the last one lies on top
 
 
@@ -45,6 +46,23 @@ class Marks:
         """The kinds there are, for the legend."""
         found = {mark.kind for mark in self.marks}
         return tuple(kind for kind in reversed(ORDER) if kind in found)
+
+    def lanes(self, scale: TimeScale) -> dict[str, float]:
+        """The height of each kind's lane over the plot, for what lies in ``scale``: no shape hides another kind's."""
+        used = sorted({_LANES[mark.kind] for mark in self.marks if scale.holds(mark.at)})
+        return {kind: 9.0 + LANE * used.index(lane) for kind, lane in _LANES.items() if lane in used}
+
+    def window(self) -> tuple[datetime, datetime] | None:
+        """The hours to look at closely: from before the onset to after the first alerts and measures."""
+        alerts = sorted(mark.at for mark in self.marks if mark.kind in ("page", "ticket"))
+        if not alerts:
+            return None
+        first = min(self.onset[0], alerts[0]) if self.onset else alerts[0]
+        acts = sorted(mark.at for mark in self.marks if mark.kind == "measure")
+        near = [at for at in (*alerts[:3], *acts[:1]) if at - alerts[0] < timedelta(days=2)]
+        last = max(near)
+        pad = max(timedelta(hours=9), (last - first) / 2)
+        return first - pad, last + pad
 
 
 def marks_of(incident: Mapping[str, Any], changes: Sequence[Mapping[str, Any]] = ()) -> Marks:
@@ -108,9 +126,10 @@ def symbol(kind: str, x: float, y: float, says: str | None = None) -> Markup:
     return element("path", title, d=shape, class_=f"mark {kind}")
 
 
-def draw(marks: Marks, scale: TimeScale, lane: float, top: float, bottom: float) -> Markup:
-    """The onset as a band, every mark as a line with its shape in the lane above the plot."""
+def draw(marks: Marks, scale: TimeScale, top: float, bottom: float) -> Markup:
+    """The onset as a band, every mark as a line with its shape in its kind's lane above the plot."""
     parts: list[Markup] = []
+    lanes = marks.lanes(scale)
     if marks.onset and marks.onset[1] >= scale.since and marks.onset[0] <= scale.until:
         left, right = scale.clamp(marks.onset[0]), scale.clamp(marks.onset[1])
         width = max(right - left, 3.0)
@@ -120,6 +139,7 @@ def draw(marks: Marks, scale: TimeScale, lane: float, top: float, bottom: float)
         for mark in marks.marks:
             if mark.kind == kind and scale.holds(mark.at):
                 x = scale(mark.at)
-                parts.append(element("line", x1=x, x2=x, y1=top, y2=bottom, class_=f"rule {kind}"))
-                parts.append(symbol(kind, x, lane, mark.says))
+                y = lanes[kind]
+                parts.append(element("line", x1=x, x2=x, y1=y, y2=bottom, class_=f"rule {kind}"))
+                parts.append(symbol(kind, x, y, mark.says))
     return group(parts, class_="marks")

@@ -21,11 +21,10 @@ from markupsafe import Markup
 from fireline.clock import iso, parse_time
 from fireline.terms import words
 from fireline.web import briefing, chronicle, marks, shapes
-from fireline.web.series import finite, series
+from fireline.web.series import Metric, finite, series
 
 Json = Mapping[str, Any]
-WIDE, NARROW = 720, 340
-_STRIP_WIDE = 1000
+WIDE, HALF, NARROW = 960, 470, 340
 _MOST_ROWS = 14
 
 
@@ -35,9 +34,10 @@ def render(incidents: Sequence[Json], summary: Json) -> str:
     ``incidents`` is the list in ``incidents.json``. ``summary`` says what the incidents do not, every part of it
     may be missing: service, purpose, timezone, period [iso, iso], reference [iso, iso], events, shadow, labels, late,
     duplicates, quarantined {reason: rows}, quarantine_examples [BadRow.as_json], changes [Change.as_json],
-    activity {"t": [iso], "n": [events]}, monitors {"judged": n, "families": {family: n}}, budget {"false_pages_per_30d"},
-    noticeable [{"monitor", "scope", "usual", "smallest", "within"}], notes [str], command, made_by.
+    activity {"t": [iso], "n": [events]}, monitors {"judged": n, "families": {family: n}},
+    budget {"false_pages_per_30d": n}, noticeable [{"monitor", "scope", "usual", "smallest", "within"}], notes [str], command, made_by.
     """
+    summary, incidents = cleaned(summary), cleaned(incidents)
     zone = _zone(str(summary.get("timezone") or "UTC"))
     ordered = sorted(incidents, key=_worst_first)
     text = {name: _text(name) for name in ("report.css", "report.js")}
@@ -65,6 +65,21 @@ def write(path: Path, incidents: Sequence[Json], summary: Json) -> Path:
     return path
 
 
+def cleaned(value: Any) -> Any:
+    """``value`` with what turns or hides text in every string (control and direction signs) made visible as U+FFFD."""
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(_visible(sign) for sign in value)
+    if isinstance(value, Mapping):
+        return {cleaned(key): cleaned(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [cleaned(one) for one in value]
+    return value
+
+
+def _visible(sign: str) -> str:
+    return sign if sign.isprintable() or sign in "\n\t\u00a0\u2009\u202f" else "\ufffd"
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
@@ -77,7 +92,12 @@ def _text(name: str) -> str:
 
 
 def _worst_first(incident: Json) -> tuple[bool, str, str, str]:
-    return not briefing.paged(incident), str(incident.get("severity") or "SEV9"), incident["opened_at"], incident["id"]
+    return (
+        not briefing.paged(incident),
+        str(incident.get("severity") or "SEV9"),
+        incident["opened_at"],
+        incident["id"],
+    )
 
 
 def _headline(incidents: Sequence[Json]) -> str:
@@ -87,7 +107,9 @@ def _headline(incidents: Sequence[Json]) -> str:
     if not paging:
         return f"Nothing paged; {and_tickets} to look at in working hours." if tickets else "Nothing paged."
     worst = min((str(i["severity"]) for i in paging if i.get("severity")), default="")
-    count = f"{len(paging)} incident{'' if len(paging) == 1 else 's'} paged" + (f", the worst a {worst}" if worst else "")
+    count = f"{len(paging)} incident{'' if len(paging) == 1 else 's'} paged" + (
+        f", the worst a {worst}" if worst else ""
+    )
     return f"{count}; {and_tickets}." if tickets else f"{count}."
 
 
@@ -98,7 +120,7 @@ def _strip(incidents: Sequence[Json], summary: Json, zone: ZoneInfo) -> dict[str
     kinds = {kind for incident in shown for kind in marks.marks_of(incident).kinds} - {"change"}
     kinds |= {"change"} if summary.get("changes") else set()
     return {
-        "wide": shapes.strip(shown, summary, zone, _STRIP_WIDE),
+        "wide": shapes.strip(shown, summary, zone, WIDE),
         "narrow": shapes.strip(shown, summary, zone, NARROW),
         "left_out": len(incidents) - len(shown),
         "kinds": [kind for kind in reversed(marks.ORDER) if kind in kinds],
@@ -130,15 +152,14 @@ def _exhibit(exhibit: Json, marked: marks.Marks, zone: ZoneInfo) -> dict[str, An
     view: dict[str, Any] = {"kind": kind, "title": title, "because": because, "data": data}
     label = f"{title}. {because}"
     if kind == "metric":
-        view["wide"] = series(data, marked, zone, WIDE, label)
-        view["narrow"] = series(data, marked, zone, NARROW, label)
+        view["charts"] = _charts(Metric.of(data), marked, zone, label)
         view["numbers"] = _numbers(data, zone)
         view["days"] = _days(data, zone)
         view["kinds"] = marked.kinds
         view["onset"] = marked.onset is not None
         view["band"] = bool(data.get("low")) and bool(data.get("high"))
     elif kind == "histogram":
-        view["wide"] = shapes.histogram(data, WIDE, label)
+        view["wide"] = shapes.histogram(data, HALF, label)
         view["narrow"] = shapes.histogram(data, NARROW, label)
     elif kind == "slices":
         lifts = [abs(finite(row.get("lift")) or 0.0) for row in data.get("rows") or ()]
@@ -148,14 +169,34 @@ def _exhibit(exhibit: Json, marked: marks.Marks, zone: ZoneInfo) -> dict[str, An
     return view
 
 
+def _charts(metric: Metric, marked: marks.Marks, zone: ZoneInfo, label: str) -> list[dict[str, Any]]:
+    """The whole series, and the hours around the onset by themselves where they would be a sliver of it."""
+    found = [("", metric)]
+    window = marked.window()
+    if window is not None and metric.at:
+        near = metric.between(*window)
+        if len(near.at) >= 8 and 4 * (window[1] - window[0]) < metric.at[-1] - metric.at[0]:
+            found.append(("Around the onset", near))
+    return [
+        {"name": name, "wide": series(part, marked, zone, WIDE, f"{label} {name}"),
+         "narrow": series(part, marked, zone, NARROW, f"{label} {name}")}
+        for name, part in found
+    ]  # fmt: skip
+
+
 def _numbers(data: Json, zone: ZoneInfo) -> Markup:
     """The metric's numbers for the tooltip, as JSON that cannot end the element it stands in."""
     at = [parse_time(text) for text in data.get("t") or ()]
     body = {
         "t": [round(when.timestamp()) for when in at],
-        "local": [f"{when.astimezone(zone):%a} {_day(when, zone)} {when.astimezone(zone):%H:%M}" for when in at],
+        "local": [
+            f"{when.astimezone(zone):%a} {_day(when, zone)} {when.astimezone(zone):%H:%M}" for when in at
+        ],
         "unit": data.get("unit") or "",
-        **{name: [finite(value) for value in data.get(name) or ()] for name in ("seen", "usual", "low", "high", "n")},
+        **{
+            name: [finite(value) for value in data.get(name) or ()]
+            for name in ("seen", "usual", "low", "high", "n")
+        },
     }
     text = json.dumps(body, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
@@ -168,7 +209,9 @@ def _day(at: Any, zone: ZoneInfo) -> str:
     return f"{local.day} {local:%b}"
 
 
-def _days(data: Json, zone: ZoneInfo) -> list[tuple[str, int, float | None, float | None, float | None, float | None]]:
+def _days(
+    data: Json, zone: ZoneInfo
+) -> list[tuple[str, int, float | None, float | None, float | None, float | None]]:
     """Per local day: events, mean, least and most seen, mean usual: the chart for who cannot see it."""
     rows: dict[str, list[tuple[float | None, float | None, float | None]]] = {}
 
@@ -197,7 +240,9 @@ def _diff(text: str) -> list[tuple[str, str]]:
 
 
 def _environment(zone: ZoneInfo) -> Environment:
-    env = Environment(loader=PackageLoader("fireline.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    env = Environment(
+        loader=PackageLoader("fireline.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
 
     def when(text: str | None) -> Markup:
         if not text:
@@ -211,8 +256,10 @@ def _environment(zone: ZoneInfo) -> Environment:
         number = finite(value)
         return "–" if number is None else words.figure(number, unit=unit)
 
-    def plain(value: Any) -> str:
+    def plain(value: Any, name: str = "") -> str:
         number = finite(value)
+        if number is not None and name.endswith(("rate", "share")) and 0 <= number <= 1:
+            return words.share(number)
         if isinstance(value, bool) or value is None:
             return {True: "yes", False: "no", None: "–"}[value]
         if number is None:
@@ -223,14 +270,14 @@ def _environment(zone: ZoneInfo) -> Environment:
         return str(link) if str(link).lower().startswith(("https://", "http://")) else ""
 
     env.filters.update(
-        when=when, amount=amount, plain=plain, address=address, share=words.share, sentence=words.sentence,
+        when=when, amount=amount, plain=plain, address=address, share=words.share, sentence=briefing.sentence,
         clock=lambda text: words.clock_time(parse_time(text), zone.key),
         date=lambda text: words.day_time(parse_time(text), zone.key).split(",")[0],
         family=words.family, alert_name=marks.alert_name, change_name=marks.change_name,
         measure_name=marks.measure_name, cause_word=briefing.cause_word, slice_word=briefing.slice_word,
         figure_of=briefing.figure_of,
     )  # fmt: skip
-    env.globals["symbol"] = lambda kind: Markup('<svg class="key" viewBox="-8 -8 16 16" aria-hidden="true">{}</svg>').format(
-        marks.symbol(kind, 0, 0)
-    )
+    env.globals["symbol"] = lambda kind: Markup(
+        '<svg class="key" viewBox="-8 -8 16 16" aria-hidden="true">{}</svg>'
+    ).format(marks.symbol(kind, 0, 0))
     return env

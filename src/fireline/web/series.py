@@ -1,4 +1,4 @@
-"""The chart of a metric over time: seen, usual and its band, how many events stand behind it, and what happened when."""
+"""The chart of a metric over time: seen, usual and its band, the events behind it, and what happened when."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -46,6 +47,13 @@ class Metric:
         return cls(at, column("seen"), column("usual"), column("low"), column("high"), column("n"),
                    str(data.get("unit") or ""), [None] * len(at))  # fmt: skip
 
+    def between(self, since: datetime, until: datetime) -> Metric:
+        """The points in ``[since, until]``."""
+        inside = [index for index, at in enumerate(self.at) if since <= at <= until]
+        cut = slice(inside[0], inside[-1] + 1) if inside else slice(0, 0)
+        return Metric(self.at[cut], self.seen[cut], self.usual[cut], self.low[cut], self.high[cut], self.n[cut],
+                      self.unit, self.spread[cut])  # fmt: skip
+
     def thinned(self, most: int) -> Metric:
         """At most ``most`` points: neighbours are drawn together, weighted by their events."""
         size = math.ceil(len(self.at) / most)
@@ -85,7 +93,6 @@ class Frame:
     height: int
     left: float = 46.0
     right: float = 10.0
-    lane: float = 11.0
     top: float = 22.0
     counts: float = 24.0
     axis: float = 22.0
@@ -95,14 +102,15 @@ class Frame:
         return self.height - self.axis - self.counts - 6
 
 
-def series(data: Mapping[str, Any], marked: Marks, zone: ZoneInfo, width: int, label: str) -> Markup:
+def series(metric: Metric, marked: Marks, zone: ZoneInfo, width: int, label: str) -> Markup:
     """The chart as an ``svg`` of ``width`` pixels; its numbers are read by ``report.js`` for the tooltip."""
-    metric = Metric.of(data).thinned(max(60, width // 2))
+    metric = metric.thinned(max(60, width // 2))
     if not metric.at or not any(value is not None for value in metric.seen):
         return Markup('<p class="empty">No tick of this metric could be judged.</p>')
-    frame = Frame(width, 250 if width > 500 else 220)
     grain = _grain(metric.at)
-    across = TimeScale(metric.at[0], metric.at[-1] + grain, frame.left, width - frame.right, zone)
+    across = TimeScale(metric.at[0], metric.at[-1] + grain, Frame.left, width - Frame.right, zone)
+    top = 8.0 + marks.LANE * len(set(marked.lanes(across).values())) + (6.0 if metric.unit else 0.0)
+    frame = Frame(width, round(top) + (250 if width > 500 else 200), top=top)
     up = _up(metric, frame)
     parts = [
         _grid(across, up, frame, metric.unit),
@@ -111,7 +119,7 @@ def series(data: Mapping[str, Any], marked: Marks, zone: ZoneInfo, width: int, l
         _line(metric, metric.usual, across, up, grain, "usual"),
         _line(metric, metric.seen, across, up, grain, "seen"),
         _counts(metric, across, frame, grain),
-        marks.draw(marked, across, frame.lane, frame.top, frame.bottom),
+        marks.draw(marked, across, frame.top, frame.bottom),
         element("g", class_="cursor"),
     ]
     return element(
@@ -122,7 +130,7 @@ def series(data: Mapping[str, Any], marked: Marks, zone: ZoneInfo, width: int, l
 
 
 def _grain(at: Sequence[datetime]) -> timedelta:
-    gaps = [(b - a).total_seconds() for a, b in zip(at, at[1:], strict=False)]
+    gaps = [(b - a).total_seconds() for a, b in pairwise(at)]
     return timedelta(seconds=median(gaps)) if gaps else timedelta(hours=1)
 
 
@@ -150,7 +158,11 @@ def _grid(across: TimeScale, up: Scale, frame: Frame, unit: str) -> Markup:
         parts.append(element("line", x1=x, x2=x, y1=base - 14, y2=base - 10, class_="axis"))
         parts.append(element("text", text, x=x, y=base, text_anchor="middle", class_=kind))
     if unit and unit not in ("share", "%"):
-        parts.append(element("text", unit, x=3, y=frame.lane + 3, class_="tick unit"))
+        parts.append(
+            element(
+                "text", unit[:8], x=across.start - 6, y=frame.top - 8, text_anchor="end", class_="tick unit"
+            )
+        )
     return group(parts, class_="axes")
 
 
@@ -195,12 +207,19 @@ def _line(
 
 
 def _area(
-    metric: Metric, sides: list[tuple[float, float] | None], across: TimeScale, up: Scale, grain: timedelta, kind: str
+    metric: Metric,
+    sides: list[tuple[float, float] | None],
+    across: TimeScale,
+    up: Scale,
+    grain: timedelta,
+    kind: str,
 ) -> Markup:
     parts = []
     for run in _runs(metric, grain, lambda index: sides[index] is not None):
         pairs = [(across(metric.at[i] + grain / 2), sides[i] or (0.0, 0.0)) for i in run]
-        outline = [(x, up(low)) for x, (low, _) in pairs] + [(x, up(high)) for x, (_, high) in reversed(pairs)]
+        outline = [(x, up(low)) for x, (low, _) in pairs] + [
+            (x, up(high)) for x, (_, high) in reversed(pairs)
+        ]
         parts.append(element("path", d=path(outline, close=True), class_=kind))
     return group(parts)
 

@@ -28,9 +28,10 @@ def histogram(data: Mapping[str, Any], width: int, label: str) -> Markup:
         return Markup('<p class="empty">There are no cells to show.</p>')
     if len(cells) > MOST_CELLS:
         kept = sorted(range(len(cells)), key=lambda i: -abs(after[i] - before[i]))[:MOST_CELLS]
-        cells, before, after = ([column[i] for i in sorted(kept)] for column in (cells, before, after))
+        cells = [cells[i] for i in sorted(kept)]
+        before, after = [before[i] for i in sorted(kept)], [after[i] for i in sorted(kept)]
     room = (width - 56) / len(cells)
-    upright = room >= 16 and max(len(cell) for cell in cells) * 6.2 <= room
+    upright = len(cells) > 8 and room >= 15 and max(len(cell) for cell in cells) * 6.2 <= room
     draw = _upright if upright else _rows
     return draw(cells, before, after, width, label)
 
@@ -80,7 +81,7 @@ def _share_axis(ticks: Sequence[float], up: Scale, left: float, right: float) ->
 
 
 def _rows(cells: list[str], before: list[float], after: list[float], width: int, label: str) -> Markup:
-    letters = min(max(len(cell) for cell in cells), 24 if width > 500 else 14)
+    letters = min(max(len(cell) for cell in cells), width // 20)
     left, step = 12.0 + letters * 6.3, 19.0
     most = max(*before, *after, 1e-9)
     across = Scale(0.0, most, left, width - 46.0)
@@ -120,11 +121,15 @@ def strip(
     if traffic:
         parts.append(traffic)
         y += 38.0
-    changes = [Mark("change", parse_time(c["at"]), marks.change_name(c)) for c in summary.get("changes") or ()]
+    changes = [
+        Mark("change", parse_time(c["at"]), marks.change_name(c)) for c in summary.get("changes") or ()
+    ]
     inside = [mark for mark in changes if across.holds(mark.at)]
     if inside:
         parts.append(_lane("changes", y, row, left, width))
-        parts.append(group([marks.symbol("change", across(m.at), y + row - 15, _when(m, zone)) for m in inside]))
+        parts.append(
+            group([marks.symbol("change", across(m.at), y + row - 15, _when(m, zone)) for m in inside])
+        )
         y += row
     for incident in incidents:
         parts.append(_incident_row(incident, across, y, row, left, width))
@@ -194,9 +199,16 @@ def _incident_row(
         for mark in marked.marks
         if mark.kind == kind and kind != "change" and across.holds(mark.at)
     ]
-    number = f"{incident.get('severity') or 'incident'} {str(incident.get('id', ''))[-4:]}"
+    number = f"{incident.get('severity') or 'incident'}, {_day(start, across.zone)}"
     inside = group([_lane(number, y, row, left, width), *parts])
-    return element("a", inside, href=f"#{incident.get('id', '')}", aria_label=str(incident.get("title", number)))
+    return element(
+        "a", inside, href=f"#{incident.get('id', '')}", aria_label=str(incident.get("title", number))
+    )
+
+
+def _day(at: datetime, zone: ZoneInfo) -> str:
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b}"
 
 
 def sparkline(values: Sequence[float | None], width: int = 24) -> str:
@@ -213,9 +225,3 @@ def sparkline(values: Sequence[float | None], width: int = 24) -> str:
         return ""
     low, span = min(known), (max(known) - min(known)) or 1.0
     return "".join(" " if m is None else BLOCKS[round((m - low) / span * (len(BLOCKS) - 1))] for m in means)
-
-
-def happened_at(incident: Mapping[str, Any]) -> datetime:
-    """When an incident began as far as is known: its onset, or when it was opened."""
-    onset = incident.get("onset")
-    return parse_time(onset[0] if onset else incident["opened_at"])
