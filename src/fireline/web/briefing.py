@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from fireline.clock import parse_time
@@ -109,6 +110,15 @@ def _end(value: object) -> str:
     return f"{number:g}" if number is not None else str(value)
 
 
+def interval(first: datetime, last: datetime, timezone: str) -> str:
+    """``18 March 2013, 05:54 to 06:14``, with both days where they differ."""
+    begin, end = words.day_time(first, timezone), words.day_time(last, timezone)
+    if begin == end:
+        return begin
+    same_day = begin.split(",")[0] == end.split(",")[0]
+    return f"{begin} to {end.split(', ')[1] if same_day else end}"
+
+
 def evidence_of(incident: Json, kind: str) -> list[Json]:
     """The exhibits of one kind, in their order."""
     return [exhibit for exhibit in incident.get("evidence") or () if exhibit.get("kind") == kind]
@@ -144,9 +154,7 @@ def _since(incident: Json, timezone: str) -> Answer:
             ("The onset is not known; this is the first alert.",),
         )
     first, last = parse_time(onset[0]), parse_time(onset[1])
-    begin, end = words.day_time(first, timezone), words.day_time(last, timezone)
-    same_day = begin.split(",")[0] == end.split(",")[0]
-    says = begin if begin == end else f"{begin} to {end.split(', ')[1] if same_day else end}"
+    says = interval(first, last, timezone)
     wait = opened - first
     found = f"Noticed at {words.day_time(opened, timezone)}, {words.length(wait)} after the earliest onset."
     return Answer("Since when", says, (found,) if wait.total_seconds() > 0 else ())

@@ -8,7 +8,7 @@ from typing import Any
 
 from fireline.clock import parse_time
 from fireline.terms import words
-from fireline.web.briefing import cause_word, figure_of, sentence, slice_word, suspect
+from fireline.web.briefing import cause_word, figure_of, interval, sentence, slice_word, suspect
 from fireline.web.marks import alert_name, measure_name
 
 GROUPS = {"alerts": "Alerts", "assessment": "Assessment", "measures": "Decisions and measures", "verdicts": "Verdicts",
@@ -71,8 +71,7 @@ def _head(kind: str, entry: Mapping[str, Any], timezone: str) -> str:
     if kind == "severity":
         return str(entry.get("severity") or "")
     if kind == "onset" and entry.get("earliest"):
-        first, last = (words.day_time(parse_time(entry[end]), timezone) for end in ("earliest", "latest"))
-        return f"between {first} and {last}" if first != last else first
+        return interval(parse_time(entry["earliest"]), parse_time(entry["latest"]), timezone)
     if kind == "slice":
         return slice_word(entry.get("slice")) or "the whole service"
     if kind == "causes":

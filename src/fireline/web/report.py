@@ -35,7 +35,8 @@ def render(incidents: Sequence[Json], summary: Json) -> str:
     may be missing: service, purpose, timezone, period [iso, iso], reference [iso, iso], events, shadow, labels, late,
     duplicates, quarantined {reason: rows}, quarantine_examples [BadRow.as_json], changes [Change.as_json],
     activity {"t": [iso], "n": [events]}, monitors {"judged": n, "families": {family: n}},
-    budget {"false_pages_per_30d": n}, noticeable [{"monitor", "scope", "usual", "smallest", "within"}], notes [str], command, made_by.
+    budget {"false_pages_per_30d": n}, noticeable [{"monitor", "scope", "usual", "smallest", "within"}], notes [str],
+    command, made_by.
     """
     summary, incidents = cleaned(summary), cleaned(incidents)
     zone = _zone(str(summary.get("timezone") or "UTC"))
@@ -254,7 +255,7 @@ def _environment(zone: ZoneInfo) -> Environment:
 
     def amount(value: Any, unit: str = "") -> str:
         number = finite(value)
-        return "–" if number is None else words.figure(number, unit=unit)
+        return "–" if number is None else words.figure(number, unit.lower(), unit)
 
     def plain(value: Any, name: str = "") -> str:
         number = finite(value)
