@@ -33,6 +33,8 @@ MAX_SEGMENT_VALUES = 50
 MAX_CATEGORIES = 1_000
 LONG_TEXT = 60
 SAID = "as you said"
+RESERVED = frozenset({"time", "version", "shadow", "weight", "score", "prediction", "error", "row", "late"})
+"""Columns that Fireline adds where a log has none: a feature of such a name would be mistaken for them."""
 Notes = dict[str, str]
 
 
@@ -100,10 +102,18 @@ def infer_columns(
     label = _label_values(table, sorting)
     for look in sorting.left():
         if look.name not in class_scores.values():
-            _place(look, table, label, found, sorting.notes)
+            _place(look, table, label, found, sorting)
     _limit_segments(found, sorting)
     columns = Columns(class_scores=class_scores, **sorting.taken, **found)
     return columns, sorting.notes
+
+
+def find_time(table: pa.Table) -> str:
+    """The column of times, going by names and by the first rows. Raises InputError when there is none."""
+    sorting = _Sorting(look_at(table.slice(0, 2_000)))
+    _by_name(sorting)
+    _find_time(sorting)
+    return sorting.taken["time"]
 
 
 def _say(sorting: _Sorting, roles: Mapping[str, str]) -> None:
@@ -231,10 +241,13 @@ def _label_values(table: pa.Table, sorting: _Sorting) -> np.ndarray[Any, Any] | 
 
 
 def _place(
-    look: Look, table: pa.Table, label: np.ndarray[Any, Any] | None, found: dict[str, Any], notes: Notes
+    look: Look, table: pa.Table, label: np.ndarray[Any, Any] | None, found: dict[str, Any], sorting: _Sorting
 ) -> None:
     """Find the room of one column that no role claimed."""
+    notes, taken = sorting.notes, sorting.taken
     reason = notes.get(look.name) or _no_feature(look)
+    if look.name in taken or look.name in RESERVED:
+        reason = f"Fireline has a column `{look.name}` of its own: give it another name in the log to have it watched"
     if not reason and label is not None and look.numeric and tells_label(table.column(look.name), label):
         reason = "tells the label almost perfectly: it looks like something known only afterwards"
     if reason:

@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -16,6 +15,7 @@ from pydantic_core import ErrorDetails
 from fireline.errors import RunbookError, Where
 from fireline.runbook.problem import Key, UnusableRunbook, write_key
 from fireline.runbook.schema import SCHEMA_VERSION, Runbook
+from fireline.runbook.values import zones
 from fireline.runbook.yamltext import YamlText, read_yaml
 
 
@@ -118,7 +118,7 @@ def _explain(detail: ErrorDetails, found: YamlText) -> None:
         says = f"{detail['input']!r} is none of {', '.join(choices)}" if choices else str(detail["msg"])
         found.error(key, says + _did_you_mean(str(detail["input"]), choices))
     elif kind == "unknown_timezone":
-        found.error(key, detail["msg"] + _did_you_mean(str(detail["input"]), sorted(available_timezones())))
+        found.error(key, detail["msg"] + _did_you_mean(str(detail["input"]), sorted(zones())))
     elif kind == "unknown_family":
         found.error(key, detail["msg"] + _did_you_mean(str(detail["input"]), context["expected"]))
     else:

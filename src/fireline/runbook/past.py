@@ -220,7 +220,7 @@ def _positive(truth: _Truth, task: Task) -> str | None:
     for word in POSITIVE_WORDS:
         if word in by_lower:
             return by_lower[word]
-    return str(values[np.argmin(counts)])
+    return str(values[np.argmin(counts)]) if len(values) == 2 else None
 
 
 def _numbers(column: pa.ChunkedArray) -> Array:

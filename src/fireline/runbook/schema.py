@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from hashlib import blake2b
 from typing import Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -29,7 +29,7 @@ from fireline.runbook.responding import (
     SeverityRule,
     SeverityWhen,
 )
-from fireline.runbook.values import Duration, TimeZone
+from fireline.runbook.values import Duration, TimeZone, zones
 from fireline.runbook.watching import (
     Budget,
     Columns,
@@ -134,7 +134,7 @@ class Runbook(Part):
         Times without an offset are taken in the runbook's time zone. Raises pydantic.ValidationError.
         """
         zone = plain.get("timezone", "UTC")
-        known = isinstance(zone, str) and zone in available_timezones()
+        known = isinstance(zone, str) and zone in zones()
         return cls.model_validate(upgrade(plain), context={"timezone": zone if known else "UTC"})
 
     def plain(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -51,8 +52,14 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+@cache
+def zones() -> frozenset[str]:
+    """Every time zone there is: read from disk once."""
+    return frozenset(available_timezones())
+
+
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in zones():
         raise PydanticCustomError(
             "unknown_timezone",
             "{name} is not a time zone; names look like Europe/Paris",

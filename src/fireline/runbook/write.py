@@ -117,7 +117,18 @@ def _pruned(runbook: Runbook) -> dict[str, Any]:
         found["labels"] = {k: v for k, v in full["labels"].items() if v is not None}
     if not found["silences"]:
         del found["silences"]
-    return found
+    tidy: dict[str, Any] = _tidy(found)
+    return tidy
+
+
+def _tidy(value: Any) -> Any:
+    """Whole numbers without a fraction; free parameters stay as they are, since nothing else knows their type."""
+    if isinstance(value, dict):
+        return {key: one if key == "params" else _tidy(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_tidy(one) for one in value]
+    whole = isinstance(value, float) and abs(value) < 1e9 and value == int(value)
+    return int(value) if whole else value
 
 
 def _item(name: str, full: dict[str, Any], short: dict[str, Any]) -> dict[str, Any]:
@@ -203,8 +214,6 @@ def flow(value: Any, inside: bool = True) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e9:
-        return str(int(value))
     if isinstance(value, int | float):
         return repr(value)
     return quote(str(value), inside)

@@ -22,6 +22,10 @@ _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _INT = re.compile(r"^[-+]?\d+$")
 _FLOAT = re.compile(r"^[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?$")
 _STANDARD = "tag:yaml.org,2002:"
+_TAGS = frozenset(
+    _STANDARD + name
+    for name in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "merge", "value")
+)
 
 
 @dataclass
@@ -93,7 +97,7 @@ def _build(node: yaml.Node, key: Key, found: YamlText, free: bool) -> Any:
         if found.nodes == MAX_NODES + 1:
             found.error((), "has too many values; are aliases nested in aliases?")
         return None
-    if not node.tag.startswith(_STANDARD):
+    if node.tag not in _TAGS:
         found.error(key, f"the tag {node.tag} means nothing here", "write the plain value")
         return None
     if isinstance(node, yaml.MappingNode):
