@@ -1,140 +1,37 @@
 """From paths to canonical batches: finds the files, reads them, normalises, puts rows in order of arrival.
 
 Files are read one by one; several files (one per host, one per day) are ordered each by itself and then merged
-by the time it was when each row came. A log larger than memory should hold waits in a scratch file.
+by the time it was when each row came.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from fireline import sources
-from fireline.clock import from_micros, micros
 from fireline.errors import InputError, Where
 from fireline.runbook.schema import Columns, Runbook, Task
 from fireline.telemetry.columns import Array, times
 from fireline.telemetry.hashing import hash_text
 from fireline.telemetry.intake import NO_LABELS, Intake, Taken
 from fireline.telemetry.labels import unknown_labels
+from fireline.telemetry.log import Batch, Log, Scratch
 from fireline.telemetry.order import Order, arrange
-from fireline.telemetry.quarantine import Quarantine
 from fireline.telemetry.rejects import as_text
 from fireline.terms.quarantine import BadRow
 from fireline.terms.words import day_time, length, share
 
-SPILL_BYTES = 1 << 29
+__all__ = ["Batch", "Log", "log_of", "open_log"]
+
 CHANGE_COLUMNS = frozenset({"at", "kind", "what"})
 Progress = Callable[[Path, int, int], None]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Rows that came one after the other.
-
-    ``events`` are canonical and in order of arrival, with ``late`` for those that came too late. ``labels``
-    became known by the end of the batch and not before its start. ``rejected`` are rows put aside whose time could be
-    read: they can be counted, not used. ``until`` is the time it was at the end, as far as events told it.
-    """
-
-    number: int
-    events: pa.Table
-    labels: pa.Table
-    rejected: pa.Table
-    until: datetime
-
-
-@dataclass(eq=False)
-class Log:
-    """A log that was read: hands out batches in order of arrival, and says what was put aside."""
-
-    quarantine: Quarantine
-    notes: tuple[str, ...]
-    labels: pa.Table
-    rejected: pa.Table
-    _parts: Sequence[pa.Table]
-    _which: Array
-    _row: Array
-    _clock: Array
-    _scratch: _Scratch = field(repr=False)
-
-    @property
-    def rows(self) -> int:
-        """How many good events there are."""
-        return len(self._clock)
-
-    @property
-    def first(self) -> datetime:
-        """The time at the first event."""
-        return from_micros(int(self._clock[0]))
-
-    @property
-    def last(self) -> datetime:
-        """The time at the last event."""
-        return from_micros(int(self._clock[-1]))
-
-    def batches(
-        self,
-        rows: int = 100_000,
-        every: timedelta | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> Iterator[Batch]:
-        """Batches of at most ``rows`` events; a batch also ends wherever the time passes a multiple of ``every``.
-
-        Only what came in [since, until) is given. Labels that became known after the last event come in batches
-        of their own.
-        """
-        start = 0 if since is None else int(np.searchsorted(self._clock, micros(since)))
-        stop = self.rows if until is None else int(np.searchsorted(self._clock, micros(until)))
-        labels, rejected = _Queue(self.labels, "label_time"), _Queue(self.rejected, "time")
-        if since is not None:
-            labels.before(micros(since))
-            rejected.before(micros(since))
-        number = 0
-        for low, high in _cuts(self._clock[start:stop], rows, every):
-            clock = int(self._clock[start + high - 1])
-            events = self._slice(start + low, start + high)
-            known = labels.before(clock + 1)
-            yield Batch(number, events, known, rejected.before(clock + 1), from_micros(clock))
-            number += 1
-        end = None if until is None else micros(until)
-        for table in labels.rest(rows, every, end):
-            clock = int(times(table, "label_time")[-1])
-            yield Batch(number, self._nothing(), table, self.rejected.slice(0, 0), from_micros(clock))
-            number += 1
-
-    def events(self, since: datetime | None = None, until: datetime | None = None) -> pa.Table:
-        """All events that came in [since, until), in one table."""
-        start = 0 if since is None else int(np.searchsorted(self._clock, micros(since)))
-        stop = self.rows if until is None else int(np.searchsorted(self._clock, micros(until)))
-        return self._slice(start, stop)
-
-    def _slice(self, start: int, stop: int) -> pa.Table:
-        """Rows [start, stop) of the merged log: a stretch of each part, interleaved."""
-        which, row = self._which[start:stop], self._row[start:stop]
-        found, place = [], []
-        for part in np.unique(which):
-            at = np.flatnonzero(which == part)
-            found.append(self._parts[part].slice(int(row[at[0]]), len(at)))
-            place.append(at)
-        if not found:
-            return self._nothing()
-        if len(found) == 1:
-            return found[0]
-        back = np.argsort(np.concatenate(place), kind="stable")
-        return pa.concat_tables(found).take(back)
-
-    def _nothing(self) -> pa.Table:
-        return self._parts[0].slice(0, 0)
 
 
 def open_log(
@@ -186,7 +83,7 @@ class _Reader:
     labels: list[tuple[str, pa.Table]] = field(default_factory=list)
     rejected: list[pa.Table] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
-    scratch: _Scratch = field(default_factory=lambda: _Scratch())
+    scratch: Scratch = field(default_factory=Scratch)
 
     def read(self, path: Path, tag: str) -> None:
         """Take one file in."""
@@ -352,63 +249,3 @@ def _tags(files: Sequence[Path]) -> list[str]:
     """Names of the files that do not depend on where the log lies: paths below their common folder."""
     root = os.path.commonpath([str(path.resolve().parent) for path in files]) if files else ""
     return [path.resolve().relative_to(root).as_posix() for path in files]
-
-
-def _cuts(clock: Array, rows: int, every: timedelta | None) -> Iterator[tuple[int, int]]:
-    """Stretches [low, high) of at most ``rows``, none across a multiple of ``every``."""
-    if not len(clock):
-        return
-    edges = np.array([0, len(clock)])
-    if every is not None:
-        ticks = clock // max(int(every / timedelta(microseconds=1)), 1)
-        edges = np.concatenate([[0], np.flatnonzero(np.diff(ticks)) + 1, [len(clock)]])
-    for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        for start in range(low, high, rows):
-            yield start, min(start + rows, high)
-
-
-@dataclass(eq=False)
-class _Queue:
-    """A table in order of one of its times, handed out front to back."""
-
-    table: pa.Table
-    clock: str
-    at: int = 0
-
-    def __post_init__(self) -> None:
-        self.times = times(self.table, self.clock)
-
-    def before(self, limit: int) -> pa.Table:
-        """What is left from before ``limit`` (microseconds)."""
-        start, self.at = self.at, max(self.at, int(np.searchsorted(self.times, limit)))
-        return self.table.slice(start, self.at - start)
-
-    def rest(self, rows: int, every: timedelta | None, until: int | None) -> Iterator[pa.Table]:
-        """What is left, up to ``until``, in stretches as ``_cuts`` makes them."""
-        start = self.at
-        stop = len(self.times) if until is None else int(np.searchsorted(self.times, until))
-        for low, high in _cuts(self.times[start:stop], rows, every):
-            yield self.table.slice(start + low, high - low)
-
-
-class _Scratch:
-    """Holds tables: in memory up to a limit, beyond it in scratch files that go when the log goes."""
-
-    def __init__(self) -> None:
-        self.held, self.files = 0, 0
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-
-    def keep(self, table: pa.Table) -> pa.Table:
-        """``table``, or the same read from a scratch file."""
-        size = table.get_total_buffer_size()
-        if self.held + size <= SPILL_BYTES:
-            self.held += size
-            return table
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="fireline-")
-        self.files += 1
-        path = os.path.join(self._folder.name, f"{self.files}.arrow")
-        with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table, max_chunksize=1 << 17)
-        source: Any = pa.memory_map(path, "r")
-        return pa.ipc.open_file(source).read_all()

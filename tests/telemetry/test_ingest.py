@@ -251,9 +251,9 @@ class TestFilesTogether:
         write(tmp_path / "a.csv", found[::2])
         write(tmp_path / "b.csv", found[1::2])
         plain = read(tmp_path)
-        monkeypatch.setattr("fireline.ingest.SPILL_BYTES", 0)
+        monkeypatch.setattr("fireline.telemetry.log.SPILL_BYTES", 0)
         spilled = read(tmp_path)
-        assert spilled._scratch.files == 2
+        assert spilled.scratch.files == 2
         assert spilled.events().equals(plain.events())
 
 
