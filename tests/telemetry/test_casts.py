@@ -22,19 +22,18 @@ def test_numbers_survive_being_written_as_text(values):
     assert written.values.equals(numbers)
 
 
-@given(
-    st.lists(
-        st.sampled_from(
-            ["1", " 2.5 ", "x", "", "NaN", "1e3", "0x10", "1_0", "-", ".", "--1", "Infinity", "é"]
-        )
-    )
+NUMBERS, NAUGHTS, WORDS = (
+    {"1", " 2.5 ", "1e3", "Infinity"},
+    {"", "NaN"},
+    {"x", "0x10", "1_0", "-", ".", "--1", "é"},
 )
+
+
+@given(st.lists(st.sampled_from(sorted(NUMBERS | NAUGHTS | WORDS))))
 def test_only_what_is_no_number_is_bad(words):
     cast = to_number(pa.array(words, pa.string()))
-    assert cast.bad.tolist() == [word in {"x", "0x10", "1_0", "-", ".", "--1", "é"} for word in words]
-    assert [v is None for v in cast.values.to_pylist()] == [
-        bool(b) or w in {"", "NaN"} for b, w in zip(cast.bad, words)
-    ]  # noqa: B905
+    assert cast.bad.tolist() == [word in WORDS for word in words]
+    assert [v is not None for v in cast.values.to_pylist()] == [word in NUMBERS for word in words]
 
 
 @pytest.mark.parametrize("column", [
@@ -68,7 +67,8 @@ def test_text_of_every_type():
 
 @pytest.mark.parametrize("value", [
     "2013-03-18T06:30:15.250Z", "2013-03-18 06:30:15.250000", "2013-03-18T02:30:15.25-04:00",
-    "2013-03-18T02:30:15.25-0400", "2013-03-18 06:30:15.250 UTC", " 2013-03-18 06:30:15.25 +00:00", "2013/03/18 06:30:15.25",
+    "2013-03-18T02:30:15.25-0400", "2013-03-18 06:30:15.250 UTC", " 2013-03-18 06:30:15.25 +00:00",
+    "2013/03/18 06:30:15.25",
     1363588215.25, 1363588215250, 1363588215250000, 1363588215250000000, "1363588215.25", "1363588215250",
     "1363588215250000000",
 ])  # fmt: skip

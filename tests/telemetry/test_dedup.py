@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -91,7 +92,7 @@ def test_any_cut_into_batches_and_any_restart_keep_the_same_rows(rows, data):
     edges = [0, *cuts, len(rows)]
     whole = run(Dedup("svc", horizon), [events(rows)])
     stored, kept = [], []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         dedup = Dedup("svc", horizon, stored=stored)
         split = dedup.split(events(rows[low:high]))
         stored.append(split.keys)

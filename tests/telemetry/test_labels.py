@@ -25,11 +25,11 @@ def events(rows):
     })  # fmt: skip
 
 
-def labels(rows, kind=pa.float64()):
+def labels(rows, kind="float64"):
     """(hour known, id, label[, version])."""
     return pa.table({
         "request_id": pa.array([row[1] for row in rows], pa.string()),
-        "label": pa.array([row[2] for row in rows], kind),
+        "label": pa.array([row[2] for row in rows]).cast(kind),
         "label_time": pa.array([hours(row[0]) for row in rows], CLOCK),
         "version": pa.array([row[3] if len(row) > 3 else None for row in rows], pa.string()),
     })  # fmt: skip
@@ -72,7 +72,7 @@ def test_a_label_of_one_version_is_for_its_answer_alone():
 
 
 def test_classes_are_words():
-    assert joined(events([(0, "a")]), labels([(1, "a", "late")], pa.string())) == ["late"]
+    assert joined(events([(0, "a")]), labels([(1, "a", "late")], "string")) == ["late"]
 
 
 def test_nothing_to_join():
