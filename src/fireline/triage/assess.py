@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from fireline.clock import from_micros, micros
 from fireline.terms.alert import Finding
+from fireline.terms.cause import CauseKind
 from fireline.triage.book import Book, factorise
 from fireline.triage.case import Assessment, Bools, Case
 from fireline.triage.causes import rank_causes
 from fireline.triage.checks import next_checks
 from fireline.triage.exhibits import exhibits
-from fireline.triage.figures import Figure, Moment, figure_of, figures_for, moment, with_shared_labels
+from fireline.triage.figures import (
+    Figure,
+    Moment,
+    figure_of,
+    figures_for,
+    mean_score,
+    moment,
+    with_shared_labels,
+)
 from fireline.triage.inputs import Inputs, look_at_inputs
-from fireline.triage.onset import Onset, after_version, find_onset
+from fireline.triage.narrowing import after_version, narrow
+from fireline.triage.onset import Onset, find_onset, gradual, tidy
 from fireline.triage.reweigh import Reweighed, reweigh
 from fireline.triage.severity import harm_of, judge_severity
 from fireline.triage.signs import Seen
 from fireline.triage.slices import Found, find_slice
-from fireline.triage.surroundings import look_at_callers, look_at_platform, volume
+from fireline.triage.surroundings import Callers, look_at_callers, look_at_platform, volume
 from fireline.triage.suspects import line_up
-from fireline.triage.truth import look_at_truth
+from fireline.triage.truth import arrival_span, look_at_truth
 from fireline.triage.versions import Split, split_versions
 from fireline.triage.windows import Windows, step_of, windows
 from fireline.triage.words import figure as say
@@ -32,7 +45,7 @@ MOVED_MUCH = 0.1
 def assess(case: Case) -> Assessment:
     """When it began, how bad it is, where it hurts, which version alone is bad, and the ranked causes with evidence."""
     book = _book(case)
-    onset = find_onset(case, book)
+    onset = narrow(case, book, find_onset(case, book))
     spans, at, figures = _look(case, book, onset)
     split = split_versions(book, onset, figures)
     alone = split.new if split.verdict == "only_new" and split.strength >= SURE else None
@@ -42,8 +55,15 @@ def assess(case: Case) -> Assessment:
     hit = spans.hit & (book.after.words("version") == alone) if alone is not None else spans.hit
     hit = hit if hit.any() else spans.hit
     seen = _see(case, book, onset, spans, hit, at, figures, split)
-    suspects = line_up(case, book, onset, split, seen.found, figures[0] if figures else None, spans.hit)
+    labels = _labels_onset(case, book, seen, figures)
+    suspects = line_up(
+        case, book, onset, split, seen.found, figures[0] if figures else None, spans.hit, labels
+    )
     causes = rank_causes(seen, suspects)
+    if labels is not None and causes[0].cause is CauseKind.LABEL_PIPELINE:
+        onset = labels
+    elif causes[0].cause in (CauseKind.NATURAL_DRIFT, CauseKind.CONCEPT_DRIFT) and causes[0].change is None:
+        onset = tidy(gradual(case, onset), case.now)
     affected = seen.found.share * (float(hit.sum() / max(spans.hit.sum(), 1)) if alone is not None else 1.0)
     severity, why = judge_severity(harm_of(case.findings, affected, case.runbook), case.runbook)
     return Assessment(
@@ -83,6 +103,7 @@ def _look(case: Case, book: Book, onset: Onset) -> tuple[Windows, Moment, list[F
 def _see(
     case: Case, book: Book, onset: Onset, spans: Windows, hit: Bools, at: Moment, figures: list[Figure], split: Split
 ) -> Seen:  # fmt: skip
+    callers = look_at_callers(book, spans, volume(book, spans))
     inputs = look_at_inputs(book, spans, hit)
     main = figures[0] if figures else None
     found = _where(case, book, spans, hit, main, inputs)
@@ -101,9 +122,17 @@ def _see(
         main=step_of(book, main, spans) if main is not None else None,
         reweighed=_reweigh(book, spans, hit, [f for f in (quality, main, scored) if f is not None], inputs),
         platform=look_at_platform(book, case.findings, latency, errors, spans, host),
-        callers=look_at_callers(book, spans, volume(book, spans)),
+        callers=callers,
         truth=look_at_truth(book, spans, at, quality),
+        others=_without(book, spans, hit, callers) if callers.concentrated and inputs.moved else None,
+        mean_score=step_of(book, mean_score(book), spans) if book.after.has("score") else None,
     )
+
+
+def _without(book: Book, spans: Windows, hit: Bools, callers: Callers) -> Inputs:
+    """The inputs without the few sources that stand out."""
+    few = np.isin(book.after.words("source").astype(str), list(callers.sources))
+    return look_at_inputs(book, spans, hit & ~few)
 
 
 def _where(case: Case, book: Book, spans: Windows, hit: Bools, main: Figure | None, inputs: Inputs) -> Found:
@@ -139,6 +168,17 @@ def _reweigh(
             if found is not None:
                 told[figure.name] = found
     return tuple(told.values())
+
+
+def _labels_onset(case: Case, book: Book, seen: Seen, figures: list[Figure]) -> Onset | None:
+    """The onset on the clock labels arrive by, should the labels be at fault."""
+    quality = next((f for f in figures if f.labelled), None)
+    span = arrival_span(book, seen.truth, quality, micros(case.now))
+    if span is None:
+        return None
+    because = "dated by when the broken labels arrived: they broke whatever the age of their events"
+    found = replace(seen.onset, earliest=from_micros(span[0]), latest=from_micros(span[1]), because=because)
+    return tidy(found, case.now)
 
 
 def _equally_bad(split: Split) -> tuple[str, ...]:

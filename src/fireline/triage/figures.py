@@ -208,6 +208,13 @@ def _drift(book: Book, feature: str, family: str, at: Moment) -> Figure:
     )  # fmt: skip
 
 
+def mean_score(book: Book) -> Figure:
+    """The score itself, to compare its mean with the labels'."""
+    return Figure(
+        "mean score", "score", "mean", book.before.number("score"), book.after.number("score"), 0.01, 0
+    )
+
+
 def _slow(book: Book) -> Figure | None:
     b, a = book.before.number("latency_ms"), book.after.number("latency_ms")
     known = b[np.isfinite(b)]

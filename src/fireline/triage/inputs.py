@@ -102,8 +102,8 @@ def _moved(book: Book, name: str, spans: Windows, hit: Bools) -> Moved | None:
         return None
     here = Windows(hit, spans.calm, spans.reference, spans.recent)
     step = step_of(book, drift_figure(book, name, spans, hit), here)
-    if damage is None and column.kind == "numeric" and step.z >= 4.0:
-        damage = _affine(book, name, spans, hit)
+    if damage is None and column.kind == "numeric" and step.z >= 4.0 and step.drift < 0.6:
+        damage = _unit(book, name, spans, hit) or _affine(book, name, spans, hit)
     kind, part, says = damage or ("shape", 1.0, _shape(book, column, spans, hit, value))
     return Moved(name, kind, value, noise, part, step, says)
 
@@ -132,7 +132,7 @@ def _damage(book: Book, column: Column, spans: Windows, hit: Bools) -> _Damage |
         return "null", found[1], f"{name} null {share(found[0])} to {share(found[1])}"
     if column.kind == "categorical":
         return _new_words(book, column, spans, hit) or _lost_words(column, spans, hit)
-    return _unit(book, name, spans, hit) or _stuck(book, name, spans, hit) or _range(book, name, spans, hit)
+    return _stuck(book, name, spans, hit) or _range(book, name, spans, hit)
 
 
 def _jump(
@@ -191,8 +191,16 @@ def _sample(values: Floats) -> Floats:
 
 def _base(book: Book, name: str, spans: Windows) -> Floats:
     """Values before the onset: the calm days' at the same hours if there are any, else the reference's."""
-    values = book.after.number(name)[spans.recent > 0] if spans.has_calm else book.before.number(name)
-    return _sample(values)
+    values, weights = book.before.number(name), spans.reference
+    if spans.has_calm:
+        values, weights = book.after.number(name), spans.recent
+    good = np.isfinite(values) & (weights > 0)
+    if not good.any():
+        return np.empty(0)
+    total = np.cumsum(weights[good])
+    size = min(SAMPLE, int(good.sum()))
+    at = (np.arange(size) + 0.5) * total[-1] / size
+    return np.asarray(values[good][np.minimum(np.searchsorted(total, at), len(total) - 1)])
 
 
 def _unit(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:

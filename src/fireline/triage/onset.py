@@ -10,16 +10,17 @@ import numpy as np
 from fireline.clock import MICROS, from_micros, micros
 from fireline.terms.alert import Finding
 from fireline.triage.book import Book
-from fireline.triage.case import Bools, Case, Floats, Trace
-from fireline.triage.compare import mean_of
-from fireline.triage.figures import LABELLED, Figure, family_of, figure_of, moment
-from fireline.triage.profile import UNITS, Profile, event_profile, near, profile
+from fireline.triage.case import Case, Floats, Trace
+from fireline.triage.figures import LABELLED, family_of
+from fireline.triage.profile import Profile, profile, rate_profile
 from fireline.triage.words import interval, length
 
 MINUTE = 60 * MICROS
 MOST_TRACES = 16
 MOST_TICKS = 6000
-MOST_EVENTS = 200_000
+MOST_SLOPES = 4
+SLOPE = 24
+FEW_HITS = 5.0
 BLIND = timedelta(hours=6)
 
 
@@ -52,16 +53,14 @@ class Onset:
 
 
 def find_onset(case: Case, book: Book) -> Onset:
-    """The incident's onset: each finding dated by its own trace, the most precise one that agrees with the
-    trigger refined by raw events."""
+    """The incident's onset by the monitors: each finding dated by its own trace, and of those that agree with the
+    trigger the most precise."""
     dated = {i: dating for i in _worth_dating(case) if (dating := date(case, i)) is not None}
     dated = {i: _not_before_version(case, book, case.findings[i], found) for i, found in dated.items()}
     if not dated:
         return _undated(case)
     anchor = dated.get(0) or max(dated.values(), key=lambda found: found.strength)
-    chosen = _most_precise(case, dated, anchor)
-    refined = _refine(case, book, chosen)
-    return _tidy(refined, case.now)
+    return _most_precise(case, dated, anchor)
 
 
 def _worth_dating(case: Case) -> list[int]:
@@ -73,12 +72,32 @@ def _worth_dating(case: Case) -> list[int]:
 def date(case: Case, index: int) -> Onset | None:
     """The interval that finding ``index``'s own trace allows; None when the trace shows no change at all."""
     finding, trace = case.findings[index], _recent(case.traces[index], case.findings[index])
-    fired = int((micros(finding.at) - micros(trace.start)) // (trace.grain * MICROS))
-    fired = min(max(fired, 1), trace.ticks - 1)
-    found = profile(trace.z, _weights(finding, trace), max(trace.infl, 1.0), fired, fired)
+    fired = _fired(finding, trace)
+    found = _by_counts(finding, trace, fired)
+    if found is None:
+        found = profile(trace.z, _weights(finding, trace), max(trace.infl, 1.0), fired, fired)
     if not np.isfinite(found.strength) or found.strength <= 1.0:
         return None
     return _as_onset(found, trace, finding, index)
+
+
+def _fired(finding: Finding, trace: Trace) -> int:
+    """The tick the alert fired at."""
+    fired = int((micros(finding.at) - micros(trace.start)) // (trace.grain * MICROS))
+    return min(max(fired, 1), trace.ticks - 1)
+
+
+def _by_counts(finding: Finding, trace: Trace, fired: int) -> Profile | None:
+    """The profile of a rate whose ticks hold few hits; None where a normal approximation will do."""
+    if finding.unit != "share" or finding.direction != "up" or family_of(finding) in LABELLED:
+        return None
+    good = np.isfinite(trace.seen) & np.isfinite(trace.usual) & (trace.n > 0)
+    if not good.any() or float(np.median((trace.n * trace.usual)[good])) > FEW_HITS:
+        return None
+    n = np.where(good, trace.n, 0.0)
+    hits = np.where(good, trace.seen, 0.0) * n
+    gain = rate_profile(hits, n, np.where(good, trace.usual, 0.5), max(trace.infl, 1.0), fired)
+    return Profile(gain, 1, float(gain.max()))
 
 
 def _recent(trace: Trace, finding: Finding) -> Trace:
@@ -190,92 +209,29 @@ def _undated(case: Case) -> Onset:
     )  # fmt: skip
 
 
-def scope_rows(book: Book, finding: Finding) -> Bools:
-    """Live rows of the finding's scope: bool [rows after]."""
-    rows = book.live.copy()
-    if finding.version is not None:
-        rows &= book.after.words("version") == finding.version
-    for column, value in (finding.segment or {}).items():
-        rows &= book.after.words(column) == str(value)
-    return rows
+def gradual(case: Case, found: Onset) -> Onset:
+    """The onset of something that crept in: from the earliest start that a slope allows on, for every finding.
 
-
-def _refine(case: Case, book: Book, found: Onset) -> Onset:
-    """The same onset by raw events, where it stepped and the figure shows in single events."""
-    if found.shape != "step" or found.finding is None:
-        return found
-    finding = case.findings[found.finding]
-    family = family_of(finding)
-    if family in LABELLED or family == "label_coverage":
-        return found
-    scope = scope_rows(book, finding)
-    sure = scope & (book.after.time >= micros(found.latest))
-    hit = sure if sure.sum() >= 50 else scope & (book.after.time >= micros(found.earliest))
-    figure = figure_of(book, family, finding.feature, moment(book, hit, case.now))
-    if figure is None:
-        return found
-    grain = case.traces[found.finding].grain
-    begun = started(case, book, finding.version) if finding.version else None
-    return refine_by_events(book, figure, found, scope, timedelta(seconds=3 * grain), begun)
-
-
-def refine_by_events(
-    book: Book, figure: Figure, found: Onset, scope: Bools, margin: timedelta, begun: datetime | None = None
-) -> Onset:
-    """Cut the events of ``scope`` [rows after] where they change from the figure's usual to its present mean.
-
-    Answers ``found`` again when events say no more than the ticks did. ``begun`` is the earliest possible.
+    A slope's start is in doubt much further back than a step's.
     """
-    time, values = book.after.time, figure.after
-    low, high = micros(found.earliest - margin), micros(found.latest + margin)
-    good = scope & np.isfinite(values)
-    calm = good & (time < low)
-    hit = good & (time >= micros(found.latest))
-    old, variance, n_old = mean_of(values[calm]) if calm.sum() >= 200 else mean_of(figure.before)
-    new, _, n_new = mean_of(values[hit])
-    near_by = np.flatnonzero(good & (time >= low) & (time <= high))
-    if (
-        min(n_old, n_new, len(near_by)) < 20
-        or len(near_by) > MOST_EVENTS
-        or abs(new - old) <= figure.tolerance
-    ):
-        return found
-    order = near_by[np.argsort(time[near_by], kind="stable")]
-    binary = figure.unit == "share"
-    gain = event_profile(values[order], old, new, variance * max(n_old - 1, 1), binary)
-    first, last = near(gain, UNITS + 0.6)
-    at = time[order]
-    earliest = from_micros(int(at[first - 1])) if first > 0 else max(found.earliest, begun or found.earliest)
-    latest = from_micros(int(at[last])) if last < len(at) else found.latest
-    if begun is not None:
-        earliest, latest = max(earliest, begun), max(latest, begun)
-    if not earliest <= latest or latest - earliest >= found.width:
-        return found
-    return replace(
-        found, earliest=earliest, latest=latest, because=f"{found.because}; narrowed by single events"
-    )
+    spans = [found]
+    for index in _worth_dating(case)[:MOST_SLOPES]:
+        finding, trace = case.findings[index], _recent(case.traces[index], case.findings[index])
+        fired = _fired(finding, trace)
+        slope = profile(
+            trace.z, _weights(finding, trace), max(trace.infl, 1.0), fired, fired, least_rise=SLOPE
+        )
+        if np.isfinite(slope.strength) and slope.strength > 3:
+            spans.append(_as_onset(slope, trace, finding, index))
+    best = max(spans[1:], key=lambda o: o.strength, default=found)
+    # A slope starts from nothing: what is seen first is some way up.
+    earliest = min(o.earliest - 0.25 * o.rise for o in spans)
+    latest = max(found.latest, best.latest)
+    because = f"it crept in, so its start is in doubt: between {interval(earliest, latest)}"
+    return replace(found, earliest=earliest, latest=latest, shape="ramp", rise=best.rise, because=because)
 
 
-def after_version(case: Case, book: Book, found: Onset, version: str, figure: Figure | None) -> Onset:
-    """The onset once it is known that ``version`` alone is bad: not before it answered, and from its first
-    events on where those are already bad."""
-    begun = started(case, book, version)
-    if begun is None or begun > found.latest + timedelta(minutes=15):
-        return found
-    if found.earliest > begun + timedelta(hours=1) and found.shape == "step":
-        return found
-    mine = book.live & (case.after.words("version") == version)
-    latest = max(found.latest, begun + timedelta(minutes=1))
-    clipped = replace(
-        found, earliest=begun, latest=latest, shape="step", rise=timedelta(0),
-        because=f"only {version} is affected, and it answered first at {interval(begun, begun)}",
-    )  # fmt: skip
-    if figure is None or figure.labelled:
-        return _tidy(clipped, case.now)
-    return _tidy(refine_by_events(book, figure, clipped, mine, timedelta(hours=1), begun), case.now)
-
-
-def _tidy(found: Onset, now: datetime) -> Onset:
+def tidy(found: Onset, now: datetime) -> Onset:
     """Whole minutes outward, at least a minute wide, not in the future."""
     earliest = micros(found.earliest) // MINUTE * MINUTE
     latest = -(-micros(found.latest) // MINUTE) * MINUTE

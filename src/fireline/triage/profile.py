@@ -49,12 +49,13 @@ class Profile:
         return int(near[0]), int(near[-1])
 
 
-def profile(z: Floats, weight: Floats, infl: float, last: int, fired: int) -> Profile:
+def profile(z: Floats, weight: Floats, infl: float, last: int, fired: int, *, least_rise: int = 1) -> Profile:
     """Profile over onsets 0..``last`` of standardised residuals ``z`` [T] (NaN: empty tick).
 
     ``weight`` [T] >= 0 says how strongly a tick shows an effect of a given size (its traffic). ``infl`` is the
     long-run variance inflation; ``fired`` the tick the alert fired at. Effects that end before the last tick
     are allowed for, single odd ticks are clipped, and the noise is measured on the ticks before the best onset.
+    ``least_rise`` leaves out explanations that reach full size in fewer ticks.
     """
     good = np.isfinite(z)
     filled = np.where(good, z, 0.0)
@@ -64,7 +65,7 @@ def profile(z: Floats, weight: Floats, infl: float, last: int, fired: int) -> Pr
     calm = z[: max(first.best, 0)]
     spread = robust_spread(calm[-2000:]) if np.isfinite(calm).sum() >= 12 else math.nan
     noise = max(rough, spread) if math.isfinite(spread) else rough
-    return _best(_clipped(filled, good, noise), w, good, noise**2 * infl, last, fired)
+    return _best(_clipped(filled, good, noise), w, good, noise**2 * infl, last, fired, least=least_rise)
 
 
 def _rough_noise(z: Floats) -> float:
@@ -83,14 +84,22 @@ def _clipped(z: Floats, good: Bools, noise: float) -> Floats:
 
 
 def _best(
-    z: Floats, w: Floats, good: Bools, variance: float, last: int, fired: int, *, quick: bool = False
+    z: Floats,
+    w: Floats,
+    good: Bools,
+    variance: float,
+    last: int,
+    fired: int,
+    *,
+    quick: bool = False,
+    least: int = 1,
 ) -> Profile:
     size = len(z)
     gain = np.full(last + 1, -np.inf)
     step, rise_at, top = -np.inf, 1, -np.inf
     for end in (size,) if quick else _ends(size, fired):
         for rise in RISES[:1] if quick else RISES:
-            if rise > 1 and rise > size // 2:
+            if rise < least or (rise > least and rise > size // 2):
                 continue
             found = _gain(z, w, good, variance, rise, end)[: last + 1]
             gain = np.maximum(gain, found)
@@ -172,3 +181,23 @@ def near(gain: Floats, units: float) -> tuple[int, int]:
     """First and last index within ``units`` of the best."""
     found: Ints = np.flatnonzero(gain >= gain.max() - units)
     return int(found[0]), int(found[-1])
+
+
+ODDS = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
+MOST_PER_TICK = 6.0
+
+
+def rate_profile(hits: Floats, n: Floats, usual: Floats, infl: float, last: int) -> Floats:
+    """Log-likelihood gain of a step in the odds of a rate, for an onset at each tick 0..``last``.
+
+    ``hits`` of ``n`` events a tick [T] against the usual rate [T]. Exact where counts are small and a normal
+    approximation is not. One tick counts at most MOST_PER_TICK, so that a blip does not date an incident.
+    """
+    p0 = np.clip(usual, 1e-5, 1 - 1e-5)
+    gain = np.full(last + 1, -np.inf)
+    for odds in ODDS:
+        raised = odds * p0 / (1 - p0)
+        p1 = np.minimum(raised / (1 + raised), 1 - 1e-5)
+        each = (hits * np.log(p1 / p0) + (n - hits) * np.log((1 - p1) / (1 - p0))) / infl
+        gain = np.maximum(gain, _suffix(np.clip(each, -MOST_PER_TICK, MOST_PER_TICK))[: last + 1])
+    return gain

@@ -16,12 +16,22 @@ if TYPE_CHECKING:
     from fireline.runbook.schema import Runbook
 
 HARMFUL: Mapping[str, str] = {
-    "error_rate": "answers fail", "latency": "answers are slow", "auc": "the model ranks worse",
-    "accuracy": "the model is wrong more often", "calibration": "probabilities are off",
-    "kpi": "the business figure moved", "toxic_rate": "toxic answers rose", "refusal_rate": "refusals rose", "pii": "personal data leaked",
-    "injection": "injected requests rose", "fairness": "groups are treated unequally", "traffic": "traffic changed",
-    "freshness": "no data arrives", "canary": "the new version is worse", "score_drift": "scores moved",
-}  # fmt: skip
+    "error_rate": "answers fail",
+    "latency": "answers are slow",
+    "auc": "the model ranks worse",
+    "accuracy": "the model is wrong more often",
+    "calibration": "probabilities are off",
+    "kpi": "the business figure moved",
+    "toxic_rate": "toxic answers rose",
+    "refusal_rate": "refusals rose",
+    "pii": "personal data leaked",
+    "injection": "injected requests rose",
+    "fairness": "groups are treated unequally",
+    "traffic": "traffic changed",
+    "freshness": "no data arrives",
+    "canary": "the new version is worse",
+    "score_drift": "scores moved",
+}
 GRAVE = frozenset({"pii", "toxic_rate", "injection"})
 
 

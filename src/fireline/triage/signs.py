@@ -47,10 +47,19 @@ class Seen:
     platform: Platform
     callers: Callers
     truth: Truth
+    others: Inputs | None = None
+    mean_score: Step | None = None
 
     @property
     def families(self) -> frozenset[str]:
         return frozenset(family_of(f) for f in self.findings)
+
+    @property
+    def by_callers(self) -> bool:
+        """Whether what happened to the inputs is gone once a few sources are left out."""
+        rest = self.others
+        moved = self.callers.concentrated and bool(self.inputs.moved)
+        return moved and rest is not None and not (rest.broken or rest.stepped)
 
     @property
     def quality(self) -> bool:
@@ -84,6 +93,7 @@ def read_signs(seen: Seen) -> list[Sign]:
     for reader in (
         _versions,
         _inputs,
+        _intact,
         _shape,
         _against_days,
         _mix,
@@ -116,6 +126,13 @@ def _inputs(seen: Seen) -> list[Sign]:
     inputs = seen.inputs
     if not inputs.looked:
         return []
+    if seen.by_callers:
+        says = f"inputs moved only in what {listed(list(seen.callers.sources), 3)} sent: {inputs.in_words()}"
+        return [
+            Sign(
+                "inputs of few sources", says, {A: 2.0, U: -3.0, N: -2.0, C: -2.0, I: -1.0, L: -2.0, D: -2.0}
+            )
+        ]
     own = set(seen.split.moved) if seen.split.verdict == "only_new" else set()
     broken = [m for m in inputs.broken if m.feature not in own]
     if broken:
@@ -147,13 +164,23 @@ def _inputs(seen: Seen) -> list[Sign]:
     return [Sign("some inputs moved", says, {N: 1.0, U: 0.0, C: -0.3, L: -0.5})]
 
 
+def _intact(seen: Seen) -> list[Sign]:
+    """Upstream faults break inputs or make them step; where none did, upstream is hardly to blame."""
+    inputs = seen.inputs
+    if not inputs.looked or inputs.broken or inputs.stepped or not inputs.moved:
+        return []
+    return [Sign("no input stepped", "no input broke or stepped at the onset", {U: -2.5})]
+
+
 def _shape(seen: Seen) -> list[Sign]:
     if seen.onset.shape == "ramp":
         says = f"it crept in over about {length(seen.onset.rise)}"
         return [Sign("gradual", says, {N: 1.5, C: 2.0, D: -2.0, U: -1.5, I: -1.0, A: -1.0, L: -1.5})]
     if seen.onset.shape == "step" and seen.onset.strength > 8:
-        says = "it came in a step"
-        return [Sign("step", says, {N: -1.0, C: -1.5, D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5})]
+        weights = {N: -1.0, C: -1.5, D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5}
+        # An interval of a day cannot tell a step from a slope.
+        sharp = min(1.0, 6 / max(seen.onset.width.total_seconds() / 3600, 1.0))
+        return [Sign("step", "it came in a step", _scaled(weights, sharp))]
     return []
 
 
@@ -188,7 +215,7 @@ def _mix(seen: Seen) -> list[Sign]:
         weights = {N: 2.5, C: -2.0, L: -2.0, D: -1.5, U: -1.0, I: -1.5}
         return [*found, Sign("explained by the mix", f"{says}: the mix explains it", weights)]
     if best.explained < 0.3:
-        weights = {N: -2.0, C: 1.2, L: 0.5, D: 0.5, U: 0.3}
+        weights = {N: -3.5 if seen.quality else -2.0, C: 1.2, L: 0.5, D: 0.5, U: 0.3}
         return [*found, Sign("not explained by the mix", f"{says}: the mix does not explain it", weights)]
     return found
 
@@ -283,9 +310,10 @@ def _labels(seen: Seen) -> list[Sign]:
                 "labels off", f"the labels themselves changed: {truth.in_words()}", {L: 4.0, C: -0.5, N: -0.5}
             )
         )
-    elif truth.rate_stepped and not seen.score_moved and not seen.inputs.moved:
-        says = f"the share of positives stepped while inputs and scores did not: {truth.in_words()}"
-        found.append(Sign("label rate stepped", says, {L: 2.5, C: 0.5, N: -1.0, D: -1.0}))
+    elif truth.rate_stepped and _scores_stayed(seen):
+        says = f"the share of positives stepped while scores did not follow: {truth.in_words()}"
+        job = 2.5 if truth.by_arrival > -3 else 0.5
+        found.append(Sign("label rate stepped", says, {L: job, C: 0.5, N: -1.0, D: -1.0}))
     else:
         found.append(
             Sign(
@@ -303,6 +331,12 @@ def _labels(seen: Seen) -> list[Sign]:
         says = "the change lines up with when the requests were made, not with when labels arrived"
         found.append(Sign("by event", says, {L: -2.0}))
     return found
+
+
+def _scores_stayed(seen: Seen) -> bool:
+    """The mean score moved by less than a third of what the mean label did."""
+    label, score = seen.truth.positive, seen.mean_score
+    return label is not None and score is not None and abs(score.size) < 0.33 * abs(label.size)
 
 
 def _place(seen: Seen) -> list[Sign]:

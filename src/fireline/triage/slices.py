@@ -24,6 +24,7 @@ from fireline.triage.words import share, where
 FEWEST = 25
 MOST_SHARE = 0.9
 REST = 0.3
+FEATURE_REST = 0.15
 SHRINK = 20.0
 FEATURE_HANDICAP = 0.85
 MOST_INFLATION = 25.0
@@ -237,7 +238,8 @@ def _verdict(
     for candidate in found[:5]:
         handicap = 1.0 if candidate.column in book.segments else FEATURE_HANDICAP
         concentrated = candidate.gain * handicap > everywhere + penalty
-        alone = candidate.rest * math.copysign(1.0, candidate.change) <= REST * abs(candidate.change)
+        most = REST if candidate.column in book.segments else FEATURE_REST
+        alone = candidate.rest * math.copysign(1.0, candidate.change) <= most * abs(candidate.change)
         large = abs(candidate.change) >= 2 * figure.tolerance
         if concentrated and alone and large and abs(candidate.z) >= line:
             closed = _closed(book, candidate)

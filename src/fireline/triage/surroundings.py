@@ -109,8 +109,11 @@ def volume(book: Book, spans: Windows) -> float:
 
 
 def _per_hour(book: Book, spans: Windows) -> Floats:
-    """Usual events per hour for each hour of the local day, from the calm days or else the reference."""
-    if spans.calm.sum() >= 500:
+    """Usual events per hour for each hour of the local day, from the calm days if they hold all hours, else the
+    reference."""
+    wanted = np.bincount(book.after_cells[spans.hit] % 24, minlength=24) > 0
+    had = np.bincount(book.after_cells[spans.calm] % 24, minlength=24) > 0
+    if spans.calm.sum() >= 500 and not (wanted & ~had).any():
         time, cells = book.after.time[spans.calm], book.after_cells[spans.calm] % 24
     else:
         time, cells = book.before.time, book.before_cells % 24

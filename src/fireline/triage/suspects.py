@@ -65,12 +65,18 @@ def kind_of(change: Change, service: str) -> CauseKind:
 
 
 def line_up(
-    case: Case, book: Book, onset: Onset, split: Split, found: Found, figure: Figure | None, hit: Bools
-) -> list[Suspect]:
+    case: Case, book: Book, onset: Onset, split: Split, found: Found, figure: Figure | None, hit: Bools,
+    labels: Onset | None = None,
+) -> list[Suspect]:  # fmt: skip
     """Every known change as a suspect, in order of time; a version's first appearance stands for an unannounced
-    deploy."""
+    deploy. ``labels`` is the onset on the clock labels arrive by, where that is known: it dates label jobs."""
     changes = _merged(case, [*case.changes, *_unannounced(case, book, split)])
-    return [_suspect(case, book, change, onset, split, found, figure, hit) for change in changes]
+    service = case.runbook.service
+    return [
+        _suspect(case, book, c, labels if labels and kind_of(c, service) is CauseKind.LABEL_PIPELINE else onset,
+                 split, found, figure, hit)
+        for c in changes
+    ]  # fmt: skip
 
 
 def _unannounced(case: Case, book: Book, split: Split) -> list[Change]:

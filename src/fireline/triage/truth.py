@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fireline.triage.book import Book
+from fireline.triage.book import HOUR, Book
 from fireline.triage.case import Bools, Floats, Ints
 from fireline.triage.compare import mean_of
 from fireline.triage.figures import Figure, Moment, figure_of, gated
-from fireline.triage.windows import Step, Windows, step_of
+from fireline.triage.profile import UNITS, near, profile
+from fireline.triage.windows import Step, Windows, season_of, step_of
 from fireline.triage.words import share
 
 FEWEST = 60
+INFLATION = 1.5
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def look_at_truth(book: Book, spans: Windows, at: Moment, quality: Figure | None
         _positive(book, spans, at),
         delay,
         usual,
-        _by_arrival(book, quality, spans) if quality is not None and quality.labelled else 0.0,
+        _by_arrival(book, quality) if quality is not None and quality.labelled else 0.0,
     )
 
 
@@ -105,13 +107,13 @@ def _delays(book: Book, spans: Windows, at: Moment) -> tuple[float, float]:
     return found[0], found[1]
 
 
-def _by_arrival(book: Book, figure: Figure, spans: Windows) -> float:
+def _by_arrival(book: Book, figure: Figure) -> float:
     """The best step along label time minus the best step along event time, in log-likelihood units."""
     arrived = book.after.number("label_time")
-    good = (spans.hit | spans.calm) & np.isfinite(figure.after) & np.isfinite(arrived)
+    good = book.live & np.isfinite(figure.after) & np.isfinite(arrived)
     if good.sum() < 4 * FEWEST:
         return 0.0
-    values = figure.after[good]
+    values = figure.after[good] - season_of(book, figure)[book.after_cells[good]]
     return _best_step(values, arrived[good]) - _best_step(values, book.after.time[good])
 
 
@@ -126,3 +128,59 @@ def _best_step(values: Floats, order_by: Floats | Ints) -> float:
     gain = left**2 / (k * (n - k) / n) / (2 * variance)
     inside: Bools = (k >= FEWEST // 2) & (n - k >= FEWEST // 2)
     return float(gain[inside].max()) if inside.any() else 0.0
+
+
+def arrival_span(book: Book, truth: Truth, quality: Figure | None, now: int) -> tuple[int, int] | None:
+    """When the labels broke on the clock they arrive by: (earliest, latest) in microseconds, or None.
+
+    A label job's fault strikes labels, whatever the age of their events, so event time dates it too early.
+    """
+    if truth.by_arrival > 3 and quality is not None:
+        return _broke_by_value(book, quality)
+    if truth.missing or truth.late or truth.flooding:
+        return _broke_by_volume(book, now, -1.0 if not truth.flooding else 1.0)
+    return None
+
+
+def _broke_by_value(book: Book, figure: Figure) -> tuple[int, int] | None:
+    arrived = book.after.number("label_time")
+    good = book.live & np.isfinite(figure.after) & np.isfinite(arrived)
+    order = np.flatnonzero(good)[np.argsort(arrived[good], kind="stable")]
+    values = figure.after[order] - season_of(book, figure)[book.after_cells[order]]
+    n = len(values)
+    k = np.arange(1, n)
+    left = np.cumsum(values - values.mean())[:-1]
+    gain = left**2 / (k * (n - k) / n) / (2 * max(float(values.var()), 1e-12)) / INFLATION
+    gain[: FEWEST // 2], gain[-FEWEST // 2 :] = 0.0, 0.0
+    first, last = near(gain, UNITS + 0.6)
+    return int(arrived[order[first]]), int(arrived[order[min(last + 1, n - 1)]])
+
+
+def _broke_by_volume(book: Book, now: int, sign: float) -> tuple[int, int] | None:
+    """Labels arriving per hour against those the after rows should have sent by their usual delay."""
+    delay = book.before.number("label_time") - book.before.time
+    usual = delay[np.isfinite(delay) & (delay >= 0)]
+    if usual.size < 10 * FEWEST:
+        return None
+    start = int(book.after.time.min()) // HOUR
+    size = now // HOUR - start
+    lags = np.bincount((usual // HOUR).astype(np.int64))[: max(size, 1)] / book.before.rows
+    sent = np.bincount(book.after.time[book.live] // HOUR - start, minlength=size)[:size]
+    expected = np.convolve(sent, lags)[:size]
+    arrived = book.after.number("label_time")[book.live]
+    arrived = arrived[np.isfinite(arrived) & (arrived < now)]
+    seen = np.bincount((arrived // HOUR).astype(np.int64) - start, minlength=size)[:size]
+    ticks = np.flatnonzero(expected >= 5)
+    if len(ticks) < 12:
+        return None
+    span = slice(int(ticks[0]), int(ticks[-1]) + 1)
+    z = (
+        sign
+        * (seen - expected)[span]
+        / np.sqrt(1.5 * np.maximum(expected[span], 1.0) + (0.1 * expected[span]) ** 2)
+    )
+    found = profile(z, np.ones(len(z)), 1.5, len(z) - 1, len(z) - 1)
+    if found.strength < 4:
+        return None
+    first, last = found.span()
+    return (start + span.start + first - 1) * HOUR, (start + span.start + last + 1) * HOUR

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fireline.clock import micros
-from fireline.triage.book import Book
+from fireline.triage.book import DAY, Book
 from fireline.triage.case import Array, Bools, Floats, Ints
 from fireline.triage.compare import Gap, auc, gap_of_aucs, gap_of_means, gap_of_pairs, mean_of
 from fireline.triage.figures import Figure
@@ -101,7 +101,7 @@ class _Sides:
 def split_versions(book: Book, onset: Onset, figures: list[Figure]) -> Split:
     """Judge every version seen since the onset against the one it shares most traffic with."""
     codes, names = book.versions
-    since = book.after.time >= micros(onset.earliest)
+    since = book.after.time >= _since(book, onset)
     seen = [v for v in range(len(names)) if (since & book.live & (codes == v)).sum() >= FEW]
     rows = tuple(_table(book, since, figures))
     best: Split | None = None
@@ -117,6 +117,16 @@ def split_versions(book: Book, onset: Onset, figures: list[Figure]) -> Split:
         f"only {only} answered since the onset" if only else "no two versions can be compared since the onset"
     )
     return Split("alone", only, None, 0.0, says, rows=rows)
+
+
+def _since(book: Book, onset: Onset) -> int:
+    """From the onset on, or from a new version's first answer in the day before it: its canary counts."""
+    codes, names = book.versions
+    earliest = micros(onset.earliest)
+    known, time = _old_versions(book), book.after.time
+    firsts = [int(time[book.live & (codes == v)].min()) for v, name in enumerate(names)
+              if name not in known and (book.live & (codes == v)).any()]  # fmt: skip
+    return min([earliest, *(t for t in firsts if earliest - DAY <= t)])
 
 
 def _old_versions(book: Book) -> set[str]:

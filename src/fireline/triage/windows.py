@@ -127,6 +127,16 @@ def _day_means(time: Ints, values: Floats, use: Bools) -> list[float]:
     return [float(s / n) for s, n, ok in zip(sums, total, enough, strict=True) if ok]
 
 
+def season_of(book: Book, figure: Figure) -> Floats:
+    """The reference mean of ``figure`` in each season cell, shrunk to its overall mean: float64 [48]."""
+    good = np.isfinite(figure.before)
+    if not good.any():
+        return np.zeros(48)
+    values, cells = figure.before[good], book.before_cells[good]
+    mean = float(values.mean())
+    return np.asarray((np.bincount(cells, values, 48) + 50 * mean) / (np.bincount(cells, minlength=48) + 50))
+
+
 def hourly_inflation(book: Book, figure: Figure) -> float:
     """How much more the hourly means of the reference vary than independent events would: >= 1, at most 30.
 
@@ -135,21 +145,12 @@ def hourly_inflation(book: Book, figure: Figure) -> float:
     good = np.isfinite(figure.before)
     if good.sum() < 500:
         return 1.0
-    values, time, cells = figure.before[good], book.before.time[good], book.before_cells[good]
-    sums = np.bincount(cells, values, 48)
-    counts = np.bincount(cells, minlength=48)
-    base = np.divide(sums, counts, out=np.zeros(48), where=counts > 0)
-    residual = values - base[cells]
-    hour = time // HOUR
+    residual = figure.before[good] - season_of(book, figure)[book.before_cells[good]]
+    hour = book.before.time[good] // HOUR
     hour -= hour.min()
-    n = np.bincount(hour)
-    total = np.bincount(hour, residual)
-    used = n >= 8
-    if used.sum() < 20:
+    n, total = np.bincount(hour), np.bincount(hour, residual)
+    used, variance = n >= 8, float(residual.var())
+    if used.sum() < 20 or variance <= 0:
         return 1.0
-    variance = float(residual.var())
-    if variance <= 0:
-        return 1.0
-    z = total[used] / np.sqrt(n[used] * variance)
-    spread = robust_spread(z)
+    spread = robust_spread(total[used] / np.sqrt(n[used] * variance))
     return float(np.clip(spread**2 if math.isfinite(spread) else 1.0, 1.0, 30.0))
