@@ -1,0 +1,104 @@
+"""The story tells each entry once, in the service's time, and is plain where there is no terminal."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from fireline.terms.timeline import Entry, EntryKind
+from fireline.web.story import WIDTH, Story
+from tests.support import sample_incidents as sample
+
+
+def tell(encoding: str = "utf-8", **console) -> str:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
+    with Story(Console(file=file, **console), timezone=sample.ZONE) as story:
+        for incident, entry in sample.deploy_incident()[1]:
+            story.on_tick(entry.at, 0.5)
+            story.on_entry(incident, entry)
+    incidents = [sample.deploy_incident()[0].as_json(), sample.ticket_incident().as_json()]
+    story.summary(incidents, sample.summary(), Path("out/report.html"))
+    return raw.getvalue().decode(encoding)
+
+
+def test_plain_without_a_terminal():
+    told = tell()
+    assert "\x1b" not in told
+    assert all(line == line.rstrip() for line in told.splitlines())
+    assert max(map(len, told.splitlines())) <= WIDTH
+
+
+def test_told_in_the_services_time_day_by_day():
+    lines = tell().splitlines()
+    assert "Monday 18 March 2013" in lines
+    assert any(line.startswith("07:20 #1  ▲ page") for line in lines)
+    assert lines.index("Monday 18 March 2013") < lines.index("Tuesday 19 March 2013")
+
+
+def test_alert_decision_verdict_and_review_are_in_it():
+    told = tell()
+    for words in ("81 % a deploy", "SEV2", "rollback of B to A", "05:54 to 06:14", "effective", "review drafted",
+                  "out/report.html", "ticket: temp drifts (natural drift)", "43 rows put aside"):  # fmt: skip
+        assert words in told
+    assert "▇" in told
+    assert "▂" in told
+
+
+def test_what_was_said_is_not_said_again():
+    incident, pairs = sample.deploy_incident()
+    file = io.StringIO()
+    story = Story(Console(file=file), timezone=sample.ZONE)
+    for _ in range(3):
+        story.on_entry(incident, pairs[1][1])
+    assert file.getvalue().count("numeric drift of dep_hour") == 1
+
+
+def test_colours_on_a_terminal_and_none_with_no_color(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[1;31m" in tell(force_terminal=True, width=100, color_system="standard")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[1;31m" not in tell(force_terminal=True, width=100, color_system="standard")
+
+
+def test_letters_where_the_signs_cannot_be_shown():
+    told = tell("ascii")
+    assert told.isascii()
+    assert "^ page" in told
+
+
+def test_nothing_in_the_text_can_steer_the_terminal():
+    incident, _ = sample.deploy_incident()
+    evil = Entry(
+        "inc-1", 99, datetime(2013, 3, 18, tzinfo=UTC), EntryKind.NOTE, "eve", "\x1b[2J\x07 gone \x9b31m", {}
+    )
+    file = io.StringIO()
+    Story(Console(file=file, force_terminal=True, no_color=True)).on_entry(incident, evil)
+    assert "\x1b[2J" not in file.getvalue()
+    assert "\x07" not in file.getvalue()
+    assert "gone" in file.getvalue()
+
+
+def test_without_a_page_it_says_so():
+    file = io.StringIO()
+    story = Story(Console(file=file), timezone="UTC")
+    story.summary([sample.ticket_incident().as_json()], sample.summary())
+    assert "Nothing paged." in file.getvalue()
+
+
+def test_an_incident_without_anything_can_be_told():
+    bare = replace(
+        sample.ticket_incident(), alerts=(), causes=(), evidence=(), decisions=(), onset=None, timeline=()
+    )
+    file = io.StringIO()
+    story = Story(Console(file=file), timezone="UTC")
+    story.on_entry(
+        bare, Entry("inc-2", 1, bare.opened_at, EntryKind.EVIDENCE, "fireline", "", {"evidence": []})
+    )
+    story.summary([bare.as_json()], {})
+    assert "0 exhibits frozen" in file.getvalue()
