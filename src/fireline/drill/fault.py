@@ -150,3 +150,13 @@ def heavy(world: World, rng: np.random.Generator, count: int = 1, shapes: tuple[
     ordered = world.model.heaviest(fits)
     half = ordered[: max(count, (len(ordered) + 1) // 2)]
     return [half[place] for place in sorted(rng.choice(len(half), min(count, len(half)), replace=False))]
+
+
+def blips(world: World, dose: Dose, rng: np.random.Generator, stage: Stage, do: Do) -> World:
+    """``do`` for two minutes at a time, about every other day from the onset on."""
+    days = max(2.0, (world.end - dose.onset) / timedelta(days=1))
+    starts = [
+        dose.onset + (world.end - dose.onset) * float(at) for at in np.sort(rng.random(round(days / 2)))
+    ]
+    effects = [dose.effect(stage, do, since=at, until=at + timedelta(minutes=2)) for at in starts]
+    return world.with_(effects=effects, truth=dose.truth(blips=len(starts)))

@@ -225,9 +225,9 @@ def _delivery(world: World, live: Draft, shadow: Draft) -> None:
     for draft, stream in ((live, "live"), (shadow, "shadow")):
         moments = chance(world.seed, stream, "delivery").exponential(1.5 * MICROS, draft.size)
         draft.rows["arrival"] = draft.rows["time"] + (draft.rows["latency"] * 1000 + moments).astype(np.int64)
-        rng = chance(world.seed, stream, "twice")
-        twice = np.flatnonzero(rng.random(draft.size) < 0.0005)
-        draft.deliver_again(twice, (rng.exponential(20, len(twice)) * MICROS).astype(np.int64))
+        twice = np.flatnonzero(chance(world.seed, stream, "twice").random(draft.size) < 0.0005)
+        later = chance(world.seed, stream, "again").exponential(20 * MICROS, len(twice))
+        draft.deliver_again(twice, later.astype(np.int64))
         _effects(world, draft, "delivery")
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import numpy as np
 
 from fireline.drill.draft import Draft, some
-from fireline.drill.fault import Dose, Fault
+from fireline.drill.fault import Dose, Fault, blips
 from fireline.drill.population import Floats, Ints
 from fireline.drill.world import World
 from fireline.terms.cause import CauseKind
@@ -24,12 +22,7 @@ def _blips(world: World, dose: Dose, rng: np.random.Generator) -> World:
     def do(draft: Draft, rows: Ints, strength: Floats, rng: np.random.Generator) -> None:
         draft.rows["status"][some(draft, rows, dose.amount, rng)] = 500
 
-    days = max(2, round((world.end - dose.onset) / timedelta(days=1)))
-    starts = [
-        dose.onset + (world.end - dose.onset) * float(place) for place in np.sort(rng.random(days // 2))
-    ]
-    effects = [dose.effect("answer", do, since=at, until=at + timedelta(minutes=2)) for at in starts]
-    return world.with_(effects=effects, truth=dose.truth(blips=len(starts)))
+    return blips(world, dose, rng, "answer", do)
 
 
 FAULT = Fault(

@@ -1,28 +1,31 @@
-"""More answers are toxic, or refused; its twin is a two-minute blip of them."""
+"""More answers are toxic, or refused; its twin are two-minute blips of them."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import numpy as np
 
-from fireline.drill.draft import Draft, some
-from fireline.drill.fault import Dose, Fault
+from fireline.drill.draft import Do, Draft, some
+from fireline.drill.fault import Dose, Fault, blips
 from fireline.drill.population import Floats, Ints
 from fireline.drill.world import World
 from fireline.terms.cause import CauseKind
 
 
-def _apply(world: World, dose: Dose, rng: np.random.Generator) -> World:
-    flag = dose.kind
-
+def _flagged(flag: str, share: float) -> Do:
     def do(draft: Draft, rows: Ints, strength: Floats, rng: np.random.Generator) -> None:
-        draft.flags[flag][some(draft, rows, dose.amount * strength, rng)] = True
+        draft.flags[flag][some(draft, rows, share * strength, rng)] = True
 
-    told = dose.truth(flag=flag)
-    if told["family"]:
-        told |= {"family": f"{flag}_rate", "families": [f"{flag}_rate"]}
-    return world.with_(effects=[dose.effect("answer", do)], truth=told)
+    return do
+
+
+def _apply(world: World, dose: Dose, rng: np.random.Generator) -> World:
+    family = f"{dose.kind}_rate"
+    truth = dose.truth(flag=dose.kind, family=family, families=[family])
+    return world.with_(effects=[dose.effect("answer", _flagged(dose.kind, dose.amount))], truth=truth)
+
+
+def _blips(world: World, dose: Dose, rng: np.random.Generator) -> World:
+    return blips(world, dose, rng, "answer", _flagged(dose.kind, dose.amount))
 
 
 FAULT = Fault(
@@ -37,10 +40,9 @@ FAULT = Fault(
     kinds=("toxic", "refusal"),
 )
 TWIN = Fault(
-    name="flag_blip",
-    doc="For two minutes a few per cent of the answers are flagged.",
-    apply=_apply,
-    sizes={"small": 0.02, "medium": 0.04, "large": 0.05},
+    name="flag_blips",
+    doc="Every other day or so, two minutes in which a few per cent of the answers are flagged.",
+    apply=_blips,
+    sizes={"small": 0.02, "medium": 0.05, "large": 0.1},
     kinds=("toxic", "refusal"),
-    lasts=timedelta(minutes=2),
 )
