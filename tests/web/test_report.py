@@ -111,7 +111,7 @@ def test_everything_the_incident_says_is_there(page: Page):
     for item in incident["review"]["action_items"]:
         assert item["what"] in page.text
     for verdict in incident["verdicts"]:
-        assert verdict["because"] in page.text
+        assert verdict["because"].lower() in page.text.lower()
     assert "1 ruled out" in page.text
     assert "time is three hours ahead" in page.text
     assert "shadow" in page.text
