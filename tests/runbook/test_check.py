@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.books import READY
 
 from fireline.runbook.check import check
 from fireline.runbook.load import parse
 from fireline.runbook.problem import Level
+from tests.support.books import READY
 
 NOW = datetime(2026, 1, 30, tzinfo=UTC)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.books import READY
 
 from fireline.errors import RunbookError
 from fireline.runbook.load import load, parse, read
 from fireline.runbook.problem import UnusableRunbook
 from fireline.runbook.schema import SCHEMA_VERSION, UPGRADES, Runbook, upgrade
+from tests.support.books import READY
 
 
 def problems_of(text: str) -> dict[str, str]:

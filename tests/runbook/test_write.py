@@ -7,7 +7,6 @@ from typing import Any
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.books import READY
 
 from fireline.runbook.load import parse
 from fireline.runbook.schema import Runbook
@@ -15,6 +14,7 @@ from fireline.runbook.write import quote, write
 from fireline.terms.alert import FAMILIES
 from fireline.terms.cause import CauseKind
 from fireline.terms.role import Role
+from tests.support.books import READY
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=25)
 word = text.filter(lambda t: bool(t.strip()))

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from fireline.errors import InputError
 from fireline.runbook.leaks import tells_label
-from fireline.runbook.looks import Look, is_epoch, look_at, typed
+from fireline.runbook.looks import Look, floats, is_epoch, look_at, typed
 from fireline.runbook.names import (
     CLASS_SCORE_PREFIXES,
     CODE_WORDS,
@@ -195,7 +195,7 @@ def _class_scores(sorting: _Sorting, table: pa.Table) -> dict[str, str]:
             if look.words[: len(parts)] == parts and len(look.words) > len(parts) and look.is_share
         }
         if len(found) >= 2:
-            sums = np.sum([table.column(n).cast(pa.float64()).to_numpy() for n in found.values()], axis=0)
+            sums = np.sum([floats(table.column(n)).to_numpy() for n in found.values()], axis=0)
             if abs(np.nanmedian(sums) - 1) < 0.02:
                 return found
     return {}

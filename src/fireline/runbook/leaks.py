@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fireline.runbook.looks import floats
+
 Floats = np.ndarray[Any, Any]
 TOO_GOOD = 0.995
 ENOUGH = 100
@@ -14,7 +16,7 @@ ENOUGH = 100
 
 def tells_label(column: pa.ChunkedArray, label: Floats) -> bool:
     """Whether the numbers in ``column`` [n] separate the two values of ``label`` [n] almost perfectly."""
-    values = column.cast(pa.float64()).to_numpy()
+    values = floats(column).to_numpy()
     known = np.isfinite(values) & np.isfinite(label)
     if known.sum() < ENOUGH:
         return False

@@ -150,13 +150,13 @@ def _look(name: str, column: pa.ChunkedArray) -> Look:
     if kind in ("nested", "time"):
         return Look(name, kind, rows, known, 0 if kind == "nested" else pc.count_distinct(column).as_py())
     if kind in ("number", "integer"):
-        floats = column.cast(pa.float64())
-        finite = floats.filter(pc.is_finite(floats))
+        numbers = floats(column)
+        finite = numbers.filter(pc.is_finite(numbers))
         known = len(finite)
         if known == 0:
             return Look(name, "empty", rows, 0, 0)
         edges = pc.min_max(finite).as_py()
-        found = pc.count_distinct(finite).as_py()
+        found = pc.count_distinct(column if pa.types.is_integer(column.type) else finite).as_py()
         values = _commonest(column) if found <= SHOWN else ()
         return Look(name, kind, rows, known, found, values, edges["min"], edges["max"])
     text = column.cast(pa.string())
@@ -174,9 +174,10 @@ def _kind(column: pa.ChunkedArray) -> tuple[Kind, pa.ChunkedArray]:
     if pa.types.is_integer(kind):
         return "integer", column
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        floats = column.cast(pa.float64())
-        whole = pc.all(pc.equal(floats, pc.floor(floats)), skip_nulls=True).as_py()
-        return ("integer" if whole else "number"), floats
+        numbers = floats(column)
+        finite = numbers.filter(pc.is_finite(numbers))
+        whole = pc.all(pc.equal(finite, pc.floor(finite)), min_count=0).as_py()
+        return ("integer" if whole else "number"), numbers
     return ("text" if pa.types.is_string(kind) else "nested"), column
 
 
@@ -228,13 +229,18 @@ def is_epoch(look: Look) -> bool:
     return look.numeric and any(start <= look.low <= look.high <= start * 42 for start, _ in _EPOCHS)
 
 
+def floats(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of numbers as float64; whole numbers too long for one lose their last digits."""
+    return column.cast(pa.float64(), safe=False)
+
+
 def _from_epoch(column: pa.ChunkedArray) -> Ints:
-    values = column.cast(pa.float64())
-    top = pc.max(values).as_py() or 0.0
-    ints = pc.fill_null(column.cast(pa.int64(), safe=False) if top > 1e14 else values, 0).to_numpy()
+    missing = column.is_null().to_numpy()
+    top = pc.max(floats(column)).as_py() or 0.0
+    values = pc.fill_null(column, 0).to_numpy()
     for start, factor in _EPOCHS:
         if top >= start:
-            scaled = ints // factor if factor > 0 else ints * -factor
-            found: Ints = np.where(values.is_null().to_numpy(), NO_TIME, scaled).astype(np.int64)
+            scaled = values // factor if factor > 0 else values * -factor
+            found: Ints = np.where(missing, NO_TIME, scaled).astype(np.int64)
             return found
     return np.full(len(column), NO_TIME, dtype=np.int64)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from fireline.clock import from_micros, iso, micros
 from fireline.errors import InputError
 from fireline.runbook.leaks import auc
-from fireline.runbook.looks import NO_TIME, instants
+from fireline.runbook.looks import NO_TIME, floats, instants
 from fireline.runbook.names import ERROR_WORDS, POSITIVE_WORDS
 from fireline.runbook.schema import Columns, Task
 
@@ -225,7 +225,7 @@ def _positive(truth: _Truth, task: Task) -> str | None:
 
 def _numbers(column: pa.ChunkedArray) -> Array:
     try:
-        found: Array = column.cast(pa.float64()).to_numpy()
+        found: Array = floats(column).to_numpy()
     except pa.ArrowInvalid:
         found = np.full(len(column), np.nan)
     return found
