@@ -8,6 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from fireline.contain import Facts, advance, decide
+from fireline.contain.table import default_rows
+from fireline.runbook.schema import Runbook
+from fireline.terms.cause import CauseKind
+from fireline.terms.incident import State
+from fireline.terms.severity import Severity
+from fireline.terms.timeline import Draft
 from tests.lifecycle.make import (
     Journal,
     K,
@@ -23,14 +31,6 @@ from tests.lifecycle.make import (
     triaging,
     verdict,
 )
-
-from fireline.contain import Facts, advance, decide
-from fireline.contain.table import default_rows
-from fireline.runbook.schema import Runbook
-from fireline.terms.cause import CauseKind
-from fireline.terms.incident import State
-from fireline.terms.severity import Severity
-from fireline.terms.timeline import Draft
 
 LADDER_ONLY = {"last_known_good": None}
 
@@ -65,7 +65,8 @@ def test_a_replay_that_observes_says_what_it_would_have_done_and_runs_it_through
         found.dry_run
         == "All traffic goes to A; B, which answers 100 % of the traffic now, answers nothing any more."
     )
-    assert found.inverse == {"action": "rollback", "params": {"from": "A", "to": "B"}}
+    was = "B answers 100 % of the calls"
+    assert found.inverse == {"action": "restore", "params": {"measure": found.id, "was": was}}
     assert found.expires_at == at(minutes=2) + timedelta(days=7)
     act(journal, at(minutes=3))
     settle(journal, at(minutes=3))
@@ -184,7 +185,7 @@ def test_a_rollback_that_makes_no_sense_falls_down_the_ladder(
     assert (found["action"], found["params"]) == ("fallback", {"rung": "schedule-only", "from": "full"})
     assert says in found["because"]
     assert "Weather is not used" in found["dry_run"]
-    assert found["inverse"]["params"] == {"rung": "full", "from": "schedule-only"}
+    assert found["inverse"]["params"]["was"] == "all calls from rung full"
 
 
 def test_without_a_ladder_a_person_is_called_and_told_why() -> None:
@@ -241,7 +242,7 @@ def test_a_share_is_routed_and_given_back() -> None:
     drafts = decide(journal.now, facts(shares={"A": 0.8, "B": 0.2}), runbook(**rows(row)), at())
     found = drafts[-1].data["measure"]
     assert found["params"] == {"version": "B", "share": 0.05, "to": "A"}
-    assert found["inverse"] == {"action": "route_share", "params": {"version": "B", "share": 0.2, "to": "A"}}
+    assert found["inverse"]["params"]["was"] == "B answers 20 % of the calls"
     assert "left B only 5 % of the traffic" in found["because"]
 
 
@@ -317,3 +318,31 @@ def test_never_two_at_once_never_the_same_in_vain_and_never_to_a_bad_version(
             if said == "ineffective":
                 in_vain.append((measure.action, str(measure.params.get("to") or measure.params.get("rung"))))
         settle(journal, now + timedelta(minutes=20))
+
+
+@pytest.mark.parametrize("authority", ["auto", "ask"])
+def test_a_measure_on_production_that_did_not_help_is_taken_back_before_the_next_step(authority: str) -> None:
+    journal = triaging("real")
+    book = runbook(
+        **rows({"action": "rollback", "authority": authority}, {"action": "fallback", "authority": "auto"})
+    )
+    journal.write(at(), *decide(journal.now, facts(), book, at()))
+    name = journal.now.measures[0].id
+    if authority == "ask":
+        journal.write(at(minutes=1), about(K.APPROVED, name, by="Kim"))
+    act(journal, at(minutes=2))
+    settle(journal, at(minutes=2))
+    journal.write(at(hours=1), verdict("ineffective", at(hours=1), name))
+    journal.write(at(hours=1), *advance(journal.now, at(hours=1)))
+    undo = journal.now.measures[-1]
+    assert (undo.action, undo.params["measure"]) == ("restore", name)
+    assert undo.state == ("requested" if authority == "auto" else "asked")
+    assert decide(journal.now, facts(), book, at(hours=1)) == []
+    if authority == "ask":
+        journal.write(at(hours=1), about(K.APPROVED, undo.id, by="Kim"))
+    act(journal, at(hours=2))
+    journal.write(at(hours=2), about(K.UNDONE, name))
+    settle(journal, at(hours=2))
+    assert journal.now.state is State.CONTAINING
+    journal.write(at(hours=3), *decide(journal.now, facts(), book, at(hours=3)))
+    assert journal.now.measures[-1].action == "fallback"

@@ -9,6 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from fireline.errors import StateError
+from fireline.terms.fold import apply, fold
+from fireline.terms.guards import held, open_temporary, watch_passed
+from fireline.terms.incident import OVER, State
+from fireline.terms.timeline import Draft, Entry, EntryKind
+from fireline.terms.verdict import VerdictKind
 from tests.lifecycle.make import (
     Journal,
     K,
@@ -23,13 +30,6 @@ from tests.lifecycle.make import (
     triaging,
     verdict,
 )
-
-from fireline.errors import StateError
-from fireline.terms.fold import apply, fold
-from fireline.terms.guards import held, open_temporary, watch_passed
-from fireline.terms.incident import OVER, State
-from fireline.terms.timeline import Draft, Entry, EntryKind
-from fireline.terms.verdict import VerdictKind
 
 STATES = [s.value for s in State]
 NAMES = ["msr-1", "msr-2", "msr-3"]

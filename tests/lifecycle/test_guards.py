@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.lifecycle.make import Journal, K, about, alerted, at, measure, moved, performed, triaging, verdict
 
 from fireline.errors import StateError
 from fireline.terms.guards import may_reach
 from fireline.terms.incident import State
 from fireline.terms.timeline import Draft
+from tests.lifecycle.make import Journal, K, about, alerted, at, measure, moved, performed, triaging, verdict
 
 
 def request(**more: object) -> Draft:

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.lifecycle.make import alert, at
 
 from fireline.clock import iso
 from fireline.verify import recovery
 from fireline.verify.recovery import Recovery, of_alert
+from tests.lifecycle.make import alert, at
 
 HOUR = 3600
 A = recovery.MONTH / HOUR

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
-from tests.lifecycle.make import Journal, act, alert, at, facts, runbook, triaging
-from tests.lifecycle.traffic import Columns, answered_by, both, noisy, reference, traffic
 
 from fireline.contain import advance, decide
 from fireline.terms.incident import State
 from fireline.verify import Comparison, control, judge_measure, series, series_figure, shadow, stats
 from fireline.verify.figures import wishes
+from tests.lifecycle.make import Journal, act, alert, at, facts, runbook, triaging
+from tests.lifecycle.traffic import Columns, answered_by, both, noisy, reference, traffic
 
 SINCE, UNTIL = at(hours=0), at(hours=24)
 REFERENCE = reference()

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.lifecycle.make import Journal, K, about, act, alert, at, facts, moved, runbook, triaging, verdict
-from tests.lifecycle.traffic import answered_by, both, noisy, reference, traffic
 
 from fireline.contain import advance, decide
 from fireline.recover import next_step
 from fireline.terms.alert import Finding
 from fireline.terms.incident import State
 from fireline.verify import Comparison, Recovery, Signals, judge_measure, judge_recovery, moot, shadow, watch
+from tests.lifecycle.make import Journal, K, about, act, alert, at, facts, moved, runbook, triaging, verdict
+from tests.lifecycle.traffic import answered_by, both, noisy, reference, traffic
 
 REFERENCE = reference(6000)
 LADDER_ONLY = runbook(last_known_good=None)

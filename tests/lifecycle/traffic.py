@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.lifecycle.make import at
 
 from fireline.clock import MICROS, micros
+from tests.lifecycle.make import at
 
 Columns = dict[str, NDArray[Any]]
 HOUR = 3600 * MICROS

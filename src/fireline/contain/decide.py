@@ -149,8 +149,9 @@ def _measure(
     incident: Incident, decision: Decision, row: DecisionRow, found: Proposal, now: datetime
 ) -> Measure:
     ask = row.authority == "ask"
+    name = stable_id("msr", incident.id, len(incident.measures) + 1, found.action, _sorted(found.params))
     return Measure(
-        id=stable_id("msr", incident.id, len(incident.measures) + 1, found.action, _sorted(found.params)),
+        id=name,
         incident=incident.id,
         service=incident.service,
         action=found.action,
@@ -162,7 +163,7 @@ def _measure(
         simulated=incident.mode == "replay",
         expected=found.expected,
         dry_run=found.dry_run,
-        inverse=dict(found.inverse),
+        inverse={"action": "restore", "params": {"measure": name, "was": found.before}},
         expires_at=now + row.expires,
     )
 

@@ -23,6 +23,9 @@ class Assessed(Protocol):
     @property
     def new_version(self) -> str | None: ...
 
+    @property
+    def equally_bad(self) -> tuple[str, ...]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -48,7 +51,6 @@ class Facts:
         incident: Incident,
         *,
         shares: Mapping[str, float] | None = None,
-        equally_bad: Iterable[str] = (),
         rung: str | None = None,
     ) -> Facts:
         """The facts in triage's ``assessment`` and in the incident's alerts."""
@@ -57,7 +59,7 @@ class Facts:
             families=families_of(incident.alerts),
             severity=assessment.severity,
             new_version=assessment.new_version,
-            equally_bad=tuple(equally_bad),
+            equally_bad=tuple(assessment.equally_bad),
             shares=dict(shares or {}),
             rung=rung,
         )

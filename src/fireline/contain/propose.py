@@ -19,7 +19,11 @@ ALL = 0.999
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A measure as it would be: ``why`` says why this one, ``instead_of`` why not the one the row asked for."""
+    """A measure as it would be.
+
+    ``before`` says how calls go now, which is what undoing restores; ``why`` why this measure, ``instead_of`` why not
+    the one the row asked for.
+    """
 
     action: str
     params: Mapping[str, Any]
@@ -27,7 +31,7 @@ class Proposal:
     past: str
     dry_run: str
     expected: str
-    inverse: Mapping[str, Any]
+    before: str
     why: str = ""
     instead_of: str = ""
 
@@ -100,7 +104,7 @@ def _rollback(incident: Incident, facts: Facts, runbook: Runbook, to: str, bad: 
         past=f"rolled back {bad} to {to}",
         dry_run=f"All traffic goes to {to}; {bad}{served} answers nothing any more.",
         expected=_expected(incident),
-        inverse=_give_back(facts, bad, to),
+        before=_now(facts, bad),
         why=f"{to} is known good: {words.clause(known_by)}" if known_by else "",
     )
 
@@ -114,15 +118,15 @@ def _route(incident: Incident, facts: Facts, row: DecisionRow, to: str, bad: str
         past=f"left {bad} only {words.share(share)} of the traffic and given the rest to {to}",
         dry_run=f"{words.share(share)} of the traffic goes to {bad}, {words.share(1 - share)} to {to}.",
         expected=_expected(incident, share),
-        inverse=_give_back(facts, bad, to),
+        before=_now(facts, bad),
     )
 
 
-def _give_back(facts: Facts, bad: str, to: str) -> dict[str, Any]:
-    share = facts.shares.get(bad, 1.0)
-    if share >= ALL:
-        return {"action": "rollback", "params": {"from": to, "to": bad}}
-    return {"action": "route_share", "params": {"version": bad, "share": round(share, 4), "to": to}}
+def _now(facts: Facts, bad: str) -> str:
+    share = facts.shares.get(bad)
+    return (
+        f"{bad} answers {words.share(share)} of the calls" if share is not None else "all calls the usual way"
+    )
 
 
 def _fallback(
@@ -145,7 +149,7 @@ def _fallback(
         past=f"fallen back to {said}",
         dry_run=f"Every request is answered by {said} instead of {before}.{loses}",
         expected=_expected(incident),
-        inverse={"action": "fallback", "params": {"rung": before, "from": rung.name}},
+        before=f"all calls from rung {before}",
         instead_of=instead_of,
     )
 

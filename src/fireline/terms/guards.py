@@ -19,6 +19,8 @@ from fireline.terms.verdict import VerdictKind
 
 FIRELINE = "fireline"
 WAIVABLE = frozenset({"contained"})
+UNDOING = "restore"
+"""The action that takes another measure back: it holds nothing by itself."""
 SIMULATED_COUNTS = frozenset({"replay"})
 """Modes in which a simulated measure contains: nothing is performed there."""
 
@@ -182,6 +184,7 @@ def containing_measures(incident: Incident) -> tuple[Measure, ...]:
         m
         for m in incident.measures
         if m.state is MeasureState.CONFIRMED
+        and m.action != UNDOING
         and (not m.simulated or incident.mode in SIMULATED_COUNTS)
         and (m.temporary or (m.confirmed_at is not None and m.confirmed_at >= began))
         and last_verdict(incident, m.id) not in (VerdictKind.INEFFECTIVE, VerdictKind.RELAPSED)

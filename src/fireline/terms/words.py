@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -118,8 +119,10 @@ def figure(value: float, family: str = "", unit: str = "") -> str:
     >>> figure(0.031, "error_rate"), figure(0.6512, "auc"), figure(812.4, "latency", "ms")
     ('3.1 %', '0.65', '810 ms')
     """
-    if unit in ("share", "%") or (not unit and family in SHARES):
+    if unit.startswith("share") or unit == "%" or (not unit and family in SHARES):
         return share(value)
+    if unit == "log events":
+        return f"{number(math.expm1(value))} events a tick"
     if unit in ("ms", "s"):
         return f"{float(f'{value:.2g}'):,.0f} {unit}" if abs(value) >= 10 else f"{value:.2g} {unit}"
     said = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"

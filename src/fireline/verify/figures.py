@@ -20,6 +20,8 @@ TOP = 20
 LEAST = 30
 """Events on a side below which a mean or a histogram is not compared."""
 BY_FEATURE = frozenset({"drift", "null_rate", "range", "schema"})
+FEATURE_NAMES = {"drift": "drift of {}", "null_rate": "missing {}", "range": "{} out of range",
+                 "schema": "values of {} never seen before"}  # fmt: skip
 FLAGGED = {"toxic_rate": "toxic", "refusal_rate": "refus", "pii": "pii", "injection": "inject"}
 CANARY_WORDS = (("error", "error_rate"), ("null", "null_rate"), ("latency", "latency"), ("auc", "auc"),
                 ("calib", "calibration"), ("accura", "accuracy"), ("score", "score_drift"))  # fmt: skip
@@ -101,8 +103,7 @@ def figure(given: Sides, wish: Wish) -> Figure:
 def _name(wish: Wish) -> str:
     name = words.family(wish.family).removeprefix("the ")
     if wish.feature and wish.family in BY_FEATURE:
-        name = {"drift": f"drift of {wish.feature}", "null_rate": f"missing {wish.feature}",
-                "range": f"{wish.feature} out of range"}.get(wish.family, f"{name} of {wish.feature}")  # fmt: skip
+        name = FEATURE_NAMES[wish.family].format(wish.feature)
     where = " and ".join(f"{column} {value}" for column, value in wish.segment)
     return f"{name} in {where}" if where else name
 
@@ -337,6 +338,7 @@ _MAKERS: Mapping[str, Callable[[Sides, Figure], Figure]] = {
     "error_rate": _errors,
     "null_rate": _nulls,
     "range": _outside,
+    "schema": _outside,
     "drift": _drift,
     "score_drift": _drift,
     "auc": _auc,

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from fireline.runbook.schema import Runbook
 from fireline.terms import words
-from fireline.terms.guards import last_verdict
+from fireline.terms.guards import UNDOING, last_verdict
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.timeline import Draft, EntryKind
 from fireline.terms.verdict import Verdict, VerdictKind
-from fireline.verify.comparison import SURE, Comparison, Figure
+from fireline.verify.comparison import LIKELY, SURE, Comparison, Figure
 
 JUDGED_IN = (State.CONTAINING, State.CONTAINED, State.RECOVERING)
 
@@ -24,7 +24,11 @@ def judge_measure(
     None when it is not to be judged now: it is not confirmed, or was judged already, or nothing new is to be said.
     An undecided verdict is written once, with what is missing.
     """
-    if measure.state is not MeasureState.CONFIRMED or incident.state not in JUDGED_IN:
+    if (
+        measure.state is not MeasureState.CONFIRMED
+        or measure.action == UNDOING
+        or incident.state not in JUDGED_IN
+    ):
         return []
     if last_verdict(incident, measure.id) is not None:
         return []
@@ -107,7 +111,7 @@ def _figures(figures: list[Figure], evidence: Comparison) -> str:
 
 def _rest(figures: list[Figure]) -> str:
     """What the measure does not take away, where that matters."""
-    left = [f for f in figures if f.left > f.tolerance]
+    left = [f for f in figures if f.pair and f.left - LIKELY * f.pair.contained_se > f.tolerance]
     if not left:
         return ""
     worst = max(left, key=lambda f: f.left / max(f.harm, 1e-12))

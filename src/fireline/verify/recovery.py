@@ -26,7 +26,10 @@ GONE_FOR = timedelta(hours=1)
 
 
 class Ticks(Protocol):
-    """A monitor over its ticks, as triage's ``Trace``: arrays [T], NaN where a tick is empty."""
+    """A monitor over its ticks, as triage's ``Trace``: arrays [T], NaN where a tick is empty.
+
+    ``infl`` is the long-run variance inflation that ``z`` does not have in it.
+    """
 
     @property
     def start(self) -> datetime: ...
@@ -159,10 +162,11 @@ def _statistic(
         bad = np.where(full, np.rint(ticks.seen * ticks.n), 0.0)
         at_alert = float(bad[during].sum() / n[during].sum())
         return rate(bad[after], n[after], ticks.usual[after], at_alert, threshold, ticks.infl)
-    effect = float(np.median(ticks.z[full & during]))
+    z = np.where(full, ticks.z, np.nan) / math.sqrt(max(ticks.infl, 1.0))
+    effect = float(np.median(z[full & during]))
     usual_n = float(np.median(n[full & during]))
     scale = np.minimum(1.0, np.sqrt(n[after] / usual_n))
-    return gauss(np.where(full, ticks.z, np.nan)[after], max(effect, 0.0) * scale, threshold)
+    return gauss(z[after], max(effect, 0.0) * scale, threshold)
 
 
 def _says(

@@ -159,7 +159,7 @@ def harm_at_alert(incident: Incident, figure: Figure) -> float:
     if figure.family not in words.SHARES | {"auc"}:
         return 0.0
     same = [
-        figure.worse * (float(a["seen"]) - float(a["usual"]))
+        abs(float(a["seen"]) - float(a["usual"]))
         for a in incident.alerts
         if a["family"] == figure.family and a.get("feature") == figure.feature
         and a.get("seen") is not None and a.get("usual") is not None
