@@ -89,7 +89,7 @@ def marks_of(incident: Mapping[str, Any], changes: Sequence[Mapping[str, Any]] =
 
 def alert_name(alert: Mapping[str, Any]) -> str:
     """Which monitor fired, of what and where: ``drift of dep_hour, version B``."""
-    parts = [str(alert.get("monitor") or alert.get("family") or "alert")]
+    parts = [str(alert.get("monitor") or alert.get("family") or "alert").replace("_", " ")]
     if alert.get("feature") and str(alert["feature"]) not in parts[0]:
         parts[0] += f" of {alert['feature']}"
     if alert.get("version"):

@@ -135,13 +135,35 @@ def _grain(at: Sequence[datetime]) -> timedelta:
 
 
 def _up(metric: Metric, frame: Frame) -> Scale:
-    columns = (metric.seen, metric.usual, metric.low, metric.high)
-    values = [value for column in columns for value in column if value is not None]
+    """The y axis: what most events were seen at, the usual level, and most of the band.
+
+    Ticks of a handful of events lie anywhere and would squeeze the rest: they are drawn at the edge.
+    """
+    values = [value for value in metric.usual if value is not None]
+    values += _ends(metric.seen, metric.n, 0.005)
+    values += _ends(metric.low, metric.n, 0.2)[:1] + _ends(metric.high, metric.n, 0.2)[1:]
     low, high = min(values), max(values)
     pad = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
     floor = 0.0 if 0 <= low < 0.35 * high else low - pad
-    ticks = nice_ticks(floor, high + pad, 4)
-    return Scale(min(floor, ticks[0]) if floor == 0 else floor, high + pad, frame.bottom, frame.top)
+    return Scale(floor, high + pad, frame.bottom, frame.top)
+
+
+def _ends(values: list[Value], weights: list[Value], cut: float) -> list[float]:
+    """The least and the most of ``values`` when the share ``cut`` of the events is left out at either end."""
+    pairs = sorted((v, w if w else 1e-9) for v, w in zip(values, weights, strict=True) if v is not None)
+    if not pairs:
+        return []
+    total = sum(w for _, w in pairs)
+
+    def first(ordered: list[tuple[float, float]]) -> float:
+        passed = 0.0
+        for value, weight in ordered:
+            passed += weight
+            if passed > cut * total:
+                return value
+        return ordered[-1][0]
+
+    return [first(pairs), first(pairs[::-1])]
 
 
 def _grid(across: TimeScale, up: Scale, frame: Frame, unit: str) -> Markup:
@@ -198,7 +220,7 @@ def _line(
 ) -> Markup:
     parts: list[Markup] = []
     for run in _runs(metric, grain, lambda index: values[index] is not None):
-        points = [(across(metric.at[i] + grain / 2), up(values[i] or 0.0)) for i in run]
+        points = [(across(metric.at[i] + grain / 2), up.clamp(values[i] or 0.0)) for i in run]
         if len(points) == 1:
             parts.append(element("circle", cx=points[0][0], cy=points[0][1], r=1.6, class_=f"dot {kind}"))
         else:
@@ -217,9 +239,9 @@ def _area(
     parts = []
     for run in _runs(metric, grain, lambda index: sides[index] is not None):
         pairs = [(across(metric.at[i] + grain / 2), sides[i] or (0.0, 0.0)) for i in run]
-        outline = [(x, up(low)) for x, (low, _) in pairs] + [
-            (x, up(high)) for x, (_, high) in reversed(pairs)
-        ]
+        lower = [(x, up.clamp(low)) for x, (low, _) in pairs]
+        upper = [(x, up.clamp(high)) for x, (_, high) in reversed(pairs)]
+        outline = lower + upper
         parts.append(element("path", d=path(outline, close=True), class_=kind))
     return group(parts)
 

@@ -77,6 +77,10 @@ class Scale:
         share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
         return self.start + share * (self.end - self.start)
 
+    def clamp(self, value: float) -> float:
+        """The pixel of ``value``, or of the nearer end where it lies outside."""
+        return self(min(max(value, self.low), self.high))
+
 
 @dataclass(frozen=True)
 class TimeScale:
