@@ -254,3 +254,11 @@ def test_colours_of_text_can_be_read(html: str, theme: str):
     for name, ground in pairs:
         high, low = sorted((_luminance(colours[name]), _luminance(colours[ground])), reverse=True)
         assert (high + 0.05) / (low + 0.05) >= 4.5, (name, ground)
+
+
+def test_what_was_merged_is_shown_but_not_counted():
+    incident, ticket = sample.deploy_incident()[0].as_json(), sample.ticket_incident().as_json()
+    merged = {**incident, "id": "inc-3", "state": "merged", "severity": "SEV1"}
+    html = report.render([merged, ticket, incident], sample.summary())
+    assert "1 incident paged, the worst a SEV2; 1 ticket." in Page(html).text
+    assert html.index('<article id="inc-2"') < html.index('<article id="inc-3"')

@@ -51,6 +51,27 @@ def paged(incident: Json) -> bool:
     return any(alert.get("urgency") == "page" for alert in incident.get("alerts") or ())
 
 
+def stands(incident: Json) -> bool:
+    """Whether it is an incident of its own: not merged into another, declined or cancelled."""
+    return incident.get("state") not in ("merged", "declined", "cancelled")
+
+
+def ordered(incidents: Sequence[Json]) -> list[Json]:
+    """Pages before tickets, the worst first; those that do not stand by themselves come last."""
+
+    def rank(incident: Json) -> tuple[bool, bool, str, str, str]:
+        severity = str(incident.get("severity") or "SEV9")
+        return (
+            not stands(incident),
+            not paged(incident),
+            severity,
+            str(incident["opened_at"]),
+            str(incident["id"]),
+        )
+
+    return sorted(incidents, key=rank)
+
+
 def worst_alert(incident: Json) -> Json | None:
     """The alert with the most evidence over its threshold; harm goes before its causes."""
     alerts: list[Json] = [a for a in incident.get("alerts") or () if finite(a.get("evidence")) is not None]

@@ -40,16 +40,19 @@ def render(incidents: Sequence[Json], summary: Json) -> str:
     """
     summary, incidents = cleaned(summary), cleaned(incidents)
     zone = _zone(str(summary.get("timezone") or "UTC"))
-    ordered = sorted(incidents, key=_worst_first)
+    ordered = briefing.ordered(incidents)
+    standing = [i for i in ordered if briefing.stands(i)]
+    paging = [i for i in standing if briefing.paged(i)]
     text = {name: _text(name) for name in ("report.css", "report.js")}
     page = _environment(zone).get_template("report.html")
     return page.render(
         summary=summary,
         zone=zone.key,
         incidents=[_view(incident, summary, zone) for incident in ordered],
-        paging=[i for i in ordered if briefing.paged(i)],
+        paging=paging,
+        tickets=len(standing) - len(paging),
         measured=sum(len(i.get("measures") or ()) for i in ordered),
-        headline=_headline(ordered),
+        headline=_headline(paging, len(standing) - len(paging)),
         strip=_strip(ordered, summary, zone),
         css=Markup(text["report.css"]),
         js=Markup(text["report.js"]),
@@ -92,18 +95,7 @@ def _text(name: str) -> str:
     return (files("fireline.web") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _worst_first(incident: Json) -> tuple[bool, str, str, str]:
-    return (
-        not briefing.paged(incident),
-        str(incident.get("severity") or "SEV9"),
-        incident["opened_at"],
-        incident["id"],
-    )
-
-
-def _headline(incidents: Sequence[Json]) -> str:
-    paging = [i for i in incidents if briefing.paged(i)]
-    tickets = len(incidents) - len(paging)
+def _headline(paging: Sequence[Json], tickets: int) -> str:
     and_tickets = f"{tickets} ticket{'' if tickets == 1 else 's'}"
     if not paging:
         return f"Nothing paged; {and_tickets} to look at in working hours." if tickets else "Nothing paged."
@@ -136,7 +128,8 @@ def _view(incident: Json, summary: Json, zone: ZoneInfo) -> dict[str, Any]:
     counted = {group: sum(t.group == group for _, t in told) for group in chronicle.GROUPS}
     return {
         "json": incident,
-        "paged": briefing.paged(incident),
+        "paged": briefing.paged(incident) and briefing.stands(incident),
+        "kind": "page" if briefing.paged(incident) else "ticket",
         "answers": briefing.brief(incident, zone.key),
         "exhibits": [_exhibit(exhibit, marked, zone) for exhibit in incident.get("evidence") or ()],
         "suspects": [cause for cause in causes if not cause.get("rejected")],

@@ -106,7 +106,7 @@ class Story:
     ) -> None:
         """What it came to: each incident in a few lines, what was read, and where the report is."""
         self.console.print()
-        ordered = sorted(incidents, key=lambda i: (not briefing.paged(i), str(i.get("severity") or "SEV9")))
+        ordered = [i for i in briefing.ordered(incidents) if briefing.stands(i)]
         for incident in ordered:
             if briefing.paged(incident):
                 self._print_briefing(incident)
