@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -211,3 +212,10 @@ def test_silence_is_silent(world):
 def test_what_a_fault_cannot_be_is_refused_with_what_it_can(world):
     with pytest.raises(ValueError, match="bad_deploy cannot be 'segment'; it can be one of version"):
         faults()["bad_deploy"].play(world, where="segment")
+
+
+def test_every_fault_and_twin_is_in_the_reference():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "faults.md").read_text()
+    for fault in EVERY:
+        assert f"`{fault.name}`" in page
+        assert fault.doc in page
