@@ -1,0 +1,78 @@
+"""The commands put together: what `fireline --help` shows."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from fireline import __version__
+from fireline.cli import check, demo, init, replay, runbook, screen
+
+HELP = """
+Smoke alarms, a playbook that acts, and fire drills, for machine-learning services.
+
+\b
+Try it on your own last outage, with nothing to integrate:
+  fireline init events.parquet --service pricing --until 2026-03-01
+  fireline check runbook.yaml
+  fireline replay runbook.yaml --events events.parquet --out out
+
+\b
+Or see it on real flights and a real bug first:
+  fireline demo replay
+"""
+
+app = typer.Typer(
+    name="fireline",
+    help=HELP,
+    epilog="Exit codes: 0 all well, 1 something was found, 2 wrong usage or input.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+BEGIN, AGREED, LEARN = "Begin here", "What was agreed", "See it work"
+
+app.command("init", rich_help_panel=BEGIN, epilog=init.EXAMPLES)(init.init)
+app.command("check", rich_help_panel=BEGIN, epilog=check.EXAMPLES)(check.check)
+app.command("replay", rich_help_panel=BEGIN, epilog=replay.EXAMPLES)(replay.replay)
+app.add_typer(runbook.app, name="runbook", rich_help_panel=AGREED)
+app.add_typer(demo.app, name="demo", rich_help_panel=LEARN)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"fireline {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", metavar="", callback=_version, is_eager=True, help="Show the version and stop."
+        ),
+    ] = False,
+    no_color: Annotated[
+        bool,
+        typer.Option("--no-color", metavar="", help="No colours; NO_COLOR in the environment does the same."),
+    ] = False,
+) -> None:
+    """Set what all commands share."""
+    if no_color:
+        screen.without_colour()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run with ``arguments``; returns the exit code. Errors of Fireline itself are raised."""
+    try:
+        app(args=list(arguments), prog_name="fireline")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    return 0

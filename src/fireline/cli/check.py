@@ -1,0 +1,77 @@
+"""`fireline check`: what a runbook still lacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from fireline import sources
+from fireline.cli import screen
+from fireline.cli.options import RunbookPath, a_time
+from fireline.clock import SystemClock
+from fireline.runbook import check as checking
+from fireline.runbook.load import read
+from fireline.runbook.problem import Problem, UnusableRunbook
+
+EXAMPLES = "Example: fireline check runbook.yaml --events events.parquet"
+
+
+def check(
+    runbook: RunbookPath,
+    events: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--events", metavar="EVENTS", help="Hold the columns against this log too.", show_default=False
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="Judge what has expired as of then; now unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", metavar="", help="A JSON list instead of words.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", metavar="", help="Warnings count as errors.")] = False,
+) -> None:
+    """Say what a runbook still lacks, each with file, line and key.
+
+    Exit code 1 when something is missing that a SEV1 would need; 2 when the runbook cannot be read.
+    """
+    console = screen.out()
+    show = _show_json if as_json else screen.show_problems
+    try:
+        file = read(runbook)
+    except UnusableRunbook as error:
+        show(error.problems, console)
+        raise typer.Exit(2) from None
+    now = a_time(at, file.runbook.timezone, "--at") if at else SystemClock().now()
+    problems = checking.check(file, now=now, log=_columns(events) if events else None)
+    show(problems, console)
+    grave = {"error", "warning"} if strict else {"error"}
+    if any(one.level in grave for one in problems):
+        raise typer.Exit(1)
+
+
+def _show_json(problems: Sequence[Problem], console: Console) -> None:
+    console.print(json.dumps([asdict(one) for one in problems], indent=1), markup=False)
+
+
+def _columns(events: list[Path]) -> set[str]:
+    """The columns of all files, from the first piece of each."""
+    files, _ = sources.find(events)
+    found: set[str] = set()
+    for path in files:
+        piece = next(iter(sources.read(path)), None)
+        found |= set(piece.columns) if piece is not None else set()
+    return found

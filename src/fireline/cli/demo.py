@@ -1,0 +1,54 @@
+"""`fireline demo`: real flights, a real model, a real bug."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Real flights, a real model, and a bug deployed on a day in March.", no_args_is_help=True
+)
+
+
+@app.callback()
+def demo() -> None:
+    """Keep `replay` a command of its own, though it is the only one."""
+
+
+@app.command("replay", epilog="Example: fireline demo replay --no-fault --out out/healthy")
+def replay(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the log and the report go.")
+    ] = Path("out/demo"),
+    fault: Annotated[
+        bool,
+        typer.Option(
+            "--fault/--no-fault", metavar="", help="Whether the version deployed in March has the bug."
+        ),
+    ] = True,
+    months: Annotated[
+        int,
+        typer.Option("--months", min=1, max=10, help="How many months of 2013 are served, from March on."),
+    ] = 1,
+    show: Annotated[
+        bool | None,
+        typer.Option(
+            "--open/--no-open",
+            metavar="",
+            help="Open the report; if there is a screen, unless said.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Train a delay model, write the log it would have written, and replay the incident.
+
+    The commands it types are the ones you would type for a log of your own.
+    """
+    from fireline.cli.app import run
+    from fireline.demo.replay import run as play
+
+    code = play(out, fault, invoke=run, months=months, open_report=show)
+    if code:
+        raise typer.Exit(code)
