@@ -262,3 +262,12 @@ def test_what_was_merged_is_shown_but_not_counted():
     html = report.render([merged, ticket, incident], sample.summary())
     assert "1 incident paged, the worst a SEV2; 1 ticket." in Page(html).text
     assert html.index('<article id="inc-2"') < html.index('<article id="inc-3"')
+
+
+def test_plain_numbers_and_sentences_in_the_summary_are_understood():
+    summary = {**sample.summary(), "monitors": 77, "quarantined": ["3 of 90 rows put aside", "bad_time: 3 rows"],
+               "bad_changes": ["changes.jsonl:4: no time"]}  # fmt: skip
+    text = Page(report.render([], summary)).text
+    assert "77 monitors were watching" in text
+    assert "3 of 90 rows put aside" in text
+    assert "changes.jsonl:4: no time" in text

@@ -51,6 +51,21 @@ def paged(incident: Json) -> bool:
     return any(alert.get("urgency") == "page" for alert in incident.get("alerts") or ())
 
 
+def normal(summary: Json) -> dict[str, Any]:
+    """``summary`` with monitors as {"judged": n} and quarantined as {reason: rows} plus ``quarantine_lines``.
+
+    A plain number of monitors and plain sentences about rows put aside are understood too.
+    """
+    found = dict(summary)
+    monitors, aside = found.get("monitors"), found.get("quarantined")
+    if finite(monitors) is not None:
+        found["monitors"] = {"judged": monitors}
+    if aside and not isinstance(aside, Mapping):
+        found["quarantine_lines"] = [str(line) for line in aside]
+        found["quarantined"] = {}
+    return found
+
+
 def stands(incident: Json) -> bool:
     """Whether it is an incident of its own: not merged into another, declined or cancelled."""
     return incident.get("state") not in ("merged", "declined", "cancelled")

@@ -33,12 +33,12 @@ def render(incidents: Sequence[Json], summary: Json) -> str:
 
     ``incidents`` is the list in ``incidents.json``. ``summary`` says what the incidents do not, every part of it
     may be missing: service, purpose, timezone, period [iso, iso], reference [iso, iso], events, shadow, labels, late,
-    duplicates, quarantined {reason: rows}, quarantine_examples [BadRow.as_json], changes [Change.as_json],
-    activity {"t": [iso], "n": [events]}, monitors {"judged": n, "families": {family: n}},
+    duplicates, quarantined {reason: rows} or [str], quarantine_examples [BadRow.as_json], bad_changes [str],
+    changes [Change.as_json], activity {"t": [iso], "n": [events]}, monitors n or {"judged": n, "families": {family: n}},
     budget {"false_pages_per_30d": n}, noticeable [{"monitor", "scope", "usual", "smallest", "within"}], notes [str],
     command, made_by.
     """
-    summary, incidents = cleaned(summary), cleaned(incidents)
+    summary, incidents = briefing.normal(cleaned(summary)), cleaned(incidents)
     zone = _zone(str(summary.get("timezone") or "UTC"))
     ordered = briefing.ordered(incidents)
     standing = [i for i in ordered if briefing.stands(i)]

@@ -221,7 +221,7 @@ def _near(incident: Incident, metric: Metric) -> tuple[datetime, datetime]:
 
 def _read(summary: Mapping[str, Any]) -> str:
     """What was read and judged, in one sentence."""
-    parts = []
+    summary, parts = briefing.normal(summary), []
     if summary.get("period"):
         days = parse_time(summary["period"][1]) - parse_time(summary["period"][0])
         parts.append(words.length(days))
@@ -233,4 +233,5 @@ def _read(summary: Mapping[str, Any]) -> str:
     aside = sum((summary.get("quarantined") or {}).values())
     if aside:
         parts.append(f"{words.number(aside)} rows put aside")
+    parts += list(summary.get("quarantine_lines") or ())[:1]
     return ", ".join(parts)
