@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from fireline.errors import InputError, Where
-from fireline.sources._lines import MAX_LINE, SOUND, Block, LineReader, broken_row
+from fireline.sources._lines import MAX_LINE, SOUND, Array, Block, LineReader, broken_row
 from fireline.terms.piece import Piece
 from fireline.terms.quarantine import BadRow, cut
 
@@ -70,16 +70,24 @@ class _Form:
             return self._slow(block, row)
         lines = np.flatnonzero(~block.blank)
         sound = block.flaws[lines] == SOUND
-        kept = lines[sound]
-        found = self._fast(block.joined(block.flaws == SOUND), len(kept))
-        if found is None:
+        bad = [block.bad_row(int(lines[i]), self.file, row + int(i)) for i in np.flatnonzero(~sound)]
+        kept, rows = lines[sound], row + np.flatnonzero(sound)
+        found = self._fast(_joined(block, kept), len(kept))
+        if isinstance(found, list):
+            ragged = np.zeros(len(kept), bool)
+            ragged[[at for at, _ in found]] = True
+            bad += [self._ragged(block, int(kept[at]), int(rows[at]), values) for at, values in found]
+            kept, rows = kept[~ragged], rows[~ragged]
+            found = self._fast(_joined(block, kept), len(kept))
+        if not isinstance(found, pa.Table):
             return self._slow(block, row)
-        bad = tuple(block.bad_row(int(lines[i]), self.file, row + int(i)) for i in np.flatnonzero(~sound))
-        piece = Piece(
-            found, self.file, row + np.flatnonzero(sound), self._columns, block.numbers[kept],
-            lambda i: block.text(int(kept[i])), bad, self.notes,
-        )  # fmt: skip
-        return piece, len(lines), 0
+        text: Any = lambda i: block.text(int(kept[i]))  # noqa: E731
+        lines_of = block.numbers[kept]
+        return (
+            Piece(found, self.file, rows, self._columns, lines_of, text, tuple(bad), self.notes),
+            len(lines),
+            0,
+        )
 
     def piece(self, values: list[list[str]], bad: tuple[BadRow, ...]) -> Piece:
         """A piece without rows, for what was put aside."""
@@ -90,27 +98,37 @@ class _Form:
     def _columns(self) -> tuple[str, ...]:
         return tuple(name for name in self.names if not name.startswith("\x00"))
 
-    def _fast(self, data: bytes, expected: int) -> pa.Table | None:
-        """The records by Arrow's reader; None where it does not see ``expected`` sound ones."""
+    def _fast(self, data: bytes, expected: int) -> pa.Table | list[tuple[int, int]] | None:
+        """The records by Arrow's reader; or the ragged ones, each with its number of values; None for neither."""
         if not expected:
             return self._arrow([])
-        ragged = False
+        ragged: list[tuple[int, int]] = []
+        found = self._parse(data, ragged, threads=True)
+        if not ragged:
+            return found if found.num_rows == expected else None
+        ragged.clear()
+        found = self._parse(data, ragged, threads=False)
+        return ragged if found.num_rows + len(ragged) == expected else None
 
-        def on_ragged(_: Any) -> str:
-            nonlocal ragged
-            ragged = True
+    def _parse(self, data: bytes, ragged: list[tuple[int, int]], threads: bool) -> pa.Table:
+        """The sound records; ``ragged`` gets the others, with their places only where there are no ``threads``."""
+
+        def on_ragged(row: arrow_csv.InvalidRow) -> str:
+            ragged.append(((row.number or 0) - 1, row.actual_columns))
             return "skip"
 
-        found = arrow_csv.read_csv(
+        size = 2 * MAX_LINE if threads else len(data) + 1
+        return arrow_csv.read_csv(
             pa.BufferReader(data),
-            read_options=arrow_csv.ReadOptions(column_names=list(self.names), block_size=2 * MAX_LINE),
+            read_options=arrow_csv.ReadOptions(
+                column_names=list(self.names), block_size=size, use_threads=threads
+            ),
             parse_options=arrow_csv.ParseOptions(delimiter=self.delimiter, invalid_row_handler=on_ragged),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(self.names, pa.string()), include_columns=list(self.wanted),
                 strings_can_be_null=True, null_values=[""], check_utf8=False,
             ),
         )  # fmt: skip
-        return found if not ragged and found.num_rows == expected else None
 
     def _slow(self, block: Block, row: int) -> tuple[Piece, int, int]:
         """The same record by record, each judged by itself."""
@@ -212,6 +230,12 @@ def _form(block: Block, file: str, only: frozenset[str] | None) -> _Form:
     inner = tuple(name or f"\x00{i}" for i, name in enumerate(names))
     wanted = tuple(name for name in names if name and (only is None or name in only))
     return _Form(inner, wanted or tuple(name for name in names if name), delimiter, file, notes)
+
+
+def _joined(block: Block, lines: Array) -> bytes:
+    keep = np.zeros(len(block), bool)
+    keep[lines] = True
+    return block.joined(keep | block.blank)
 
 
 def _one_line_each(block: Block) -> bool:
