@@ -166,10 +166,10 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestLife.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(drafts.filter(lambda d: d.kind is not K.OPENED), max_size=25), st.integers(0, 25))
 def test_fold_reads_any_journal_and_is_incremental(found: list[Draft], cut: int) -> None:
     journal = Journal()

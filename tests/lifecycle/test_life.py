@@ -20,7 +20,7 @@ from tests.lifecycle.traffic import Columns, answered_by, both, noisy, reference
 REFERENCE = reference(8000)
 
 
-def fault_log(hours: float = 60, n: int = 9000) -> Columns:
+def fault_log(hours: float = 40, n: int = 5000) -> Columns:
     """B serves everything from T0 on and scores badly; A answers all of it in the shadow."""
     live = traffic(n, T0, hours, seed=21)
     return both(answered_by(live, "B", score=noisy(live, 2)), answered_by(live, "A", shadow=True))
@@ -63,14 +63,14 @@ def tick(
     raise AssertionError(f"never comes to rest: {journal.kinds()[-10:]}")
 
 
-def played(known: Facts, book: Runbook, log: Columns, hours: int = 50, severity: str = "SEV3") -> Journal:
+def played(known: Facts, book: Runbook, log: Columns, hours: int = 32, severity: str = "SEV3") -> Journal:
     journal = triaging()
     onset = {"earliest": iso(T0 - timedelta(hours=1)), "latest": iso(T0)}
     ruled_out = cause("upstream_data", 0.01, "Inputs are whole.", rejected=True)
     causes = [cause("deploy", 0.93).as_json(), ruled_out.as_json()]
     journal.write(at(), Draft(K.SEVERITY, "Half of the users are hit.", {"severity": severity}))
     journal.write(at(), Draft(K.ONSET, "By scan.", onset), Draft(K.CAUSES, "Ranked.", {"causes": causes}))
-    for hour in range(2, hours, 2):
+    for hour in range(2, hours, 3):
         tick(journal, known, book, log, at(hours=hour))
     return journal
 
@@ -86,8 +86,8 @@ def test_a_bad_deploy_is_rolled_back_in_the_replay_watched_resolved_reviewed_and
     (measure,) = journal.now.measures
     assert measure.simulated
     assert measure.effect is not None
-    assert [v["verdict"] for v in journal.now.verdicts] == ["effective", "recovered"]
-    assert journal.now.resolved_at == at(hours=26)
+    assert [v["verdict"] for v in journal.now.verdicts] == ["undecided", "effective", "recovered"]
+    assert journal.now.resolved_at == at(hours=29)
     assert journal.now.review is not None
     assert {i["id"] for i in journal.now.action_items} == {
         i["id"] for i in journal.now.review["action_items"]
@@ -104,7 +104,7 @@ def test_a_sev1_waits_for_a_person_to_approve_its_review() -> None:
 
 
 def test_where_the_old_version_is_as_bad_the_next_row_is_tried_and_the_fault_waits_for_people() -> None:
-    live = traffic(9000, T0, 60, seed=22)
+    live = traffic(5000, T0, 40, seed=22)
     bad = noisy(live, 2)
     log = both(answered_by(live, "B", score=bad), answered_by(live, "A", shadow=True, score=bad + 1e-9))
     journal = played(facts(), runbook(), log)

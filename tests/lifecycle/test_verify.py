@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from fireline.contain import advance, decide
 from fireline.terms.incident import State
 from fireline.verify import Comparison, control, judge_measure, series, series_figure, shadow, stats
-from fireline.verify.figures import wishes
+from fireline.verify.wishes import wishes
 from tests.lifecycle.make import Journal, act, alert, at, facts, runbook, triaging
 from tests.lifecycle.traffic import Columns, answered_by, both, noisy, reference, traffic
 
@@ -242,9 +243,71 @@ def test_psi_reads_nothing_without_drift_at_any_size() -> None:
         assert np.mean([se for _, se in found]) == pytest.approx(values.std(), rel=0.35)
 
 
-def test_no_false_verdict_between_equals() -> None:
-    """Two equally good versions: never effective, never ineffective (there is no harm)."""
+def test_equal_versions_are_never_told_apart() -> None:
+    """Going back and forth between equals never helps, and without harm nothing is said against it either."""
     for seed in range(20):
         good = served(1500, seed=200 + seed)
-        kind, because = verdict_on(compared(good | {"score": noisy(good, 0.05, seed)}, good))
-        assert kind == "undecided", because
+        evidence = compared(good | {"score": noisy(good, 0.05, seed)}, good)
+        assert verdict_on(evidence)[0] != "effective"
+        assert evidence.figures[0].well() is not False
+
+
+def days_that_differ(seed: int, days: int, since: datetime) -> Columns:
+    """Traffic whose AUC differs by day, as weather makes it, with no fault at all."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for day in range(days):
+        one = traffic(700, since + timedelta(days=day), 24, seed=1000 * seed + day)
+        parts.append(one | {"score": noisy(one, rng.uniform(0, 2), seed=seed + day)})
+    return both(*parts)
+
+
+def test_a_bad_day_is_no_harm_where_days_differ_that_much() -> None:
+    """The same day, served by a worse version: the shadow is judged against it and against days, not one number."""
+    usual = days_that_differ(1, 20, at(days=-20))
+    told = alert(seen=0.60, usual=0.70)
+    unwell = 0
+    for seed in range(2, 14):
+        day = days_that_differ(seed, 1, at())
+        log = both(answered_by(day, "B"), answered_by(day, "A", shadow=True))
+        found = shadow(log, usual, good="A", alerts=[told], since=at(), until=at(days=1), timezone="UTC")
+        assert found is not None
+        assert found.figures[0].spread > 0.03
+        unwell += found.figures[0].well() is False
+    assert unwell <= 1
+
+
+def test_a_version_that_reads_worse_on_every_day_is_told_from_the_days() -> None:
+    usual = days_that_differ(1, 20, at(days=-20))
+    for seed in range(2, 8):
+        week = days_that_differ(seed, 4, at())
+        log = both(
+            answered_by(week, "B", score=noisy(week, 2.5, seed=99)), answered_by(week, "A", shadow=True)
+        )
+        told = alert(seen=0.63, usual=0.70)
+        found = shadow(log, usual, good="A", alerts=[told], since=at(), until=at(days=4), timezone="UTC")
+        assert verdict_on(found)[0] in ("effective", "undecided")
+        assert found is not None
+        assert found.figures[0].well() is not False
+
+
+def test_alerts_against_another_version_need_no_reference() -> None:
+    """On an easy day both are above usual, and the new one is still the worse."""
+    easy = served(3000)
+    log = both(answered_by(easy, "B", score=noisy(easy, 0.9)), answered_by(easy, "A", shadow=True))
+    hard = REFERENCE | {"score": noisy(REFERENCE, 4)}
+    told = alert(seen=0.70, usual=0.76) | {"version": "B", "against": "A"}
+    found = shadow(log, hard, good="A", alerts=[told], since=SINCE, until=UNTIL, timezone="UTC")
+    assert verdict_on(found)[0] == "effective"
+
+
+def test_a_figure_the_measure_does_not_touch_is_said_to_have_another_cause() -> None:
+    good = served(6000)
+    slow = {"latency_ms": good["latency_ms"] * 4}
+    evidence = compared(good | slow | {"error": np.arange(6000) % 4 == 0}, good | slow,
+                        alert(family="error_rate", unit="share", seen=0.25, usual=0.02),
+                        alert("alr-2", "latency"))  # fmt: skip
+    kind, because = verdict_on(evidence)
+    assert kind == "effective"
+    assert "is usual: that has another cause" in because
+    assert "slower than" in because

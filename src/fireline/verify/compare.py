@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from fireline.terms import words
+from fireline.clock import micros
 from fireline.verify.comparison import Comparison, Figure
-from fireline.verify.figures import figure, sides, wishes
+from fireline.verify.figures import figure, sides
 from fireline.verify.rows import Columns, between, flag, same_requests, take, text
 from fireline.verify.stats import Floats, Pair
+from fireline.verify.wishes import wish_of, wishes
 
 Alerts = Iterable[Mapping[str, Any]]
 
@@ -35,17 +36,17 @@ def shadow(
     ``columns`` holds live and shadow rows as the canonical batch names them, labels joined in as far as they are known;
     ``reference`` the live rows of the reference window. None when no request was answered by both.
     """
-    window = take(columns, between(columns, since, until))
-    version, hidden = text(window, "version"), flag(window, "shadow")
-    live = take(window, ~hidden & ((version == bad) if bad is not None else (version != good)))
-    other = take(window, hidden & (version == good))
+    there = take(columns, between(columns, since, until))
+    version, hidden = text(there, "version"), flag(there, "shadow")
+    live = take(there, ~hidden & ((version == bad) if bad is not None else (version != good)))
+    other = take(there, hidden & (version == good))
     at_live, at_other = same_requests(live, other)
     if not len(at_live):
         return None
     usual = take(reference, ~flag(reference, "shadow"))
-    given = sides(
-        take(live, at_live), take(other, at_other), usual, timezone, paired=True, what=f"{good}'s shadow"
-    )
+    answered, shadowed = take(live, at_live), take(other, at_other)
+    window, what = micros(until) - micros(since), f"{good}'s shadow"
+    given = sides(answered, shadowed, usual, timezone, window, paired=True, what=what)
     figures = tuple(figure(given, wish) for wish in wishes(alerts))
     return Comparison(
         "shadow", f"as served by {bad or 'the others'}", f"by {good} in its shadow", since, until, figures
@@ -72,7 +73,8 @@ def control(
     if not len(a["time"]) or not len(b["time"]):
         return None
     usual = take(reference, ~flag(reference, "shadow"))
-    given = sides(a, b, usual, timezone, paired=False, what="the treated traffic")
+    window = micros(until) - micros(since)
+    given = sides(a, b, usual, timezone, window, paired=False, what="the treated traffic")
     figures = tuple(figure(given, wish) for wish in wishes(alerts))
     return Comparison("control", names[0], names[1], since, until, figures)
 
@@ -90,10 +92,10 @@ def series_figure(
 
     Standard errors come from the ticks' own spread, times ``infl`` for ticks that hang together.
     """
-    wish = wishes([alert])[0]
-    name, where = words.family(wish.family).removeprefix("the "), dict(wish.segment) or None
-    worse = -1 if alert["seen"] < usual else 1
-    empty = Figure(name, wish.family, wish.feature, where, unit=str(alert.get("unit") or ""), worse=worse)
+    wish = wish_of(alert)
+    worse, unit = -1 if alert["seen"] < usual else 1, str(alert.get("unit") or "")
+    where = dict(wish.segment) or None
+    empty = Figure(wish.name, wish.family, wish.feature, where, unit, worse, effect=wish.effect)
     b, a = before[np.isfinite(before)], after[np.isfinite(after)]
     if len(b) < 3 or len(a) < 3:
         return replace(empty, missing=f"only {min(len(b), len(a))} of at least 3 ticks are there")

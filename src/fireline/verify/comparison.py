@@ -12,6 +12,7 @@ from fireline.terms import words
 from fireline.verify.stats import Pair
 
 How = Literal["shadow", "control", "series"]
+Judged = Literal["effective", "ineffective", "undecided", "harmless"]
 SURE = 3.0
 """Standard errors that make a difference sure, with a look each hour for days."""
 LIKELY = 2.33
@@ -20,11 +21,12 @@ LIKELY = 2.33
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure: ``harmed`` without the measure, ``contained`` with it, ``reference`` what is normal.
+    """One figure: ``harmed`` without the measure, ``contained`` with it, ``reference`` what is usual.
 
-    ``worse`` is +1 where more is worse and -1 where less is. ``tolerance`` is the change that does not matter.
-    ``wanted`` says that an alert of the incident is about it; the others are shown beside. ``missing`` says why there
-    is no pair, or is "".
+    ``spread`` is how far usual stretches lie from each other. ``worse`` is +1 where more is worse and -1 where less is;
+    ``tolerance`` is the change that does not matter. ``effect`` is what an alert measured of it (0: none did), and
+    ``against`` says that it was measured against other versions on the same traffic. ``wanted`` says that an alert asks
+    for it; the others are shown beside. ``missing`` says why there is no pair, or is "".
     """
 
     name: str
@@ -34,9 +36,12 @@ class Figure:
     unit: str = ""
     worse: int = 1
     reference: float = math.nan
+    spread: float = 0.0
     tolerance: float = 0.0
     pair: Pair | None = None
     wanted: bool = True
+    effect: float = 0.0
+    against: bool = False
     missing: str = ""
 
     @property
@@ -45,13 +50,13 @@ class Figure:
 
     @property
     def harm(self) -> float:
-        """How much worse than the reference it is without the measure."""
+        """How much worse than usual it is without the measure."""
         assert self.pair is not None
         return self.worse * (self.pair.harmed - self.reference)
 
     @property
     def left(self) -> float:
-        """How much worse than the reference it still is with the measure."""
+        """How much worse than usual it still is with the measure."""
         assert self.pair is not None
         return self.worse * (self.pair.contained - self.reference)
 
@@ -61,34 +66,58 @@ class Figure:
         return self.harm - self.left
 
     @property
-    def limit(self) -> float:
-        """What may be left: the tolerance, or half of the harm where that is more."""
-        return max(self.tolerance, self.harm / 2)
+    def scale(self) -> float:
+        """The effect to be measured by: the alert's where it is known, else the harm seen here."""
+        return self.effect or max(self.harm, 0.0)
 
-    def judged(self) -> Literal["effective", "ineffective", "undecided", "harmless"]:
-        """What this figure says of the measure."""
+    @property
+    def limit(self) -> float:
+        """What may be left: the tolerance, or half of the effect where that is more."""
+        return max(self.tolerance, max(self.scale, self.harm) / 2)
+
+    @property
+    def left_for_sure(self) -> float:
+        """What is left for sure, sampling and the usual spread taken off."""
+        assert self.pair is not None
+        return self.left - LIKELY * math.hypot(self.pair.contained_se, self.spread)
+
+    def judged(self) -> Judged:
+        """What this figure says of the measure.
+
+        effective: the gap is sure, worth having, and what is left is nothing unusual. ineffective: there is harm, and
+        surely less than half of the effect goes away. harmless: it is not worse than usual on the harmed side, so
+        nothing can be seen of the measure. Else undecided.
+        """
         if not self.known or self.pair is None:
             return "undecided"
-        if self.gap > SURE * self.pair.gap_se and self.left <= self.limit and self.harm > self.tolerance:
+        worth = max(self.tolerance, self.scale / 4)
+        if self.gap > SURE * self.pair.gap_se and self.gap >= worth and self.left_for_sure <= self.limit:
             return "effective"
-        if self.harm <= self.tolerance:
+        if self.harm <= self.tolerance and not self.against:
             return "harmless"
-        sure_of_harm = self.harm > self.tolerance + LIKELY * self.pair.harmed_se
-        if sure_of_harm and self.gap + LIKELY * self.pair.gap_se < self.harm / 2:
+        if max(self.gap, 0.0) + LIKELY * self.pair.gap_se < self.scale / 2 and self._harm_is_real():
             return "ineffective"
         return "undecided"
 
-    def well(self, harm_at_alert: float = 0.0) -> bool | None:
+    def _harm_is_real(self) -> bool:
+        """An alert measured it, or it is more than days differ by."""
+        return self.effect > 0 or self._harm_is_unusual()
+
+    def _harm_is_unusual(self) -> bool:
+        assert self.pair is not None
+        return self.harm - LIKELY * math.hypot(self.pair.harmed_se, self.spread) > self.tolerance
+
+    def well(self) -> bool | None:
         """Whether the contained side is well: True, False, or None when it cannot be said yet.
 
-        Half of the harm may be left, of that seen here or of that at the alert, whichever is more.
+        It is well where no more is left than half of the effect, or nothing that days do not differ by anyway.
         """
         if not self.known or self.pair is None:
             return None
-        limit = max(self.limit, harm_at_alert / 2)
-        if self.left - LIKELY * self.pair.contained_se > limit:
+        if self.left_for_sure > self.limit or (self.judged() == "ineffective" and self._harm_is_unusual()):
             return False
-        return True if self.left <= limit else None
+        sharp = self.pair.contained_se <= max(self.limit, self.spread)
+        return True if self.left <= self.limit or (sharp and self.left_for_sure <= self.tolerance) else None
 
     def says(self, harmed: str, contained: str) -> str:
         """The figure in one clause, the sides named ``harmed`` and ``contained``."""
@@ -96,12 +125,15 @@ class Figure:
             return f"{self.name}: {self.missing or 'not to be had'}"
         h = words.figure(self.pair.harmed, self.family, self.unit)
         c = words.figure(self.pair.contained, self.family, self.unit)
-        usual = (
-            words.figure(self.reference, self.family, self.unit)
-            if math.isfinite(self.reference)
-            else "unknown"
-        )
-        return f"{self.name} {c} {contained} against {h} {harmed}, {usual} is usual"
+        return f"{self.name} {c} {contained} against {h} {harmed}, {self._usual()} is usual"
+
+    def _usual(self) -> str:
+        if not math.isfinite(self.reference):
+            return "nothing known"
+        usual = words.figure(self.reference, self.family, self.unit)
+        if self.spread <= self.tolerance:
+            return usual
+        return f"{usual} give or take {words.figure(self.spread, self.family, self.unit)}"
 
     def as_json(self) -> dict[str, Any]:
         pair = self.pair
@@ -118,6 +150,7 @@ class Figure:
             "harmed": number(pair.harmed) if pair else None,
             "contained": number(pair.contained) if pair else None,
             "reference": number(self.reference),
+            "spread": number(self.spread),
             "gap_se": number(pair.gap_se) if pair else None,
             "n_harmed": pair.n_harmed if pair else 0,
             "n_contained": pair.n_contained if pair else 0,

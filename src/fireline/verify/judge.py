@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from fireline.runbook.schema import Runbook
@@ -11,7 +12,7 @@ from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.timeline import Draft, EntryKind
 from fireline.terms.verdict import Verdict, VerdictKind
-from fireline.verify.comparison import LIKELY, SURE, Comparison, Figure
+from fireline.verify.comparison import SURE, Comparison, Figure
 
 JUDGED_IN = (State.CONTAINING, State.CONTAINED, State.RECOVERING)
 
@@ -66,23 +67,40 @@ def effect(evidence: Comparison) -> dict[str, object]:
 def _judge(measure: Measure, evidence: Comparison | None, runbook: Runbook) -> tuple[VerdictKind, str]:
     if evidence is None:
         return VerdictKind.UNDECIDED, _nothing_seen(measure, runbook)
-    drivers = evidence.drivers
     said = {
-        kind: [f for f in drivers if f.judged() == kind] for kind in ("effective", "ineffective", "harmless")
+        kind: [f for f in evidence.drivers if f.judged() == kind]
+        for kind in ("effective", "ineffective", "harmless")
     }
     what = _what(measure)
-    if said["effective"] and not said["ineffective"]:
+    if said["effective"] and not _made_worse(evidence.drivers):
         why = _figures(said["effective"], evidence)
-        rest = _rest(said["effective"])
-        return VerdictKind.EFFECTIVE, words.sentence(
-            f"{what} {_helps(measure)}: {why}{rest}{_beside(evidence)}"
-        )
+        rest = _rest(said["effective"]) + _no_better(said["ineffective"], evidence) + _beside(evidence)
+        return VerdictKind.EFFECTIVE, words.sentence(f"{what} {_helps(measure)}: {why}{rest}")
     if said["ineffective"] and not said["effective"]:
         why = _figures(said["ineffective"], evidence)
         return VerdictKind.INEFFECTIVE, words.sentence(f"{what} {_helps_not(measure)}: {why}")
     return VerdictKind.UNDECIDED, words.sentence(
         f"whether {what} helps is not decided: {_missing(evidence, said)}"
     )
+
+
+def _made_worse(figures: Iterable[Figure]) -> list[Figure]:
+    """The figures that are surely worse with the measure, by an amount that matters, and worse than usual."""
+    return [
+        f
+        for f in figures
+        if f.known
+        and f.pair
+        and f.gap < -SURE * f.pair.gap_se
+        and -f.gap >= max(f.tolerance, f.scale / 4)
+        and f.left > f.tolerance
+    ]
+
+
+def _no_better(figures: list[Figure], evidence: Comparison) -> str:
+    if not figures:
+        return ""
+    return f"; but {figures[0].says(evidence.harmed, evidence.contained)}: that has another cause"
 
 
 def _what(measure: Measure) -> str:
@@ -110,8 +128,8 @@ def _figures(figures: list[Figure], evidence: Comparison) -> str:
 
 
 def _rest(figures: list[Figure]) -> str:
-    """What the measure does not take away, where that matters."""
-    left = [f for f in figures if f.pair and f.left - LIKELY * f.pair.contained_se > f.tolerance]
+    """What the measure does not take away, where that is more than days differ by."""
+    left = [f for f in figures if f.left_for_sure > f.tolerance]
     if not left:
         return ""
     worst = max(left, key=lambda f: f.left / max(f.harm, 1e-12))
@@ -122,17 +140,15 @@ def _rest(figures: list[Figure]) -> str:
 
 def _beside(evidence: Comparison) -> str:
     """A figure nobody alerted on that the measure makes worse."""
-    worse = [f for f in evidence.figures if not f.wanted and f.known and f.pair and f.gap < -SURE * f.pair.gap_se
-             and f.left > f.tolerance]  # fmt: skip
-    if not worse:
-        return ""
-    return f"; but beware, {worse[0].says(evidence.harmed, evidence.contained)}"
+    worse = _made_worse(f for f in evidence.figures if not f.wanted)
+    return f"; but beware, {worse[0].says(evidence.harmed, evidence.contained)}" if worse else ""
 
 
 def _missing(evidence: Comparison, said: dict[str, list[Figure]]) -> str:
-    if said["effective"]:
-        better, same = (_figures(said[kind], evidence) for kind in ("effective", "ineffective"))
-        return f"better in one figure ({better}) and no better in another ({same})"
+    worse = _made_worse(evidence.drivers)
+    if worse:
+        better = _figures(said["effective"], evidence) if said["effective"] else "nothing"
+        return f"it makes {better} better and {_figures(worse, evidence)} worse"
     wanted = [f for f in evidence.figures if f.wanted]
     open_ones = [f for f in evidence.drivers if f.judged() == "undecided"]
     if open_ones:

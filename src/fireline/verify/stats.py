@@ -94,6 +94,13 @@ def auc(score: Floats, positive: Bools, weights: Floats | None = None) -> float:
     return float((above * (lower + below / 2)).sum() / (up * down))
 
 
+def hanley(area: float, positives: float, negatives: float) -> float:
+    """Hanley and McNeil's standard error of an AUC; counts may be effective ones."""
+    q1, q2 = area / (2 - area), 2 * area * area / (1 + area)
+    top = area * (1 - area) + (positives - 1) * (q1 - area**2) + (negatives - 1) * (q2 - area**2)
+    return math.sqrt(max(top, 1e-9) / (positives * negatives))
+
+
 def _placements(score: Floats, positive: Bools) -> tuple[Floats, Floats]:
     """DeLong's structural components: [positives] and [negatives]."""
     up, down = score[positive], score[~positive]

@@ -17,8 +17,8 @@ from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.timeline import Draft, Entry, EntryKind
 from fireline.terms.verdict import Verdict, VerdictKind
 from fireline.verify.comparison import Comparison, Figure
-from fireline.verify.figures import BY_FEATURE
 from fireline.verify.recovery import Recovery
+from fireline.verify.wishes import BY_FEATURE
 
 K = EntryKind
 GOING_BACK = ("rollback", "route_share")
@@ -141,7 +141,7 @@ def _relapse(incident: Incident, signals: Signals) -> str | None:
     """Why it is a relapse, or None."""
     held = _simulated(incident)
     if held is not None and signals.comparison is not None:
-        bad = [f for f in signals.comparison.drivers if f.well(harm_at_alert(incident, f)) is False]
+        bad = [f for f in _drivers(incident, held, signals.comparison) if f.well() is False]
         if bad and not _all_recovered(signals):
             shown = "; ".join(
                 f.says(signals.comparison.harmed, signals.comparison.contained) for f in bad[:2]
@@ -154,17 +154,23 @@ def _relapse(incident: Incident, signals: Signals) -> str | None:
     return None
 
 
-def harm_at_alert(incident: Incident, figure: Figure) -> float:
-    """The largest effect of this figure that an alert measured, where the alert measured the same figure; else 0."""
-    if figure.family not in words.SHARES | {"auc"}:
-        return 0.0
-    same = [
-        abs(float(a["seen"]) - float(a["usual"]))
-        for a in incident.alerts
-        if a["family"] == figure.family and a.get("feature") == figure.feature
-        and a.get("seen") is not None and a.get("usual") is not None
-    ]  # fmt: skip
-    return max([0.0, *same])
+def _drivers(incident: Incident, held: Measure | None, comparison: Comparison) -> tuple[Figure, ...]:
+    """The figures this measure was seen to help; what has another cause neither relapses nor holds it up here."""
+    helped = {
+        (f["family"], f["feature"], str(f["segment"]))
+        for verdict in incident.verdicts
+        if held is not None
+        and verdict.get("measure") == held.id
+        and verdict["verdict"] == VerdictKind.EFFECTIVE.value
+        for f in verdict.get("figures", {}).get("figures", ())
+        if f["judged"] == "effective" and f["wanted"]
+    }
+    own = tuple(
+        f
+        for f in comparison.figures
+        if (f.family, f.feature, str(dict(f.segment) if f.segment else None)) in helped
+    )
+    return own or comparison.drivers
 
 
 def same_trouble(incident: Incident, finding: Finding) -> bool:
@@ -235,8 +241,8 @@ def _well(incident: Incident, signals: Signals) -> tuple[bool, str]:
     comparison = signals.comparison
     if comparison is None:
         return False, "the log has no shadow answers since the watch began"
-    drivers = comparison.drivers
-    open_ones = [f for f in drivers if f.well(harm_at_alert(incident, f)) is None]
+    drivers = _drivers(incident, _simulated(incident), comparison)
+    open_ones = [f for f in drivers if f.well() is None]
     if open_ones or not drivers:
         missing = [
             f"{f.name}: {f.missing or 'too few events'}" for f in (open_ones or comparison.figures)[:3]
