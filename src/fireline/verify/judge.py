@@ -40,10 +40,10 @@ def judge_measure(
     simulated = measure.simulated or (evidence is not None and evidence.how == "shadow")
     verdict = Verdict(now, kind, because, measure.id, simulated, figures)
     drafts = [Draft(EntryKind.VERDICT, because, {"verdict": verdict.as_json()})]
-    if evidence and any(f.known for f in evidence.figures):
-        drafts.append(
-            Draft(EntryKind.EFFECT, "Measured effect.", {"measure": measure.id, "effect": effect(evidence)})
-        )
+    known = [f for f in evidence.figures if f.known] if evidence else []
+    if evidence and known:
+        says = words.sentence(known[0].says(evidence.harmed, evidence.contained))
+        drafts.append(Draft(EntryKind.EFFECT, says, {"measure": measure.id, "effect": effect(evidence)}))
     return drafts
 
 
