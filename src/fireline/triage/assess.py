@@ -161,13 +161,8 @@ def _reweigh(
 ) -> tuple[Reweighed, ...]:
     """The reweighting test by the features that drifted and the segments whose mix did; not by what broke."""
     columns = [m.feature for m in inputs.moved if not m.broken]
-    told: dict[str, Reweighed] = {}
-    for figure in figures:
-        if figure.feature is None and figure.name not in told and columns:
-            found = reweigh(book, figure, columns, spans, hit)
-            if found is not None:
-                told[figure.name] = found
-    return tuple(told.values())
+    named = {f.name: f for f in figures if f.feature is None}
+    return reweigh(book, list(named.values()), columns, spans, hit)
 
 
 def _labels_onset(case: Case, book: Book, seen: Seen, figures: list[Figure]) -> Onset | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -36,6 +36,7 @@ class Moved:
     share: float
     step: Step
     says: str
+    slight: bool = False
 
     @property
     def broken(self) -> bool:
@@ -79,6 +80,9 @@ def look_at_inputs(book: Book, spans: Windows, hit: Bools) -> Inputs:
     if hit.sum() < 20:
         return Inputs(0, ())
     found = [m for name in book.features if (m := _moved(book, name, spans, hit)) is not None]
+    if sum(m.stepped for m in found) >= 4:
+        # Another clientele moves many features at once, and one of them may look as if scaled.
+        found = [replace(m, damage="shape") if m.damage == "unit" and m.slight else m for m in found]
     found.sort(key=lambda m: (not m.broken, -m.psi, m.feature))
     return Inputs(len(book.features), tuple(found))
 
@@ -105,7 +109,7 @@ def _moved(book: Book, name: str, spans: Windows, hit: Bools) -> Moved | None:
     if damage is None and column.kind == "numeric" and step.z >= 4.0 and step.drift < 0.6:
         damage = _unit(book, name, spans, hit) or _affine(book, name, spans, hit)
     kind, part, says = damage or ("shape", 1.0, _shape(book, column, spans, hit, value))
-    return Moved(name, kind, value, noise, part, step, says)
+    return Moved(name, kind, value, noise, part, step, says, slight=kind == "unit" and value < 1.0)
 
 
 def _shape(book: Book, column: Column, spans: Windows, hit: Bools, value: float) -> str:
@@ -217,7 +221,7 @@ def _unit(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
     middle = float(np.median(logs))
     spread = float(np.quantile(np.abs(logs - middle), 0.8))
     wide = float(np.ptp(np.log(np.abs(a[used]))))
-    if abs(middle) < math.log(1.4) or spread > min(0.25 * abs(middle), 0.15) or wide < 0.2:
+    if abs(middle) < math.log(1.5) or spread > min(0.25 * abs(middle), 0.15) or wide < 0.2:
         return None
     factor = math.exp(middle)
     return "unit", 1.0, f"{name} times {factor:.3g}, as if in another unit"
@@ -246,9 +250,16 @@ def _stuck(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
     value = float(values[int(np.argmax(counts))])
     before, after = book.before.number(name) == value, book.after.number(name) == value
     jump = _jump(before, after, spans, hit, 0.1)
-    if jump is None or jump[1] < 3 * jump[0]:
+    if jump is None or jump[1] < 3 * jump[0] or jump[1] - jump[0] < 0.5 * _apart(book, name, spans, hit):
         return None
     return "stuck", jump[1], f"{name} is {value:.4g} in {share(jump[1])} (was {share(jump[0])})"
+
+
+def _apart(book: Book, name: str, spans: Windows, hit: Bools) -> float:
+    """Share of the events that would have to move to make the cells of before and after alike."""
+    column = book.column(name)
+    p, q = column.counts(column.before, spans.reference), column.counts(column.after[hit])
+    return float(np.abs(p / max(p.sum(), 1e-9) - q / max(q.sum(), 1e-9)).sum() / 2)
 
 
 def _range(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:

@@ -173,6 +173,11 @@ def event_profile(values: Floats, before: float, after: float, variance: float, 
         reach = CLIP * math.sqrt(variance)
         x = np.clip(values, min(before, after) - reach, max(before, after) + reach)
         each = (after - before) / variance * (x - (before + after) / 2)
+    return cuts(each)
+
+
+def cuts(each: Floats) -> Floats:
+    """From what each event [n] says for "changed" over "calm" to what each cut says: float64 [n + 1]."""
     total = float(each.sum())
     return np.concatenate([[total], total - np.cumsum(each)])
 

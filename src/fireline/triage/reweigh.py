@@ -16,7 +16,7 @@ from fireline.triage.compare import auc, hanley, mean_of
 from fireline.triage.figures import Figure
 from fireline.triage.windows import Windows
 
-SAMPLE = 10_000
+SAMPLE = 6_000
 MOST_COLUMNS = 6
 GROUPS = 8
 MOST_WEIGHT = 20.0
@@ -41,14 +41,24 @@ class Reweighed:
     columns: tuple[str, ...]
 
 
-def reweigh(book: Book, figure: Figure, columns: list[str], spans: Windows, hit: Bools) -> Reweighed | None:
-    """Reweight the reference by ``columns`` to look like the rows ``hit`` [rows after], and read ``figure`` again."""
+def reweigh(
+    book: Book, figures: list[Figure], columns: list[str], spans: Windows, hit: Bools
+) -> tuple[Reweighed, ...]:
+    """Reweight the reference by ``columns`` to look like the rows ``hit`` [rows after], and read the figures again."""
     used = tuple(columns[:MOST_COLUMNS])
+    if not used or not figures or hit.sum() < 50 or book.before.rows < 200:
+        return ()
+    weights = density_ratio([book.column(c) for c in used], spans.reference, hit) * spans.reference
+    read = [_again(book, figure, used, weights, spans, hit) for figure in figures]
+    return tuple(r for r in read if r is not None)
+
+
+def _again(
+    book: Book, figure: Figure, used: tuple[str, ...], weights: Floats, spans: Windows, hit: Bools
+) -> Reweighed | None:
     good_b, good_a = np.isfinite(figure.before), hit & np.isfinite(figure.after)
-    if not used or good_b.sum() < 200 or good_a.sum() < 50:
+    if good_b.sum() < 200 or good_a.sum() < 50:
         return None
-    ratio = density_ratio([book.column(c) for c in used], spans.reference, hit)
-    weights = ratio * spans.reference
     usual, expected, seen, se = _read(book, figure, weights, spans.reference, good_a)
     inside = weights[good_b]
     size = float(inside.sum() ** 2 / max((inside**2).sum(), 1e-12))
@@ -81,18 +91,14 @@ def density_ratio(columns: list[Column], base: Floats, hit: Bools) -> Floats:
     The mean over the reference is 1; single rows count at most MOST_WEIGHT times.
     """
     rows_b, rows_a = _drawn(base), _thinned(np.flatnonzero(hit))
-    blocks_b, blocks_a, blocks = [], [], []
-    for column in columns:
-        groups = _groups(column)
-        blocks_b.append(groups[column.before[rows_b]])
-        blocks_a.append(groups[column.after[rows_a]])
-        blocks.append(groups[column.before])
-    x = np.concatenate([_one_hot(blocks_b), _one_hot(blocks_a)])
-    y = np.concatenate([np.zeros(len(rows_b)), np.ones(len(rows_a))])
-    beta = _logistic(x, y)
-    offset = beta[-1] + sum(
-        beta[i * (GROUPS + 1) : (i + 1) * (GROUPS + 1)][groups] for i, groups in enumerate(blocks)
-    )
+    groups = [_groups(column) for column in columns]
+    codes = [
+        np.concatenate([g[c.before[rows_b]], g[c.after[rows_a]]])
+        for c, g in zip(columns, groups, strict=True)
+    ]
+    now = np.concatenate([np.zeros(len(rows_b)), np.ones(len(rows_a))])
+    effects, level = _logistic(codes, now)
+    offset = level + sum(e[g[c.before]] for e, g, c in zip(effects, groups, columns, strict=True))
     ratio = np.exp(np.clip(offset, -8, 8))
     ratio = ratio / max(float((ratio * base).sum() / base.sum()), 1e-12)
     return np.asarray(np.minimum(ratio, MOST_WEIGHT))
@@ -119,28 +125,40 @@ def _groups(column: Column) -> Ints:
     return np.concatenate([groups, [GROUPS]])
 
 
-def _one_hot(blocks: list[Ints]) -> Floats:
-    rows = len(blocks[0])
-    x = np.zeros((rows, len(blocks) * (GROUPS + 1) + 1))
-    x[:, -1] = 1.0
-    for i, block in enumerate(blocks):
-        x[np.arange(rows), i * (GROUPS + 1) + block] = 1.0
-    return x
+def _logistic(codes: list[Ints], y: Floats, ridge: float = 5.0, steps: int = 8) -> tuple[Floats, float]:
+    """Ridge logistic regression of ``y`` [n] on group codes, by Newton's method, both classes of equal weight.
 
-
-def _logistic(x: Floats, y: Floats, ridge: float = 5.0, steps: int = 8) -> Floats:
-    """Ridge logistic regression by Newton's method, classes weighted to balance; the last column is the level."""
-    beta = np.zeros(x.shape[1])
-    share = y.mean()
-    balance = np.where(y > 0, 0.5 / max(share, 1e-9), 0.5 / max(1 - share, 1e-9))
-    penalty = np.full(x.shape[1], ridge)
-    penalty[-1] = 1e-6
+    Answers the effects [columns, GROUPS + 1] and the level. Sums go by bincount and not through a matrix library:
+    the same on every machine, and no threads to wait for.
+    """
+    width, size = GROUPS + 1, len(codes) * (GROUPS + 1) + 1
+    balance = np.where(y > 0, 0.5 / max(y.mean(), 1e-9), 0.5 / max(1 - y.mean(), 1e-9))
+    penalty = np.append(np.full(size - 1, ridge), 1e-6)
+    beta = np.zeros(size)
     for _ in range(steps):
-        p = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
-        gradient = x.T @ (balance * (y - p)) - penalty * beta
-        curvature = (x * (balance * p * (1 - p))[:, None]).T @ x + np.diag(penalty)
-        move = np.linalg.solve(curvature, gradient)
+        eta = beta[-1] + sum(beta[i * width + c] for i, c in enumerate(codes))
+        p = 1 / (1 + np.exp(-np.clip(eta, -30, 30)))
+        left, weight = balance * (y - p), balance * p * (1 - p)
+        gradient = np.append(np.concatenate([np.bincount(c, left, width) for c in codes]), left.sum())
+        move = np.linalg.solve(_curvature(codes, weight) + np.diag(penalty), gradient - penalty * beta)
         beta = beta + move
         if float(np.abs(move).max()) < 1e-5:
             break
-    return beta
+    return beta[:-1].reshape(len(codes), width), float(beta[-1])
+
+
+def _curvature(codes: list[Ints], weight: Floats) -> Floats:
+    """The weighted cross-products of the groups' indicators and the level: float64 [size, size]."""
+    width = GROUPS + 1
+    found = np.zeros((len(codes) * width + 1, len(codes) * width + 1))
+    for i, a in enumerate(codes):
+        single = np.bincount(a, weight, width)
+        here = slice(i * width, (i + 1) * width)
+        found[here, here] = np.diag(single)
+        found[here, -1] = found[-1, here] = single
+        for j, b in enumerate(codes[:i]):
+            block = np.bincount(a * width + b, weight, width * width).reshape(width, width)
+            there = slice(j * width, (j + 1) * width)
+            found[here, there], found[there, here] = block, block.T
+    found[-1, -1] = weight.sum()
+    return found

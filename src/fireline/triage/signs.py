@@ -28,6 +28,7 @@ D, U, N, C, I, A, L = (  # noqa: E741 - the table is read by its letters
     CauseKind.DEPLOY, CauseKind.UPSTREAM_DATA, CauseKind.NATURAL_DRIFT, CauseKind.CONCEPT_DRIFT,
     CauseKind.INFRASTRUCTURE, CauseKind.ATTACK, CauseKind.LABEL_PIPELINE,
 )  # fmt: skip
+LABELS_OFF = {L: 4.0, C: -1.0, N: -1.0, D: -2.5, U: -2.0, I: -1.5, A: -2.0}
 INPUT_FAMILIES = frozenset({"null_rate", "range", "schema", "drift"})
 
 
@@ -148,7 +149,7 @@ def _inputs(seen: Seen) -> list[Sign]:
     few = len(plain) <= max(2, 0.2 * inputs.looked)
     if plain and few and stepped and seen.onset.shape != "ramp":
         says = f"a few inputs stepped: {listed([m.says for m in stepped], 3)}"
-        return [Sign("few inputs stepped", says, {U: 2.0, D: 0.8, N: -1.0, C: -2.0, I: -1.0, L: -2.5})]
+        return [Sign("few inputs stepped", says, {U: 2.0, D: 1.6, N: -1.0, C: -2.0, I: -1.0, L: -2.5})]
     if len(plain) >= 3 and not few:
         slow = sum(not m.stepped for m in plain) / len(plain)
         says = f"many inputs moved a little, {share(slow)} of them without a step: {inputs.in_words()}"
@@ -156,7 +157,11 @@ def _inputs(seen: Seen) -> list[Sign]:
         return [Sign("many inputs moved", says, weights)]
     if not plain and not seen.score_moved:
         says = f"inputs and scores are as usual: {inputs.in_words()}"
-        return [Sign("inputs unchanged", says, {U: -3.0, N: -3.0, C: 1.0, L: 1.0, I: 0.5, A: -1.0})]
+        weights = {U: -3.0, N: -3.0, C: 1.0, L: 1.0, I: 0.5, A: -1.0}
+        if seen.quality and not seen.families & PLATFORM:
+            # The same scores for the same inputs: whatever was deployed, the answers are the old ones.
+            weights[D] = -2.5
+        return [Sign("inputs unchanged", says, weights)]
     if not plain:
         says = f"inputs are as usual ({inputs.in_words()}) and the score moved"
         return [Sign("score moved alone", says, {D: 1.5, U: -1.5, N: -2.0, C: -1.0, L: -2.5})]
@@ -305,11 +310,7 @@ def _labels(seen: Seen) -> list[Sign]:
     if not truth.known:
         return []
     if truth.missing or truth.late or truth.flooding:
-        found.append(
-            Sign(
-                "labels off", f"the labels themselves changed: {truth.in_words()}", {L: 4.0, C: -0.5, N: -0.5}
-            )
-        )
+        found.append(Sign("labels off", f"the labels themselves changed: {truth.in_words()}", LABELS_OFF))
     elif truth.rate_stepped and _scores_stayed(seen):
         says = f"the share of positives stepped while scores did not follow: {truth.in_words()}"
         job = 2.5 if truth.by_arrival > -3 else 0.5

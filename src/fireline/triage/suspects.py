@@ -25,7 +25,7 @@ from fireline.triage.words import figure as say
 HORIZON = timedelta(days=7)
 SKEW = timedelta(minutes=5)
 SAME_ROLLOUT = timedelta(hours=12)
-DELAYS = ((0.6, timedelta(minutes=10)), (0.25, timedelta(hours=3)), (0.1, timedelta(hours=24)))
+DELAYS = ((0.55, timedelta(minutes=10)), (0.3, timedelta(hours=2)), (0.1, timedelta(hours=24)))
 """How long a change takes to show, as shares of exponential delays; the rest is spread over the horizon."""
 
 KINDS: tuple[tuple[CauseKind, tuple[str, ...]], ...] = (
