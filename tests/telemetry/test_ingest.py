@@ -3,6 +3,7 @@
 import gzip
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,9 @@ from hypothesis import strategies as st
 from fireline.errors import InputError, RunbookError
 from fireline.ingest import log_of, open_log
 from fireline.runbook.schema import Columns, Runbook
+from fireline.telemetry.dedup import Dedup
+from fireline.telemetry.intake import Intake
+from fireline.terms.piece import Piece
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
 COLUMNS = Columns(
@@ -238,6 +242,11 @@ class TestFilesTogether:
         assert len(log.labels) == 200
         assert not log.quarantine.rows
 
+    def test_labels_without_anything_a_model_answers(self, tmp_path):
+        events = [{"t": 1_362_096_000 + i, "id": str(i), "y": i % 2} for i in range(5)]
+        log = open_log([write(tmp_path / "log.csv", events)], Columns(time="t", request_id="id", label="y"))
+        assert (log.rows, len(log.labels)) == (5, 5)
+
     def test_a_change_log_in_the_folder_is_passed_over(self, tmp_path):
         write(tmp_path / "events.csv", rows())
         change = {"at": "2013-03-01T00:00:00Z", "kind": "deploy", "what": "B", "service": "f"}
@@ -330,6 +339,15 @@ class TestQuarantine:
         assert f"no column {column!r}" in text
         assert f"did you mean {column + 'x'!r}?" in text
         assert "carrier" in text
+
+    def test_a_key_that_json_lines_may_leave_out(self, tmp_path):
+        found = [{k: v for k, v in row.items() if k not in ("shadow", "machine", "toxic")} for row in rows()]
+        log = read(write(tmp_path / "log.jsonl", found))
+        assert log.rows == 200
+        assert not any(log.events().column("toxic").to_pylist())
+        assert len([note for note in log.notes if "no row has a value" in note]) == 3
+        with pytest.raises(InputError, match="no column 'machine'"):
+            read(write(tmp_path / "log.csv", [row | {"shadow": False, "toxic": False} for row in found]))
 
     def test_a_column_that_only_one_file_lacks_is_missing_there(self, tmp_path):
         write(tmp_path / "a.csv", rows(50))
@@ -449,3 +467,32 @@ def test_a_log_as_the_runbook_says(tmp_path):
     }  # fmt: skip
     log = log_of(Runbook.from_plain(plain), [write(tmp_path / "log.csv", rows())])
     assert log.rows == 200
+
+
+@given(st.lists(st.integers(1, 60), max_size=8))
+def test_any_cut_into_pieces_gives_the_same_canonical_rows(cuts):
+    table = pa.Table.from_pylist(rows(60))
+    edges = sorted({0, 60, *cuts})
+    whole, parts = Intake(COLUMNS, "flights", "binary"), Intake(COLUMNS, "flights", "binary")
+    one = whole.take(_piece(table, 0, 60), "log")
+    found = [parts.take(_piece(table, low, high), "log") for low, high in pairwise(edges)]
+    assert pa.concat_tables([part.events for part in found]).equals(one.events)
+    assert pa.concat_tables([part.labels for part in found]).equals(one.labels)
+
+
+def _piece(table, low, high):
+    names = tuple(table.column_names)
+    return Piece(table.slice(low, high - low), "log", np.arange(low + 1, high + 1, dtype=np.int64), names)
+
+
+@given(st.lists(st.integers(0, 99), min_size=1, max_size=60))
+def test_rows_sent_again_change_nothing_once_duplicates_are_dropped(tmp_path_factory, again):
+    found = rows(100)
+    folder = tmp_path_factory.mktemp("again")
+    write(folder / "a.jsonl", found)
+    write(folder / "b.csv", [found[i] for i in sorted(again)])
+    log = read(folder)
+    split = Dedup("flights").split(log.events())
+    plain = read(folder / "a.jsonl").events()
+    assert len(split.dropped) == len(again)
+    assert split.kept.drop_columns(["row"]).equals(plain.drop_columns(["row"]))

@@ -68,10 +68,9 @@ def _piece(
     columns = tuple(table.column_names)
     if only is not None and only.intersection(columns):
         table = table.select([name for name in columns if name in only])
-    piece = Piece(
-        table, file, kept_rows, columns, block.numbers[kept], lambda i: block.text(int(kept[i])), tuple(bad)
-    )
-    return piece, len(lines)
+    text: Any = lambda i: block.text(int(kept[i]))  # noqa: E731
+    numbers = block.numbers[kept]
+    return Piece(table, file, kept_rows, columns, numbers, text, tuple(bad), fixed=False), len(lines)
 
 
 def _bad_row(block: Block, line: int, file: str, row: int) -> BadRow:

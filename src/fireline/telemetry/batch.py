@@ -19,6 +19,8 @@ ALWAYS = ("time", "request_id", "version", "shadow", "weight", "score", "predict
           "row", "late")  # fmt: skip
 TEXT_ROLES = ("rung", "switch", "host", "source", "arm", "query", "item")
 NUMBER_ROLES = ("outcome", "rank")
+SPARSE = ("shadow", "weight", "rung", "switch", "host", "source", "arm", "outcome")
+"""Roles that a log of JSON lines may leave out of every row."""
 EVIDENCE = ("score", "prediction", "latency_ms", "status")
 
 

@@ -1,8 +1,9 @@
 """Duplicates: the same request counted once, within a horizon of event time.
 
-An event is a duplicate when (service, request id, version, shadow) was kept before and the two times are no further
-apart than the horizon. What was kept is remembered as a sorted array per batch, stored with the batch, so that a
-restart knows what the process before it knew. The answer does not depend on how a log is cut into batches.
+An event is a duplicate when (service, request id, version, shadow) was kept before, the two times are no further
+apart than the horizon, and that one is no further behind the latest time kept. What was kept is remembered as a
+sorted array per batch, stored with the batch, so that a restart knows what the process before it knew. The answer
+does not depend on how a log is cut into batches.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import timedelta
 import numpy as np
 import pyarrow as pa
 
-from fireline.telemetry.columns import Array, booleans, codes, has, times
+from fireline.telemetry.columns import Array, booleans, codes, times
 from fireline.telemetry.hashing import hash_text, mix
 
 NEVER = np.iinfo(np.int64).min
@@ -24,7 +25,7 @@ MERGE_AT = 64
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The keys one batch added, as stored: ``first`` and ``last`` event time in microseconds, ``clock`` the latest
-    time it has been, and ``body``, n keys as little-endian uint64 and then their n times as int64."""
+    time kept so far, and ``body``, n keys as little-endian uint64 and then their n times as int64."""
 
     first: int
     last: int
@@ -69,10 +70,16 @@ class Dedup:
     def split(self, events: pa.Table) -> Split:
         """Part the canonical ``events`` [n], in order of arrival, into new ones and duplicates."""
         keys, instants = event_keys(self.service, events), times(events)
-        clock = self._clocks(events, instants)
-        fresh = ~self._known(keys, instants, clock)
-        fresh[fresh] = _first_of_each(keys[fresh], instants[fresh], clock[fresh], self._reach)
-        stored = _store(keys[fresh], instants[fresh], int(clock[-1]) if len(clock) else self._clock)
+        known = self._known(keys, instants)
+        fresh = np.ones(len(keys), bool)
+        while True:
+            clock = self._clocks(instants, fresh)
+            left = ~(known >= _back(clock, self._reach))
+            left[left] = _first_of_each(keys[left], instants[left], clock[left], self._reach)
+            if (left == fresh).all():
+                break
+            fresh = left
+        stored = _store(keys[fresh], instants[fresh], self._clock)
         if fresh.all():
             return Split(events, events.slice(0, 0), stored)
         return Split(events.filter(pa.array(fresh)), events.filter(pa.array(~fresh)), stored)
@@ -97,30 +104,32 @@ class Dedup:
         order = np.lexsort((instants, keys))
         self._window = [*rest, (max(part[0] for part in some), keys[order], instants[order])]
 
-    def _clocks(self, events: pa.Table, instants: Array) -> Array:
-        """The time it was when each row came: late rows do not move it."""
-        if has(events, "late"):
-            instants = np.where(booleans(events, "late"), NEVER, instants)
-        return np.maximum(np.maximum.accumulate(instants), self._clock) if len(instants) else instants
+    def _clocks(self, instants: Array, kept: Array) -> Array:
+        """The latest time kept before each row [n]: what is dropped tells no time."""
+        latest = np.maximum.accumulate(np.concatenate([[self._clock], np.where(kept, instants, NEVER)]))
+        return np.asarray(latest[:-1])
 
-    def _known(self, keys: Array, instants: Array, clock: Array) -> Array:
-        known = np.zeros(len(keys), bool)
+    def _known(self, keys: Array, instants: Array) -> Array:
+        """For each row [n] the latest time in the window at which its key was kept within the horizon, or NEVER."""
+        known = np.full(len(keys), NEVER, np.int64)
         if not len(keys):
             return known
+        order = np.argsort(keys)
+        asked = keys[order]
         low, high = int(instants.min()) - self._reach, int(instants.max()) + self._reach
         for last, stored, when in self._window:
             if last < low or int(when.min()) > high:
                 continue
-            left = np.searchsorted(stored, keys, side="left")
-            right = np.searchsorted(stored, keys, side="right")
-            for i in range(int((right - left).max(initial=0))):
-                at = np.minimum(left + i, len(stored) - 1)
-                same = left + i < right
-                known |= same & self._near(instants, when[at], clock)
+            left = np.minimum(np.searchsorted(stored, asked), len(stored) - 1)
+            met = np.flatnonzero(stored[left] == asked)
+            if met.size:
+                rows, place = order[met], left[met]
+                through = np.searchsorted(stored, asked[met], side="right")
+                for i in range(int((through - place).max())):
+                    before = when[np.minimum(place + i, through - 1)]
+                    near = np.abs(instants[rows] - before) <= self._reach
+                    known[rows] = np.maximum(known[rows], np.where(near, before, NEVER))
         return known
-
-    def _near(self, instants: Array, before: Array, clock: Array) -> Array:
-        return np.asarray((np.abs(instants - before) <= self._reach) & (before >= _back(clock, self._reach)))
 
 
 def event_keys(service: str, events: pa.Table) -> Array:
@@ -134,7 +143,8 @@ def event_keys(service: str, events: pa.Table) -> Array:
 
 
 def _back(clock: Array, reach: int) -> Array:
-    return np.where(clock < NEVER + reach, NEVER, clock - reach)
+    """The horizon before ``clock``; later than NEVER, which stands for no time at all."""
+    return np.where(clock < NEVER + 1 + reach, NEVER + 1, clock - reach)
 
 
 def _first_of_each(keys: Array, instants: Array, clock: Array, reach: int) -> Array:
@@ -165,5 +175,7 @@ def _first_of_each(keys: Array, instants: Array, clock: Array, reach: int) -> Ar
 def _store(keys: Array, instants: Array, clock: int) -> Keys:
     order = np.lexsort((instants, keys))
     body = keys[order].astype("<u8").tobytes() + instants[order].astype("<i8").tobytes()
-    first, last = (int(instants.min()), int(instants.max())) if len(instants) else (clock, clock)
-    return Keys(first, last, clock, body)
+    if not len(instants):
+        return Keys(clock, clock, clock, body)
+    first, last = int(instants.min()), int(instants.max())
+    return Keys(first, last, max(clock, last), body)

@@ -19,7 +19,7 @@ from fireline.clock import micros
 from fireline.errors import InputError, Where
 from fireline.runbook.schema import Columns, Task
 from fireline.telemetry.answers import Answers, tells
-from fireline.telemetry.batch import EVIDENCE, INSTANT, Mapped, mapped
+from fireline.telemetry.batch import EVIDENCE, INSTANT, SPARSE, Mapped, mapped
 from fireline.telemetry.casts import error_of, plain, to_number, to_text, to_truth, valid
 from fireline.telemetry.instants import Instants, read_instants
 from fireline.telemetry.quarantine import Quarantine
@@ -62,6 +62,7 @@ class Intake:
         self._mapped = mapped(self.columns)
         self._answers = Answers.of(self.task, self.positive)
         self._seen: set[str] = set()
+        self._fixed = False
         self._there: dict[str, dict[str, None]] = {}
 
     @property
@@ -93,8 +94,11 @@ class Intake:
     def finish(self) -> None:
         """Say what the whole log lacks. Raises InputError for a mapped column that no file has, or no usable event."""
         for m in self._mapped if self._there else ():
-            if m.column not in self._seen:
+            if m.column in self._seen:
+                continue
+            if self._fixed or m.name not in (*SPARSE, *self.columns.flags):
                 self._raise_missing(m.column, m.name)
+            self.notes[f"no row has a value for {m.column!r} ({m.name})"] = None
         label = self.columns.label
         if label is not None and not self.labels and label not in self._seen:
             self.notes[f"no file has the column {label!r} (label): quality cannot be judged"] = None
@@ -118,7 +122,7 @@ class Intake:
         if c.label is None or c.request_id is None or not {c.label, c.request_id} <= names:
             return none
         evidence = [m.column for m in self._mapped if m.name in EVIDENCE or m.name in c.features]
-        here = [name for name in evidence if name in names]
+        here = [name for name in evidence or [c.time] if name in names]
         if not here:
             return ~none
         found = valid(plain(table.column(c.label))) & valid(plain(table.column(c.request_id)))
@@ -135,6 +139,7 @@ class Intake:
         there = self._there.setdefault(view.piece.file, {})
         there.update(dict.fromkeys(view.piece.columns))
         self._seen |= set(view.table.column_names)
+        self._fixed |= view.piece.fixed
         if not view.has(self.columns.time):
             self._raise_missing(self.columns.time, "time", view.piece.file)
         rejects = Rejects(view, self.quarantine)

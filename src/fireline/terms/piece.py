@@ -16,7 +16,7 @@ class Piece:
     ``table`` is a pyarrow.Table with the file's own column names and types (a CSV file's are all strings). ``rows``
     is an int64 array [n] of record numbers from 1; ``lines`` the same for lines of a text file. ``text(i)`` gives the
     i-th row as it stands in the file, where the file is text. ``bad`` are rows the source put aside. ``columns`` names
-    all columns the file has here, wanted or not.
+    all columns the file has here, wanted or not; where they are not ``fixed`` a row may leave out what it lacks.
     """
 
     table: Any
@@ -27,3 +27,4 @@ class Piece:
     text: Callable[[int], str] | None = None
     bad: tuple[BadRow, ...] = ()
     notes: tuple[str, ...] = ()
+    fixed: bool = True
