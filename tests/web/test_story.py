@@ -102,3 +102,15 @@ def test_an_incident_without_anything_can_be_told():
     )
     story.summary([bare.as_json()], {})
     assert "0 exhibits frozen" in file.getvalue()
+
+
+def test_the_same_alert_again_is_counted_and_not_told():
+    incident, pairs = sample.deploy_incident()
+    file = io.StringIO()
+    story = Story(Console(file=file), timezone=sample.ZONE)
+    alert = pairs[1][1]
+    for seq in range(5):
+        story.on_entry(incident, replace(alert, seq=seq + 1, because=f"fired once more: {seq}"))
+    story.summary([incident.as_json()], sample.summary())
+    assert file.getvalue().count("▲ page") == 1
+    assert "4 more alerts said the same" in file.getvalue()

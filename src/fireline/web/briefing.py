@@ -23,6 +23,8 @@ CAUSE_WORDS = {
     "unknown": "unknown",
 }
 Json = Mapping[str, Any]
+NOTHING = 5e-7
+"""What is smaller is said as 0."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from fireline.clock import parse_time
 from fireline.terms import words
-from fireline.web.briefing import cause_word, figure_of, interval, sentence, slice_word, suspect
+from fireline.web.briefing import cause_word, interval, sentence, slice_word, suspect
 from fireline.web.marks import alert_name, measure_name
 
 GROUPS = {"alerts": "Alerts", "assessment": "Assessment", "measures": "Decisions and measures", "verdicts": "Verdicts",
@@ -30,7 +30,10 @@ _KINDS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Told:
-    """One entry told: ``head`` is what happened in a few words, ``tail`` the reason."""
+    """One entry told: ``head`` is what happened in a few words, ``tail`` the reason.
+
+    ``key`` is the same for entries that say the same again: another alert of the same feature, causes still the same.
+    """
 
     kind: str
     word: str
@@ -38,6 +41,7 @@ class Told:
     tone: str
     head: str
     tail: str
+    key: str
 
 
 def tell(entry: Mapping[str, Any], timezone: str) -> Told:
@@ -48,7 +52,20 @@ def tell(entry: Mapping[str, Any], timezone: str) -> Told:
     because = sentence(str(entry.get("because") or ""))
     if kind == "alerted" and (entry.get("alert") or {}).get("urgency"):
         word = str(entry["alert"]["urgency"])
-    return Told(kind, word, group, _tone(kind, entry), head, because if sentence(head) != because else "")
+    tail = "" if sentence(head) == because else because
+    return Told(
+        kind, word, group, _tone(kind, entry), head, tail, f"{kind} {_key(kind, entry) or head or tail}"
+    )
+
+
+def _key(kind: str, entry: Mapping[str, Any]) -> str:
+    if kind == "alerted":
+        alert = entry.get("alert") or {}
+        return f"{alert.get('urgency')} {alert.get('family')} {alert.get('feature')}"
+    if kind == "causes":
+        cause = suspect({"causes": entry.get("causes")}) or {}
+        return f"{cause.get('cause')} {(cause.get('change') or {}).get('at')}"
+    return kind if kind == "evidence" else ""
 
 
 def _tone(kind: str, entry: Mapping[str, Any]) -> str:
@@ -67,7 +84,7 @@ def _head(kind: str, entry: Mapping[str, Any], timezone: str) -> str:
     if kind == "opened":
         return str(entry.get("title") or "")
     if kind == "alerted":
-        return _alert(entry.get("alert") or {})
+        return alert_name(entry.get("alert") or {})
     if kind == "severity":
         return str(entry.get("severity") or "")
     if kind == "onset" and entry.get("earliest"):
@@ -85,7 +102,7 @@ def _head(kind: str, entry: Mapping[str, Any], timezone: str) -> str:
         count = len(entry.get("evidence") or ())
         return f"{count} exhibit{'' if count == 1 else 's'} frozen"
     if kind == "next":
-        return "; ".join(str(check) for check in entry.get("checks") or ())
+        return next((str(check) for check in entry.get("checks") or ()), "")
     return _rest(kind, entry, timezone)
 
 
@@ -109,9 +126,3 @@ def _rest(kind: str, entry: Mapping[str, Any], timezone: str) -> str:
     if kind == "review":
         return "review drafted"
     return ""
-
-
-def _alert(alert: Mapping[str, Any]) -> str:
-    seen, usual = figure_of(alert, "seen"), figure_of(alert, "usual")
-    tail = f": {seen}, usual {usual}" if seen and usual else ""
-    return alert_name(alert) + tail

@@ -68,7 +68,7 @@ class Marks:
 def marks_of(incident: Mapping[str, Any], changes: Sequence[Mapping[str, Any]] = ()) -> Marks:
     """The marks of one incident as JSON; ``changes`` are the service's recorded ones."""
     found: list[Mark] = []
-    for alert in incident.get("alerts") or ():
+    for alert in firsts(incident.get("alerts") or ()):
         kind: MarkKind = "page" if alert.get("urgency") == "page" else "ticket"
         found.append(Mark(kind, parse_time(alert["fired_at"]), f"{kind}: {alert_name(alert)}"))
     suspects = [c["change"] for c in incident.get("causes") or () if c.get("change")]
@@ -85,6 +85,18 @@ def marks_of(incident: Mapping[str, Any], changes: Sequence[Mapping[str, Any]] =
         found.append(Mark("verdict", parse_time(verdict["at"]), f"verdict: {verdict.get('verdict', '')}"))
     onset = incident.get("onset")
     return Marks(tuple(found), (parse_time(onset[0]), parse_time(onset[1])) if onset else None)
+
+
+def firsts(alerts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first alert of each monitor, feature, scope and urgency, in order of time."""
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for alert in sorted(alerts, key=lambda one: str(one["fired_at"])):
+        name = (str(alert.get("urgency")), alert_name(alert))
+        if name not in seen:
+            seen.add(name)
+            found.append(alert)
+    return found
 
 
 def alert_name(alert: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ def render(incidents: Sequence[Json], summary: Json) -> str:
     ``incidents`` is the list in ``incidents.json``. ``summary`` says what the incidents do not, every part of it
     may be missing: service, purpose, timezone, period [iso, iso], reference [iso, iso], events, shadow, labels, late,
     duplicates, quarantined {reason: rows} or [str], quarantine_examples [BadRow.as_json], bad_changes [str],
-    changes [Change.as_json], activity {"t": [iso], "n": [events]}, monitors n or {"judged": n, "families": {family: n}},
+    changes [Change.as_json], activity {"t": [iso], "n": [events]}, monitors n or {"judged": n, "families": {..}},
     budget {"false_pages_per_30d": n}, noticeable [{"monitor", "scope", "usual", "smallest", "within"}], notes [str],
     command, made_by.
     """
@@ -124,8 +124,12 @@ def _view(incident: Json, summary: Json, zone: ZoneInfo) -> dict[str, Any]:
     """One incident with everything the page draws of it."""
     marked = marks.marks_of(incident, summary.get("changes") or ())
     causes = list(incident.get("causes") or ())
-    told = [(entry, chronicle.tell(entry, zone.key)) for entry in incident.get("timeline") or ()]
-    counted = {group: sum(t.group == group for _, t in told) for group in chronicle.GROUPS}
+    told, seen = [], set()
+    for entry in incident.get("timeline") or ():
+        one = chronicle.tell(entry, zone.key)
+        told.append((entry, one, one.key in seen))
+        seen.add(one.key)
+    counted = {group: sum(one.group == group for _, one, _ in told) for group in chronicle.GROUPS}
     return {
         "json": incident,
         "paged": briefing.paged(incident) and briefing.stands(incident),
@@ -135,9 +139,21 @@ def _view(incident: Json, summary: Json, zone: ZoneInfo) -> dict[str, Any]:
         "suspects": [cause for cause in causes if not cause.get("rejected")],
         "rejected": [cause for cause in causes if cause.get("rejected")],
         "told": told,
+        "repeats": sum(again for _, _, again in told),
+        "alerts": _alerts(incident.get("alerts") or ()),
         "counted": {group: count for group, count in counted.items() if count},
         "diff": _diff(str((incident.get("review") or {}).get("guardrails") or "")),
     }
+
+
+def _alerts(alerts: Sequence[Json]) -> list[dict[str, Any]]:
+    """One row for each monitor, feature, scope and urgency: its first alert, and how often it fired."""
+    found = []
+    for first in marks.firsts(alerts):
+        name, urgency = marks.alert_name(first), first.get("urgency")
+        times = sum(marks.alert_name(a) == name and a.get("urgency") == urgency for a in alerts)
+        found.append({"first": first, "times": times})
+    return sorted(found, key=lambda row: row["first"].get("urgency") != "page")
 
 
 def _exhibit(exhibit: Json, marked: marks.Marks, zone: ZoneInfo) -> dict[str, Any]:

@@ -56,7 +56,8 @@ class Story:
         self.timezone = timezone
         self._zone = ZoneInfo(timezone)
         self._numbers: dict[str, int] = {}
-        self._told: set[tuple[str, str, str]] = set()
+        self._told: set[tuple[str, str]] = set()
+        self._again = 0
         self._day = ""
         self._live: Live | None = None
         self._ascii = not _can_show(self.console)
@@ -90,8 +91,9 @@ class Story:
             return
         body = entry.as_json()
         told = chronicle.tell(body, self.timezone)
-        key = (incident.id, told.kind, told.head or told.tail)
+        key = (incident.id, told.key)
         if key in self._told:
+            self._again += told.kind == "alerted"
             return
         self._told.add(key)
         self._print_day(entry.at)
@@ -119,7 +121,8 @@ class Story:
             self._print(
                 Text(says, "yellow").append(f" ({briefing.cause_word(cause)})" if cause else "", "dim")
             )
-        self._print(Text(_read(summary), "dim"))
+        again = f"; {words.number(self._again)} more alerts said the same" if self._again else ""
+        self._print(Text(_read(summary) + again, "dim"))
         if report is not None:
             self._print(Text("Report: ").append(str(report), "bold"))
 

@@ -22,16 +22,18 @@
   // The timeline shows only the groups that are ticked.
   for (const set of document.querySelectorAll(".filters")) {
     const list = document.querySelector(`[data-entries="${CSS.escape(set.dataset.for)}"]`);
-    set.addEventListener("change", () => {
+    const show = () => {
       const wanted = new Set([...set.querySelectorAll("input:checked")].map((box) => box.value));
       let head = null, shown = 0;
       for (const item of list.children) {
         if (item.classList.contains("day-head")) { if (head) head.hidden = !shown; head = item; shown = 0; continue; }
-        item.hidden = !wanted.has(item.dataset.group);
+        item.hidden = !wanted.has(item.dataset.group) || ("again" in item.dataset && !wanted.has("again"));
         if (!item.hidden) shown += 1;
       }
       if (head) head.hidden = !shown;
-    });
+    };
+    set.addEventListener("change", show);
+    show();
   }
 
   // Charts: the nearest tick is read out, by pointer or by the arrow keys.
