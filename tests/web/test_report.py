@@ -276,7 +276,10 @@ def test_plain_numbers_and_sentences_in_the_summary_are_understood():
 def test_an_alert_that_fires_again_and_again_is_one_row():
     incident = sample.deploy_incident()[0].as_json()
     first = incident["alerts"][0]
-    incident["alerts"] = [first, *({**first, "id": f"alr-{k}", "fired_at": f"2013-03-19T{k:02d}:00:00Z"} for k in range(10, 20))]
+    incident["alerts"] = [
+        first,
+        *({**first, "id": f"alr-{k}", "fired_at": f"2013-03-19T{k:02d}:00:00Z"} for k in range(10, 20)),
+    ]
     html = report.render([incident], sample.summary())
     assert "× 11" in Page(html).text
     assert html.split("<h3>Alerts</h3>")[1].split("</section>")[0].count("<tr>") == 2
