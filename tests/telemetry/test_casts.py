@@ -114,6 +114,10 @@ def test_times_survive_every_way_of_writing_them(values):
     assert read_instants(nanos).array().filter(big).equals(stamps.filter(big))
 
 
+def test_what_cannot_be_read_says_nothing_of_offsets():
+    assert not read_instants(pa.array(["2013-03-18T06:30:15Z", "soon"])).without_offset
+
+
 @pytest.mark.parametrize("value", ["", "soon", None, True, [1]])
 def test_what_is_no_time(value):
     with pytest.raises(ValueError, match="not a time"):

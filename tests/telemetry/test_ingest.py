@@ -339,6 +339,8 @@ class TestQuarantine:
         assert f"no column {column!r}" in text
         assert f"did you mean {column + 'x'!r}?" in text
         assert "carrier" in text
+        key = {"p_late": "score", "ts": "time", "id": "request_id", "code": "status", "carrier": "features"}
+        assert f"Change columns.{key.get(column, 'features')} in the runbook" in text
 
     def test_a_key_that_json_lines_may_leave_out(self, tmp_path):
         found = [{k: v for k, v in row.items() if k not in ("shadow", "machine", "toxic")} for row in rows()]

@@ -126,7 +126,7 @@ def _text(values: pa.Array, missing: Array, zone: str) -> Instants:
         if part.any():
             ticks, wrong = reader(trimmed.filter(pa.array(part)), zone)
             found[part], bad[part] = ticks, wrong
-            naive = naive or (reader is _iso and bool((part & ~offset).any()))
+            naive = naive or (reader is _iso and bool((part & ~offset & ~bad).any()))
     return Instants(found, missing, bad, naive)
 
 

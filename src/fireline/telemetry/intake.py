@@ -338,7 +338,9 @@ class Intake:
         there = list(dict.fromkeys(name for one in files for name in self._there[one]))
         near = get_close_matches(column, there, 1, 0.5)
         hint = f"did you mean {near[0]!r}? Change" if near else "add it to the log, or change"
-        key = f"columns.{role}" if role in Columns.model_fields else "columns"
+        lists = ("features", "segments", "flags", "groups", "class_scores")
+        listed = next((name for name in lists if column in _values(getattr(self.columns, name))), "")
+        key = f"columns.{role if role in Columns.model_fields else listed}".rstrip(".")
         more = f" and {len(there) - SHOWN_COLUMNS} more" if len(there) > SHOWN_COLUMNS else ""
         raise InputError(
             f"there is no column {column!r}; the columns there are {listing(there[:SHOWN_COLUMNS])}{more}",
@@ -358,6 +360,10 @@ NO_LABELS = pa.table({
     "request_id": pa.array([], pa.string()), "label": pa.array([], pa.null()), "label_time": pa.array([], INSTANT),
     "version": pa.array([], pa.string()), "row": pa.array([], pa.int64()),
 })  # fmt: skip
+
+
+def _values(listed: Any) -> set[str]:
+    return {*listed, *listed.values()} if isinstance(listed, dict) else set(listed)
 
 
 def _own_ids(given: pa.Array | None, rows: Array, tag: str) -> pa.Array:
