@@ -51,7 +51,8 @@ class Baseline:
             "until": self.until,
             "psi": [[scope.key, name, value] for (scope, name), value in self.psi_usual.items()],
         }
-        text = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8)
+        # In the plan's own order: channels lie in the order of its features, which sorting the keys would change.
+        text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
         partial = path.with_name(path.name + ".part")
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, array in {"meta": text, **arrays}.items():
