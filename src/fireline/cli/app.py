@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fireline import __version__
-from fireline.cli import check, demo, init, replay, runbook, screen
+from fireline.cli import check, commands, demo, init, replay, runbook, screen
 
 HELP = """
 Smoke alarms, a playbook that acts, and fire drills, for machine-learning services.
@@ -41,6 +41,7 @@ BEGIN, AGREED, LEARN = "Begin here", "What was agreed", "See it work"
 app.command("init", rich_help_panel=BEGIN, epilog=init.EXAMPLES)(init.init)
 app.command("check", rich_help_panel=BEGIN, epilog=check.EXAMPLES)(check.check)
 app.command("replay", rich_help_panel=BEGIN, epilog=replay.EXAMPLES)(replay.replay)
+app.command("commands", hidden=True)(commands.commands)
 app.add_typer(runbook.app, name="runbook", rich_help_panel=AGREED)
 app.add_typer(demo.app, name="demo", rich_help_panel=LEARN)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -94,6 +93,8 @@ def init(
     Columns, task, label age, objectives and the version to go back to are read off the events before --until.
     What no log can tell is marked `fill in`.
     """
+    from fireline.replay import take_baseline  # here, so that `fireline --help` need not load the whole loop
+
     zone = a_zone(timezone)
     at = a_time(until, zone or "UTC", "--until")
     roles, contacts = roles_of(column or ()), contacts_of(contact or ())
@@ -122,7 +123,6 @@ def init(
     )
     output.write_text(drafted.text, encoding="utf-8")
     with screen.busy("counting what normal looks like", quiet):
-        take_baseline = import_module("fireline.replay").take_baseline
         take_baseline(output, [*sample.event_files, *sample.label_files])
     if not quiet:
         _tell(drafted, sample, [*sample.notes, *notes], output)

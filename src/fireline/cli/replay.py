@@ -15,13 +15,11 @@ from rich.status import Status
 from rich.text import Text
 
 from fireline import __version__
-from fireline import replay as replaying
 from fireline.cli import screen
 from fireline.cli.options import Changes, Labels, Quiet, RunbookPath, a_time
 from fireline.runbook.load import load
 from fireline.terms.incident import Incident
 from fireline.terms.timeline import Entry
-from fireline.web import report
 from fireline.web.story import Story
 
 EXAMPLES = "Example: fireline replay runbook.yaml --events events.parquet --changes changes.jsonl --out out"
@@ -63,10 +61,13 @@ def replay(
     Writes incidents.json and report.html, the same bytes every time.
     Exit code 0 also when there were incidents: they are the answer, not an error.
     """
+    from fireline.replay import run  # here, so that `fireline --help` need not load the whole loop
+    from fireline.web import report
+
     agreed = load(runbook)
     start = a_time(since, agreed.timezone, "--from") if since else None
     with Telling(screen.out(), agreed.timezone, quiet) as telling:
-        done = replaying.run(
+        done = run(
             runbook,
             [*events, *(labels or ())],
             out=out,

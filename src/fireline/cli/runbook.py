@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -67,9 +66,11 @@ def baseline(
     quiet: Quiet = False,
 ) -> None:
     """Freeze anew what normal looks like: after columns or the reference changed, or after a retraining."""
+    from fireline.replay import take_baseline
+
     file = read(runbook)
     with screen.busy("counting what normal looks like", quiet):
-        import_module("fireline.replay").take_baseline(runbook, events)
+        take_baseline(runbook, events)
     if not quiet:
         screen.out().print(f"{file.baseline_path} taken")
 
