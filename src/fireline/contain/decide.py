@@ -89,7 +89,7 @@ def _cause_says(facts: Facts) -> str:
     suspect = facts.suspect
     if suspect is None or not suspect.because:
         return ", because no cause is known"
-    return f", because {words.clause(suspect.because)}"
+    return f", because {words.brief(suspect.because)}"
 
 
 def _says(

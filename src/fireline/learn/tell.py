@@ -97,7 +97,7 @@ def summary(incident: Incident, runbook: Runbook, facts: ReviewFacts) -> str:
     top = next(iter(standing(incident)), None)
     if top:
         kind = str(top["cause"]).replace("_", " ")
-        told.append(f"Likeliest cause: {kind} ({words.share(top['score'])}); {words.clause(top['because'])}.")
+        told.append(f"Likeliest cause: {kind} ({words.share(top['score'])}); {words.brief(top['because'])}.")
     else:
         told.append("No cause was found.")
     if facts.requests_affected is not None:
@@ -161,7 +161,7 @@ def worked(incident: Incident, facts: ReviewFacts) -> tuple[str, ...]:
         told.append("The service recovered, and the recovery was seen in its figures and not only hoped for.")
     top = next(iter(standing(incident)), None)
     if top and top["score"] >= 0.8:
-        told.append(f"The cause was clear ({words.share(top['score'])}): {words.clause(top['because'])}.")
+        told.append(f"The cause was clear ({words.share(top['score'])}): {words.brief(top['because'])}.")
     if facts.shadowed:
         told.append(
             "The last-known-good answered in the shadow, so it was known what going back would bring."

@@ -161,6 +161,21 @@ def clause(sentence: str) -> str:
     return text[0].lower() + text[1:] if first in _PLAIN_STARTS else text
 
 
+def brief(text: str, most: int = 140) -> str:
+    """The first thing that ``text`` says, for a sentence that has other things to say too.
+
+    >>> brief("The score moved; AUC fell.")
+    'the score moved'
+    >>> brief("Many inputs moved: dewp (PSI 0.75), humid (PSI 0.59) and 8 more", most=40)
+    'Many inputs moved: dewp (PSI 0.75)'
+    """
+    said = clause(text).split("; ", 1)[0]
+    if len(said) <= most:
+        return said
+    cut = max(said.rfind(mark, 0, most) for mark in (", ", ": ", " "))
+    return said[: cut if cut > 0 else most].rstrip(",: ")
+
+
 def sentence(text: str) -> str:
     """``text`` as a sentence: a capital at its start and one full stop."""
     text = text.strip()
