@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, lgamma, log
+from math import exp, lgamma, log, sqrt
 
 TINY = 1e-300
 ENOUGH = 1e-15
@@ -62,7 +62,7 @@ def kolmogorov_tail(distance: float, n: int, m: int) -> float:
     >>> round(kolmogorov_tail(0.136, 200, 200), 4)
     0.0494
     """
-    t = distance * (n * m / (n + m)) ** 0.5
+    t = distance * sqrt(n * m / (n + m))
     if t < 0.2:
         return 1.0  # the limit lies within 1e-12 of 1 there, and the series needs ever more terms
     total = sum((-1) ** (k - 1) * exp(-2 * (k * t) ** 2) for k in range(1, 101))

@@ -61,6 +61,20 @@ def codes(table: pa.Table, name: str) -> tuple[Array, list[str]]:
     return found, values
 
 
+class Words:
+    """The coded columns of one batch, each coded once."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+        self._coded: dict[str, tuple[Array, list[str]]] = {}
+
+    def codes(self, name: str) -> tuple[Array, list[str]]:
+        """Column ``name`` as ``codes`` gives it."""
+        if name not in self._coded:
+            self._coded[name] = codes(self.table, name)
+        return self._coded[name]
+
+
 def recode(found: Array, values: list[str], mapping: dict[str, int], missing: int, other: int) -> Array:
     """Codes of ``codes`` turned into cells: ``mapping`` where known, ``missing`` for -1, else ``other``."""
     table = np.array([mapping.get(value, other) for value in values] + [missing], dtype=np.int64)

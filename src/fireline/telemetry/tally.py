@@ -5,67 +5,67 @@ Counts are int64 and add exactly, whatever the order and however the log was cut
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from math import gcd
 
 import numpy as np
 import pyarrow as pa
 
 from fireline.clock import MICROS
-from fireline.telemetry.columns import Array, booleans, codes, has, numbers, recode, times
-from fireline.telemetry.layout import category_cells, logit, numeric_cells
-from fireline.terms.counts import SERVICE, CountsRow, Scope, ScopeKind, Series
+from fireline.telemetry.columns import Array, Words, booleans, has, numbers, recode, times
+from fireline.telemetry.grid import Marginal, Marks, count
+from fireline.telemetry.layout import category_cells, logit, numeric_cells, score_cells
+from fireline.telemetry.packing import add_up, pack, unpack
+from fireline.terms.counts import SERVICE, CountsRow, Scope, Series
 from fireline.terms.plan import Layout, Plan
+
+__all__ = ["add_up", "marginals", "outcome", "pack", "tally", "tally_quality", "unpack"]
 
 RANGE_MARGIN = 0.25
 FIXED_POINT = 1_000_000
-RUN_GAP = 16
-
-
-@dataclass(frozen=True)
-class Membership:
-    """Rows by scope for one marginal: ``code`` [n] is an index into ``scopes``, -1 for rows in none."""
-
-    scopes: tuple[Scope, ...]
-    code: Array
-    grain_kind: ScopeKind
-
-
-@dataclass(frozen=True)
-class Block:
-    """Counts of one scope: ``counts`` int64 [ticks, width] from tick ``first`` (an index of ``grain`` seconds)."""
-
-    scope: Scope
-    grain: int
-    first: int
-    counts: Array
+LARGEST_ERROR = 1e3
 
 
 def tally(plan: Plan, events: pa.Table, duplicates: pa.Table | None = None) -> list[CountsRow]:
     """Counts of rates, shapes and delays for one batch of canonical events [n rows].
 
-    ``duplicates`` are the dropped rows: they are counted as such and nowhere else.
+    ``duplicates`` are the dropped rows: they are counted as such and nowhere else. Rows whose tick was judged
+    already (column ``late``) are counted apart.
     """
     rows: list[CountsRow] = []
-    marked = booleans(events, "late") if has(events, "late") else np.zeros(len(events), bool)
-    for late in (False, True):
-        picked = events.filter(pa.array(marked == late)) if marked.any() else (events if not late else None)
-        if picked is None or len(picked) == 0:
-            continue
-        members = memberships(plan, picked)
-        instants = times(picked)
-        rows += _count(plan.rates, _rate_cells(plan, picked), members, instants, late)
-        rows += _count(plan.shapes, shape_cells(plan, picked), members, instants, late)
-        if plan.delays.series:
-            delay = {"latency": numeric_cells(plan.delays.series[0], numbers(picked, "latency_ms"))[None, :]}
-            rows += _count(plan.delays, delay, members, instants, late)
-    if duplicates is not None and len(duplicates):
-        cells = {
-            "rates": _condition_cells(plan.rates.series[0], {"duplicate": np.ones(len(duplicates), bool)})
-        }
-        rows += _count(plan.rates, cells, memberships(plan, duplicates), times(duplicates), late=False)
+    for late, part in _by_lateness(plan, events):
+        words, instants = Words(part), times(part)
+        members = marginals(plan, part, words)
+        shapes = _shape_cells(plan, part, words)
+        rows += count(plan.rates, _rates(plan, part, words, shapes), members, instants, late)
+        rows += count(plan.shapes, _side_by_side(plan.shapes, shapes), members, instants, late)
+        if plan.delays.series and has(part, "latency_ms"):
+            delays = {"latency": numeric_cells(plan.delays.series[0], numbers(part, "latency_ms"))}
+            rows += count(plan.delays, _side_by_side(plan.delays, delays), members, instants, late)
+    for late, part in _by_lateness(plan, duplicates) if duplicates is not None else ():
+        twice = Marks(plan.rates.width)
+        twice.where(_cell(plan.rates, "rates", "duplicate"), np.ones(len(part), bool))
+        rows += count(plan.rates, twice, marginals(plan, part, Words(part)), times(part), late)
     return rows
+
+
+def _by_lateness(plan: Plan, events: pa.Table) -> list[tuple[bool, pa.Table]]:
+    """The rows in time and those late, each, where there are any, in order of their ticks."""
+    marked = booleans(events, "late") if has(events, "late") else np.zeros(len(events), bool)
+    if not marked.any():
+        parts = [(False, events)]
+    else:
+        parts = [(late, events.filter(pa.array(marked == late))) for late in (False, True)]
+    return [(late, _in_order(plan, part)) for late, part in parts if len(part)]
+
+
+def _in_order(plan: Plan, events: pa.Table) -> pa.Table:
+    """The rows in order of the ticks they fall into; as they are, when that is their order."""
+    finest = gcd(*(grain for layout in plan.layouts for grain in layout.grains.values()))
+    ticks = times(events) // (finest * MICROS)
+    if (ticks[1:] >= ticks[:-1]).all():
+        return events
+    return events.take(pa.array(np.argsort(ticks, kind="stable")))
 
 
 def tally_quality(plan: Plan, events: pa.Table, label: Array) -> list[CountsRow]:
@@ -75,92 +75,109 @@ def tally_quality(plan: Plan, events: pa.Table, label: Array) -> list[CountsRow]
     """
     if len(events) == 0:
         return []
-    members, instants = memberships(plan, events), times(events)
-    rows = _count(plan.quality, quality_cells(plan, events, label), members, instants, late=False)
-    return rows + _sums(plan, events, label, members, instants)
+    name = "label as known"
+    judged = _in_order(plan, events.append_column(name, pa.array(label)))
+    marks = _quality(plan, judged, numbers(judged, name))
+    return count(plan.quality, marks, marginals(plan, judged, Words(judged)), times(judged), late=False)
 
 
-def memberships(plan: Plan, events: pa.Table) -> list[Membership]:
-    """The marginals a row belongs to: service, version, shadow, and one for each segment column."""
+def marginals(plan: Plan, events: pa.Table, words: Words) -> list[Marginal]:
+    """The ways rows are divided: by version and shadow, which together are the service, and by each segment column.
+
+    A row's code is the number of its scope; the slot after the scopes holds live rows in none of them, the last
+    one rows that are nobody's there.
+    """
     shadow = booleans(events, "shadow") if has(events, "shadow") else np.zeros(len(events), bool)
-    found, values = codes(events, "version")
-    live = np.where(shadow, -1, 0)
-    result = [Membership((SERVICE,), live, "service")]
-    named = np.where(shadow, -1, recode(found, values, {v: i for i, v in enumerate(values) if v}, -1, -1))
-    result.append(Membership(tuple(Scope("version", "", v) for v in values), named, "version"))
-    if shadow.any():
-        ghosts = np.where(shadow, found, -1)
-        result.append(Membership(tuple(Scope("shadow", "", v) for v in values), ghosts, "shadow"))
+    found, values = words.codes("version")
+    named = [v for v in values if v]
+    live = tuple(Scope("version", "", v) for v in named)
+    ghosts = tuple(Scope("shadow", "", v) for v in values) if shadow.any() else ()
+    rest = len(live) + len(ghosts)
+    code = recode(found, values, {v: i for i, v in enumerate(named)}, rest, rest)
+    if ghosts:
+        shadowed = recode(found, values, {v: len(live) + i for i, v in enumerate(values)}, rest + 1, rest + 1)
+        code = np.where(shadow, shadowed, code)
+    result = [Marginal((*live, *ghosts), code, SERVICE, (*range(len(live)), rest))]
     for column, declared in plan.segments.items():
         if declared and has(events, column):
-            part, names = codes(events, column)
-            mapped = recode(part, names, {v: i for i, v in enumerate(declared)}, -1, -1)
-            scopes = tuple(Scope("segment", column, v) for v in declared)
-            result.append(Membership(scopes, np.where(shadow, -1, mapped), "segment"))
+            found, values = words.codes(column)
+            code = recode(found, values, {v: i for i, v in enumerate(declared)}, len(declared), len(declared))
+            if ghosts:
+                code = np.where(shadow, len(declared) + 1, code)
+            result.append(Marginal(tuple(Scope("segment", column, v) for v in declared), code))
     return result
 
 
-def shape_cells(plan: Plan, events: pa.Table) -> dict[str, Array]:
-    """For each shape series the cell of each row, int64 [1, n]."""
+def _cell(layout: Layout, series: str, cell: str) -> int:
+    return layout.offsets[series] + layout.by_name[series].cells.index(cell)
+
+
+def _side_by_side(layout: Layout, cells: Mapping[str, Array]) -> Marks:
+    """Marks with a cell of each series for every row."""
+    return Marks(layout.width, [found + np.int32(layout.offsets[name]) for name, found in cells.items()])
+
+
+def _shape_cells(plan: Plan, events: pa.Table, words: Words) -> dict[str, Array]:
+    """For each shape series the cell of each row, int32 [n]."""
     found: dict[str, Array] = {}
     for series in plan.shapes.series:
         name = series.name.removeprefix("feature:")
         if not has(events, name):
-            found[series.name] = np.full((1, len(events)), series.width - 1)
+            found[series.name] = np.full(len(events), series.width - 1, np.int32)
         elif series.kind == "numeric":
-            found[series.name] = numeric_cells(series, numbers(events, name))[None, :]
+            found[series.name] = numeric_cells(series, numbers(events, name))
         else:
-            found[series.name] = category_cells(series, events, name)[None, :]
+            found[series.name] = category_cells(series, words.codes(name))
     return found
 
 
-def _rate_cells(plan: Plan, events: pa.Table) -> dict[str, Array]:
+def _rates(plan: Plan, events: pa.Table, words: Words, shapes: Mapping[str, Array]) -> Marks:
+    """Marks of the conditions that hold for a row."""
     holds: dict[str, Array] = {"n": np.ones(len(events), bool)}
     if has(events, "error"):
         holds["error"] = booleans(events, "error")
     if has(events, "rung"):
-        found, values = codes(events, "rung")
+        found, values = words.codes("rung")
         usual = dict.fromkeys(("", "current"), 0)
         holds["fallback"] = recode(found, values, usual, missing=0, other=1).astype(bool)
     if plan.latency_p95 is not None and has(events, "latency_ms"):
         took = numbers(events, "latency_ms")
-        holds |= {
-            "timed": ~np.isnan(took),
-            "slow": took > plan.latency_p95,
-            "very_slow": took > 1.25 * plan.latency_p95,
-        }
+        holds["timed"] = ~np.isnan(took)
+        holds["slow"] = took > plan.latency_p95
+        holds["very_slow"] = took > 1.25 * plan.latency_p95
     for name in plan.flags:
         if has(events, name):
             holds[f"flag:{name}"] = booleans(events, name)
-    for name, kind in plan.features.items():
-        holds |= _feature_conditions(plan.shapes.by_name[f"feature:{name}"], events, name, kind)
-    return {"rates": _condition_cells(plan.rates.series[0], holds)}
+    for name in plan.features:
+        series = plan.shapes.by_name[f"feature:{name}"]
+        holds |= _feature_conditions(series, events, name, shapes[series.name])
+    return _conditions(plan.rates, "rates", holds)
 
 
-def _feature_conditions(series: Series, events: pa.Table, name: str, kind: str) -> dict[str, Array]:
-    if not has(events, name):
-        return {f"null:{name}": np.ones(len(events), bool)}
-    if kind == "numeric":
+def _feature_conditions(series: Series, events: pa.Table, name: str, cells: Array) -> dict[str, Array]:
+    """Null, and out of range or unseen, read off the row's cell of the feature's histogram."""
+    null = cells == series.width - 1
+    if series.kind == "category":
+        return {f"null:{name}": null, f"unseen:{name}": cells == series.width - 2}
+    out = (cells >= series.width - 3) & ~null
+    if out.any():
         values = numbers(events, name)
         margin = RANGE_MARGIN * (series.edges[-1] - series.edges[0])
-        out = (values < series.edges[0] - margin) | (values > series.edges[-1] + margin)
-        return {f"null:{name}": np.isnan(values), f"out:{name}": out}
-    cells = category_cells(series, events, name)
-    return {f"null:{name}": cells == series.width - 1, f"unseen:{name}": cells == series.width - 2}
+        out &= (values < series.edges[0] - margin) | (values > series.edges[-1] + margin)
+    return {f"null:{name}": null, f"out:{name}": out}
 
 
-def _condition_cells(series: Series, holds: Mapping[str, Array]) -> Array:
-    """Cells [conditions that ever hold, n] with -1 where the condition does not hold for the row."""
-    index = {cell: i for i, cell in enumerate(series.cells)}
-    rows = [
-        np.where(flags, index[cell], -1) for cell, flags in holds.items() if cell in index and flags.any()
-    ]
-    size = len(next(iter(holds.values())))
-    return np.stack(rows) if rows else np.empty((0, size), np.int64)
+def _conditions(layout: Layout, series: str, holds: Mapping[str, Array]) -> Marks:
+    marks = Marks(layout.width)
+    index = {cell: layout.offsets[series] + i for i, cell in enumerate(layout.by_name[series].cells)}
+    for cell, flags in holds.items():
+        if cell in index:
+            marks.where(index[cell], flags)
+    return marks
 
 
-def quality_cells(plan: Plan, events: pa.Table, label: Array) -> dict[str, Array]:
-    """Cells of the quality layout that are plain counts."""
+def _quality(plan: Plan, events: pa.Table, label: Array) -> Marks:
+    """Marks of the quality layout: labels, scores by label, and sums in fixed point."""
     known = ~np.isnan(label)
     layout = plan.quality
     holds: dict[str, Array] = {"n": np.ones(len(events), bool), "labelled": known, "positive": label == 1}
@@ -168,21 +185,17 @@ def quality_cells(plan: Plan, events: pa.Table, label: Array) -> dict[str, Array
     if right is not None:
         judged = known & ~np.isnan(right)
         holds |= {"judged": judged, "correct": judged & (right == 1)}
-    found = {"labels": _condition_cells(layout.by_name["labels"], holds)}
+    marks = _conditions(layout, "labels", holds)
     if has(events, "score") and plan.task != "regression":
-        series = layout.by_name["negatives"]
-        cells = score_cells(series, numbers(events, "score"))
-        found["negatives"] = np.where(label == 0, cells, -1)[None, :]
-        found["positives"] = np.where(label == 1, cells, -1)[None, :]
-    return found
-
-
-def score_cells(series: Series, score: Array) -> Array:
-    """Score bins in order (below first, above last), -1 where the score is missing: int64 [n]."""
-    edges = np.asarray(series.edges)
-    cells = np.searchsorted(edges, score, side="right")
-    cells[score == edges[-1]] = len(edges) - 1
-    return np.where(np.isnan(score), -1, cells)
+        cells = score_cells(layout.by_name["negatives"], numbers(events, "score"))
+        for name, value in (("negatives", 0), ("positives", 1)):
+            rows = np.flatnonzero((label == value) & (cells >= 0))
+            marks.sparse.append((rows, cells[rows] + layout.offsets[name]))
+    for name, figure in _moments(plan, events, label).items():
+        # Sums in fixed point (millionths), so that they add exactly like counts.
+        amounts = np.rint(np.nan_to_num(figure, nan=0.0) * FIXED_POINT).astype(np.int64)
+        marks.sums.append((_cell(layout, "moments", name), amounts))
+    return marks
 
 
 def outcome(
@@ -198,16 +211,23 @@ def outcome(
         truth = label.cast(pa.string()).to_numpy(zero_copy_only=False).astype(object)
         right = (named == truth).astype(np.float64)
         right[[t is None for t in truth]] = np.nan
-        return right
+        return np.asarray(right)
     if pa.types.is_string(label.type) or pa.types.is_large_string(label.type):
         text = label.to_numpy(zero_copy_only=False).astype(object)
         positive = plan.positive if plan.positive is not None else "1"
-        return np.array([np.nan if t is None else float(t == positive) for t in text])
+        return np.array([np.nan if t is None else float(t == positive) for t in text], np.float64)
     values = np.asarray(label.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
     if plan.task in ("binary", "llm", "unknown", "ranking") and plan.positive is not None:
-        with np.errstate(invalid="ignore"):
-            return np.where(np.isnan(values), np.nan, (values == float(plan.positive)).astype(np.float64))
+        return np.where(np.isnan(values), np.nan, (values == _as_number(plan.positive)).astype(np.float64))
     return values
+
+
+def _as_number(positive: str) -> float:
+    """The positive class as a number, NaN (which no label equals) where it is a word."""
+    try:
+        return float(positive)
+    except ValueError:
+        return float("nan")
 
 
 def _correct(plan: Plan, events: pa.Table, label: Array) -> Array | None:
@@ -226,7 +246,7 @@ def _moments(plan: Plan, events: pa.Table, label: Array) -> dict[str, Array]:
         if not has(events, "prediction"):
             return {}
         gap = (label - numbers(events, "prediction")) / plan.error_scale
-        gap = np.clip(gap, -1e4, 1e4)
+        gap = np.clip(gap, -LARGEST_ERROR, LARGEST_ERROR)
         return {"error": gap, "error2": gap**2, "absolute": np.abs(gap)}
     if not has(events, "score") or plan.task == "multiclass":
         return {}
@@ -234,134 +254,3 @@ def _moments(plan: Plan, events: pa.Table, label: Array) -> dict[str, Array]:
     gap = np.where((score >= 0) & (score <= 1), label - score, np.nan)
     lean = gap * (logit(score) - plan.logit_mean)
     return {"bias": gap, "bias2": gap**2, "slope": lean, "slope2": lean**2, "absolute": np.abs(gap)}
-
-
-def _sums(
-    plan: Plan, events: pa.Table, label: Array, members: list[Membership], instants: Array
-) -> list[CountsRow]:
-    """Sums in fixed point (millionths), so that they add exactly like counts."""
-    layout = plan.quality
-    series, offset = layout.by_name["moments"], layout.offsets["moments"]
-    index = {cell: offset + i for i, cell in enumerate(series.cells)}
-    sums = _moments(plan, events, label)
-    rows: list[CountsRow] = []
-    for member in members if sums else []:
-        grain = layout.grains.get(member.grain_kind)
-        if grain is None:
-            continue
-        tick = instants // (grain * MICROS)
-        for position, scope in enumerate(member.scopes):
-            chosen = member.code == position
-            if chosen.any():
-                first = int(tick[chosen].min())
-                out = np.zeros((int(tick[chosen].max()) - first + 1, layout.width), np.int64)
-                for cell, value in sums.items():
-                    good = chosen & ~np.isnan(value)
-                    fixed = np.rint(value[good] * FIXED_POINT).astype(np.int64)
-                    np.add.at(out[:, index[cell]], tick[good] - first, fixed)
-                rows += _encode(Block(scope, grain, first, out), layout, late=False)
-    return rows
-
-
-def _count(
-    layout: Layout, cells: Mapping[str, Array], members: Iterable[Membership], instants: Array, late: bool
-) -> list[CountsRow]:
-    """One bincount on a composite index for each series and marginal."""
-    rows: list[CountsRow] = []
-    for member in members:
-        grain = layout.grains.get(member.grain_kind)
-        if grain is None or not member.scopes:
-            continue
-        tick = instants // (grain * MICROS)
-        for first, chosen in _runs(tick):
-            code, local = member.code[chosen], tick[chosen] - first
-            if not (code >= 0).any():
-                continue
-            out = _count_run(layout, cells, chosen, code, local, len(member.scopes))
-            for position, scope in enumerate(member.scopes):
-                if out[position].any():
-                    rows += _encode(Block(scope, grain, first, out[position]), layout, late)
-    return rows
-
-
-def _runs(tick: Array) -> Iterator[tuple[int, Array | slice]]:
-    """Stretches of ticks without a gap of more than RUN_GAP, so that a stray row does not widen the block."""
-    distinct = np.unique(tick)
-    cuts = np.flatnonzero(np.diff(distinct) > RUN_GAP)
-    if cuts.size == 0:
-        yield int(distinct[0]), slice(None)
-        return
-    starts = np.concatenate([distinct[:1], distinct[cuts + 1]])
-    which = np.searchsorted(starts, tick, side="right") - 1
-    for i, start in enumerate(starts):
-        yield int(start), np.flatnonzero(which == i)
-
-
-def _count_run(
-    layout: Layout, cells: Mapping[str, Array], chosen: Array | slice, code: Array, local: Array, scopes: int
-) -> Array:
-    ticks = int(local.max()) + 1
-    out = np.zeros((scopes, ticks, layout.width), np.int64)
-    inside = code >= 0
-    place = code * ticks + local
-    for name, block in cells.items():
-        width, span = layout.by_name[name].width, layout.span(name)
-        for row in block[:, chosen]:
-            good = inside & (row >= 0) if not inside.all() or (row < 0).any() else slice(None)
-            flat = np.bincount(place[good] * width + row[good], minlength=scopes * ticks * width)
-            out[:, :, span] += flat.reshape(scopes, ticks, width)
-    return out
-
-
-def _encode(block: Block, layout: Layout, late: bool) -> list[CountsRow]:
-    """Stored rows of a block, without leading and trailing empty ticks."""
-    busy = np.flatnonzero(block.counts.any(axis=1))
-    if busy.size == 0:
-        return []
-    counts = block.counts[busy[0] : busy[-1] + 1]
-    body = pack(counts)
-    return [
-        CountsRow(
-            layout.identity, block.grain, block.scope.key, block.first + int(busy[0]), len(counts), late, body
-        )
-    ]
-
-
-def pack(counts: Array) -> bytes:
-    """Counts [ticks, width] in the narrowest integers that hold them, compressed."""
-    low, high = int(counts.min()), int(counts.max())
-    kind = "b" if low < 0 else "B" if high < 2**8 else "H" if high < 2**16 else "I" if high < 2**32 else "q"
-    if low < 0:
-        kind = "q"
-    return kind.encode() + zlib.compress(counts.astype(np.dtype(kind).newbyteorder("<")).tobytes(), 1)
-
-
-def unpack(body: bytes, ticks: int) -> Array:
-    """What ``pack`` packed, int64 [ticks, width]."""
-    kind = np.dtype(body[:1].decode()).newbyteorder("<")
-    flat = np.frombuffer(zlib.decompress(body[1:]), kind)
-    return flat.reshape(ticks, -1).astype(np.int64)
-
-
-def add_up(
-    rows: Iterable[CountsRow], layout: Layout, grain: int, from_tick: int, to_tick: int
-) -> dict[Scope, Array]:
-    """Stored rows of one layout and grain added into int64 [to_tick - from_tick, width] for each scope.
-
-    Rows of another identity are left out: they belong to another declaration.
-    """
-    found: dict[Scope, Array] = {}
-    for row in rows:
-        if row.layout != layout.identity or row.grain != grain:
-            continue
-        low, high = max(row.first_tick, from_tick), min(row.first_tick + row.ticks, to_tick)
-        if low >= high:
-            continue
-        scope = Scope.of_key(row.scope)
-        if scope not in found:
-            found[scope] = np.zeros((to_tick - from_tick, layout.width), np.int64)
-        counts = unpack(row.body, row.ticks)
-        found[scope][low - from_tick : high - from_tick] += counts[
-            low - row.first_tick : high - row.first_tick
-        ]
-    return found

@@ -1,0 +1,172 @@
+"""What counting costs: the tally of a log beside a full scan of the same Parquet columns, in alternated runs.
+
+    python -m bench.tally [--rows 1000000] [--rounds 5]
+
+The log is 28 days of one service: 20 features (16 numeric, 4 categorical), a score, latency, errors, 5 segment columns
+and 2 versions; the tally counts all of it in every scope. The scan reads the same columns and sums each of them (the
+lengths of words). Runs alternate, so that a busy machine slows both; the ratio is that of the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fireline.runbook.schema import Runbook
+from fireline.telemetry.layout import declare
+from fireline.telemetry.tally import outcome, tally, tally_quality
+from fireline.terms.plan import Plan
+
+START = 1_709_510_400
+DAYS = 28
+PIECE = 1 << 17  # rows a piece, as the Parquet source reads them
+SEGMENTS = {"country": 20, "device": 3, "carrier": 12, "plan": 4, "channel": 6}
+WORDS = {"browser": 15, "city": 400}
+
+
+def runbook() -> Runbook:
+    """A runbook for the bench's log."""
+    numeric = {f"x{i}": "numeric" for i in range(16)}
+    words = dict.fromkeys(("device", "carrier", "browser", "city"), "categorical")
+    return Runbook.model_validate({
+        "service": "bench", "task": "binary", "ownership": {"team": "bench"},
+        "columns": {
+            "time": "time", "version": "version", "score": "score", "label": "label", "latency_ms": "latency_ms",
+            "segments": list(SEGMENTS), "features": numeric | words, "flags": ["toxic"],
+        },
+        "labels": {"age": "0m"},
+        "reference": {"since": "2024-03-04T00:00:00Z", "until": "2024-04-01T00:00:00Z"},
+    })  # fmt: skip
+
+
+def log(rows: int, seed: int = 0) -> pa.Table:
+    """A canonical log in order of time."""
+    rng = np.random.default_rng(seed)
+    found = {
+        "time": pa.array(
+            np.sort(rng.integers(START, START + DAYS * 86_400, rows)) * 1_000_000,
+            pa.timestamp("us", tz="UTC"),
+        ),
+        "version": words(rng, "v", 2, rows),
+        "shadow": pa.array(np.zeros(rows, bool)),
+        "score": pa.array(1 / (1 + np.exp(-rng.normal(-1, 1, rows)))),
+        "latency_ms": pa.array(np.exp(rng.normal(4, 0.5, rows))),
+        "error": pa.array(rng.random(rows) < 0.01),
+        "toxic": pa.array(rng.random(rows) < 0.002),
+        "label": pa.array((rng.random(rows) < 0.2).astype(np.float64)),
+    }
+    for name, size in (SEGMENTS | WORDS).items():
+        found[name] = words(rng, name, size, rows)
+    for i in range(16):
+        values = rng.normal(0, 1, rows)
+        if i % 4 == 1:
+            values = np.where(values > 0, np.exp(values), 0)  # many zeros, a long tail
+        if i % 4 == 2:
+            values = np.round(values * 3)  # few values
+        found[f"x{i}"] = pa.array(values, mask=rng.random(rows) < 0.01)
+    return pa.table(found)
+
+
+def words(rng: np.random.Generator, name: str, size: int, rows: int) -> pa.Array:
+    """A column of words, the first ones commonest."""
+    share = 1 / np.arange(1, size + 1)
+    return pa.array([f"{name}{i}" for i in range(size)]).take(
+        pa.array(rng.choice(size, rows, p=share / share.sum()))
+    )
+
+
+def count(plan: Plan, table: pa.Table) -> int:
+    """The tally of the whole log, piece by piece; bytes to be stored."""
+    size = 0
+    for low in range(0, len(table), PIECE):
+        piece = table.slice(low, PIECE)
+        rows = tally(plan, piece) + tally_quality(plan, piece, outcome(plan, piece.column("label")))
+        size += sum(len(row.body) for row in rows)
+    return size
+
+
+def scan_arrow(path: Path) -> float:
+    """Every column read and summed by pyarrow."""
+    table, total = pq.read_table(path), 0.0
+    for column in table.columns:
+        if pa.types.is_string(column.type):
+            column = pc.binary_length(column)
+        elif pa.types.is_timestamp(column.type):
+            column = column.cast(pa.int64())
+        total += float(pc.sum(column).as_py() or 0)
+    return total
+
+
+def scan_duckdb(path: Path, table: pa.Table) -> tuple[object, ...]:
+    """Every column read and summed by DuckDB."""
+    sums = []
+    for field in table.schema:
+        as_number = {pa.string(): "strlen({})", pa.bool_(): "{}::int"}.get(field.type, "{}")
+        if pa.types.is_timestamp(field.type):
+            as_number = "epoch_us({})"
+        sums.append(f"sum({as_number.format(field.name)})")
+    with duckdb.connect() as con:
+        con.execute(f"set threads = {pa.cpu_count()}")
+        return con.execute(f"select {', '.join(sums)} from '{path}'").fetchone() or ()
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds on the clock, and seconds of processor."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def main() -> None:
+    """Runs everything in turn and prints medians side by side."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    asked = parser.parse_args()
+    table = log(asked.rows)
+    plan = declare(runbook(), table.slice(0, 100_000))
+    scopes = 1 + len(plan.versions) + len(plan.segment_scopes)
+    cells = plan.rates.width + plan.shapes.width + plan.delays.width + plan.quality.width
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "log.parquet"
+        pq.write_table(table, path)
+        works: dict[str, Callable[[], object]] = {
+            "tally, in memory": lambda: count(plan, table),
+            "scan, pyarrow": lambda: scan_arrow(path),
+            "scan, duckdb": lambda: scan_duckdb(path, table),
+            "read, then tally": lambda: count(plan, pq.read_table(path)),
+        }
+        runs: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
+        for _ in range(asked.rounds):
+            for name, work in works.items():
+                runs[name].append(timed(work))
+        print(
+            f"{asked.rows:,} rows, {table.num_columns} columns, {scopes} scopes, {cells:,} cells a scope and tick, "
+            f"{count(plan, table) / 1e6:.1f} MB of counts, {path.stat().st_size / 1e6:.0f} MB of Parquet"
+        )
+    median = {
+        name: [statistics.median(part) for part in zip(*found, strict=True)] for name, found in runs.items()
+    }
+    print(
+        f"{'':20}{'wall s':>9}{'cpu s':>9}{'x pyarrow':>11}{'x duckdb':>11}   (ratios of wall; in brackets of cpu)"
+    )
+    for name, (wall, cpu) in median.items():
+        ratios = [
+            f"{wall / median[scan][0]:.1f} ({cpu / median[scan][1]:.1f})"
+            for scan in ("scan, pyarrow", "scan, duckdb")
+        ]
+        print(f"{name:20}{wall:9.3f}{cpu:9.3f}{ratios[0]:>15}{ratios[1]:>15}")
+
+
+if __name__ == "__main__":
+    main()
