@@ -105,7 +105,14 @@ def play(plot: Plot) -> Scene | None:
     if plot.innocents:
         changes += innocents(rng, onset, plot.innocents)
     changes = [c for c in changes if plot.announced or c.kind != "deploy"]
-    case = make_case(rows, runbook(), sorted(changes, key=lambda c: c.at), START, plot.now_hours, onset if truth != "none" else 0)
+    case = make_case(
+        rows,
+        runbook(),
+        sorted(changes, key=lambda c: c.at),
+        START,
+        plot.now_hours,
+        onset if truth != "none" else 0,
+    )
     return Scene(case, truth, from_micros(onset), plot) if case is not None else None
 
 

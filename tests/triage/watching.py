@@ -29,7 +29,13 @@ class Watched:
 
 
 def make_case(
-    rows: dict[str, Any], book: Any, changes: list[Any], start: Any, now_hours: float, from_: int = 0, lead_days: float = 3.0
+    rows: dict[str, Any],
+    book: Any,
+    changes: list[Any],
+    start: Any,
+    now_hours: float,
+    from_: int = 0,
+    lead_days: float = 3.0,
 ) -> Case | None:
     """The case as of ``now_hours`` after the first page (else the first ticket); None when nothing fired."""
     until = micros(book.reference.until)

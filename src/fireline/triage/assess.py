@@ -9,7 +9,7 @@ import numpy as np
 from fireline.clock import from_micros, micros
 from fireline.terms.alert import Finding
 from fireline.terms.cause import CauseKind
-from fireline.triage.book import Book, factorise
+from fireline.triage.book import Book
 from fireline.triage.case import Assessment, Bools, Case
 from fireline.triage.causes import rank_causes
 from fireline.triage.checks import next_checks
@@ -23,7 +23,7 @@ from fireline.triage.figures import (
     moment,
     with_shared_labels,
 )
-from fireline.triage.inputs import Inputs, look_at_inputs
+from fireline.triage.inputs import Inputs, look_at_inputs, shape_step
 from fireline.triage.narrowing import after_version, narrow
 from fireline.triage.onset import Onset, find_onset, gradual, tidy
 from fireline.triage.reweigh import Reweighed, reweigh
@@ -34,7 +34,7 @@ from fireline.triage.surroundings import Callers, look_at_callers, look_at_platf
 from fireline.triage.suspects import line_up
 from fireline.triage.truth import arrival_span, look_at_truth
 from fireline.triage.versions import Split, split_versions
-from fireline.triage.windows import Windows, step_of, windows
+from fireline.triage.windows import Step, Windows, step_of, windows
 from fireline.triage.words import figure as say
 from fireline.triage.words import where
 
@@ -89,9 +89,8 @@ def assess(case: Case) -> Assessment:
 
 
 def _book(case: Case) -> Book:
-    """Both frames as triage reads them; without a version column every row is of one unnamed version."""
-    requests = factorise(case.after.words("request_id"))[0]
-    return Book(case.before.live(), with_shared_labels(case.after, requests), case.runbook)
+    """Both frames as triage reads them: live rows before; after, shadow rows that know their request's label."""
+    return Book(case.before.live(), with_shared_labels(case.after), case.runbook)
 
 
 def _look(case: Case, book: Book, onset: Onset) -> tuple[Windows, Moment, list[Figure]]:
@@ -118,8 +117,8 @@ def _see(
         split=split,
         found=found,
         inputs=inputs,
-        score=step_of(book, scored, spans) if scored is not None else None,
-        main=step_of(book, main, spans) if main is not None else None,
+        score=shape_step(book, "score", spans, spans.hit) if scored is not None else None,
+        main=_main_step(book, main, spans),
         reweighed=_reweigh(book, spans, hit, [f for f in (quality, main, scored) if f is not None], inputs),
         platform=look_at_platform(book, case.findings, latency, errors, spans, host),
         callers=callers,
@@ -133,6 +132,14 @@ def _without(book: Book, spans: Windows, hit: Bools, callers: Callers) -> Inputs
     """The inputs without the few sources that stand out."""
     few = np.isin(book.after.words("source").astype(str), list(callers.sources))
     return look_at_inputs(book, spans, hit & ~few)
+
+
+def _main_step(book: Book, main: Figure | None, spans: Windows) -> Step | None:
+    if main is None or not spans.hit.any():
+        return None
+    if main.family in ("drift", "score_drift"):
+        return shape_step(book, main.feature or "score", spans, spans.hit)
+    return step_of(book, main, spans)
 
 
 def _where(case: Case, book: Book, spans: Windows, hit: Bools, main: Figure | None, inputs: Inputs) -> Found:

@@ -11,8 +11,8 @@ import numpy as np
 
 from fireline.clock import MICROS, micros
 from fireline.terms.alert import Finding
-from fireline.triage.book import Book, Column
-from fireline.triage.case import Bools, Floats, Frame, Ints
+from fireline.triage.book import Book, Column, factorise
+from fireline.triage.case import Bools, Floats, Frame
 from fireline.triage.compare import placements
 
 LABELLED = frozenset({"auc", "accuracy", "calibration", "fairness"})
@@ -237,11 +237,11 @@ def gated(frame: Frame, at: Moment, *, hard: bool) -> tuple[Floats, Bools]:
     return np.where(old & in_time, label, math.nan), old
 
 
-def with_shared_labels(frame: Frame, requests: Ints) -> Frame:
+def with_shared_labels(frame: Frame) -> Frame:
     """The frame where shadow rows know the label of their request as the live row does."""
     if not (frame.has("label") and frame.has("shadow")) or not frame.yes("shadow").any():
         return frame
-    columns = dict(frame.columns)
+    columns, requests = dict(frame.columns), factorise(frame.words("request_id"))[0]
     size = int(requests.max()) + 1 if len(requests) else 0
     for name in ("label", "label_time"):
         values = frame.number(name)

@@ -11,8 +11,8 @@ import numpy as np
 from fireline.triage.book import Book, Column
 from fireline.triage.case import Bools, Floats
 from fireline.triage.compare import psi
-from fireline.triage.figures import Figure, log_ratio, missing, outside
-from fireline.triage.windows import Step, Windows, step_of
+from fireline.triage.figures import Figure, missing, outside
+from fireline.triage.windows import Step, Windows, hourly_inflation, step_of
 from fireline.triage.words import listed, share
 
 Damage = Literal["null", "unit", "stuck", "new_values", "lost_values", "range", "shape"]
@@ -26,7 +26,7 @@ class Moved:
     """One feature that moved. ``damage`` "shape" is an ordinary shift, anything else a break.
 
     ``psi`` beside ``noise``, what chance alone reads; ``share`` of the events that are broken; ``step`` against
-    the feature's own day-to-day life.
+    the feature's own day-to-day life; ``wander`` how much more its hours vary by themselves than chance has it.
     """
 
     feature: str
@@ -37,6 +37,7 @@ class Moved:
     step: Step
     says: str
     slight: bool = False
+    wander: float = 1.0
 
     @property
     def broken(self) -> bool:
@@ -45,7 +46,8 @@ class Moved:
     @property
     def stepped(self) -> bool:
         """It came at the onset and not slowly before, and days do not usually differ as much."""
-        return self.step.z >= 4.0 and self.step.drift < 0.6
+        slow = math.isfinite(self.step.jump) and self.step.jump < 0.5
+        return abs(self.step.z) >= 4.0 and self.step.drift < 0.6 and not slow
 
 
 @dataclass(frozen=True)
@@ -87,13 +89,32 @@ def look_at_inputs(book: Book, spans: Windows, hit: Bools) -> Inputs:
     return Inputs(len(book.features), tuple(found))
 
 
-def drift_figure(book: Book, name: str, spans: Windows, hit: Bools) -> Figure:
-    """Per event, the log of how much likelier the feature's value became."""
-    column = book.column(name)
-    ratio = log_ratio(column, hit, spans.reference)
-    return Figure(
-        f"drift of {name}", "drift", "PSI", ratio[column.before], ratio[column.after], MOVED_PSI, feature=name
-    )
+def shape_step(book: Book, name: str, spans: Windows, hit: Bools) -> Step:
+    """How a column stepped at the onset against its own day-to-day life: the clearest of location and spread, or
+    of the shares of the values that moved most.
+
+    A direction learnt from the hit rows would tell any two days apart; these few fixed figures do not.
+    """
+    column = book.column(name, "numeric" if name == "score" else None)
+    here = replace(spans, hit=hit)
+    steps = [step_of(book, figure, here) for figure in _fixed_figures(column, here, hit)]
+    return max(steps, key=lambda s: abs(s.z))
+
+
+def _fixed_figures(column: Column, spans: Windows, hit: Bools) -> list[Figure]:
+    if column.kind == "numeric":
+        scores = np.append(column.scores, np.nan)
+        wide = np.append(np.clip(column.scores**2, 0, 4), np.nan)
+        tables = [scores, wide - float(np.nanmean(wide[column.before]))]
+    else:
+        before, after = column.counts(column.before, spans.reference), column.counts(column.after[hit])
+        moved = np.abs(before / max(before.sum(), 1e-9) - after / max(after.sum(), 1e-9))
+        cells = np.argsort(-moved, kind="stable")[:2]
+        tables = [np.asarray(np.arange(column.cells + 1) == cell, dtype=np.float64) for cell in cells]
+    return [
+        Figure(column.name, "shape", "sd", table[column.before], table[column.after], 0.02, 0, column.name)
+        for table in tables
+    ]
 
 
 def _moved(book: Book, name: str, spans: Windows, hit: Bools) -> Moved | None:
@@ -104,12 +125,21 @@ def _moved(book: Book, name: str, spans: Windows, hit: Bools) -> Moved | None:
     damage = _damage(book, column, spans, hit)
     if damage is None and not (value > MOVED_PSI + 3 * noise):
         return None
-    here = Windows(hit, spans.calm, spans.reference, spans.recent)
-    step = step_of(book, drift_figure(book, name, spans, hit), here)
-    if damage is None and column.kind == "numeric" and step.z >= 4.0 and step.drift < 0.6:
+    step = shape_step(book, name, spans, hit)
+    if damage is None and column.kind == "numeric" and abs(step.z) >= 6.0 and step.drift < 0.6:
         damage = _unit(book, name, spans, hit) or _affine(book, name, spans, hit)
     kind, part, says = damage or ("shape", 1.0, _shape(book, column, spans, hit, value))
-    return Moved(name, kind, value, noise, part, step, says, slight=kind == "unit" and value < 1.0)
+    return Moved(
+        name, kind, value, noise, part, step, says, kind == "unit" and value < 1.0, _wander(book, column)
+    )
+
+
+def _wander(book: Book, column: Column) -> float:
+    if column.kind != "numeric":
+        return 1.0
+    table = np.append(column.scores, np.nan)
+    figure = Figure(column.name, "shape", "sd", table[column.before], table[column.after], 0.02, 0)
+    return hourly_inflation(book, figure)
 
 
 def _shape(book: Book, column: Column, spans: Windows, hit: Bools, value: float) -> str:

@@ -19,7 +19,6 @@ from fireline.triage.windows import hourly_inflation
 from fireline.triage.words import interval
 
 MOST_EVENTS = 200_000
-MOST_CLUMPING = 3.0
 LEAST_PSI = 0.01
 SHRINK = 30.0
 CALM_SHRINK = 5.0
@@ -75,7 +74,7 @@ def by_events(
     gain = _gain(book, figure, calm, hit, order)
     if gain is None:
         return found
-    first, last = near(gain / min(hourly_inflation(book, figure), MOST_CLUMPING), UNITS + 0.6)
+    first, last = near(gain / hourly_inflation(book, figure), UNITS + 0.6)
     first = 0 if begun is not None else first
     at = time[order]
     earliest = from_micros(int(at[first - 1])) if first > 0 else max(found.earliest, begun or found.earliest)

@@ -29,6 +29,7 @@ D, U, N, C, I, A, L = (  # noqa: E741 - the table is read by its letters
     CauseKind.INFRASTRUCTURE, CauseKind.ATTACK, CauseKind.LABEL_PIPELINE,
 )  # fmt: skip
 LABELS_OFF = {L: 4.0, C: -1.0, N: -1.0, D: -2.5, U: -2.0, I: -1.5, A: -2.0}
+WANDERING = 4.0
 INPUT_FAMILIES = frozenset({"null_rate", "range", "schema", "drift"})
 
 
@@ -70,7 +71,7 @@ class Seen:
     @property
     def score_moved(self) -> bool:
         s = self.score
-        return "score_drift" in self.families or (s is not None and s.size > 0.02 and s.z > 3)
+        return "score_drift" in self.families or (s is not None and abs(s.size) > 0.1 and abs(s.z) > 3)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def read_signs(seen: Seen) -> list[Sign]:
         _versions,
         _inputs,
         _intact,
+        _wanderers,
         _shape,
         _against_days,
         _mix,
@@ -149,7 +151,9 @@ def _inputs(seen: Seen) -> list[Sign]:
     few = len(plain) <= max(2, 0.2 * inputs.looked)
     if plain and few and stepped and seen.onset.shape != "ramp":
         says = f"a few inputs stepped: {listed([m.says for m in stepped], 3)}"
-        return [Sign("few inputs stepped", says, {U: 2.0, D: 1.6, N: -1.0, C: -2.0, I: -1.0, L: -2.5})]
+        weights = {U: 2.0, D: 1.6, N: -1.0, C: -2.0, I: -1.0, L: -2.5}
+        told = any(math.isfinite(m.step.jump) for m in stepped)
+        return [Sign("few inputs stepped", says, weights if told else _scaled(weights, 0.4))]
     if len(plain) >= 3 and not few:
         slow = sum(not m.stepped for m in plain) / len(plain)
         says = f"many inputs moved a little, {share(slow)} of them without a step: {inputs.in_words()}"
@@ -177,6 +181,15 @@ def _intact(seen: Seen) -> list[Sign]:
     return [Sign("no input stepped", "no input broke or stepped at the onset", {U: -2.5})]
 
 
+def _wanderers(seen: Seen) -> list[Sign]:
+    """Inputs such as the weather, that move from day to day by themselves."""
+    moved = seen.inputs.moved
+    if not moved or seen.inputs.broken or any(m.wander < WANDERING for m in moved):
+        return []
+    says = f"{listed([m.feature for m in moved], 3)} wander by themselves from day to day"
+    return [Sign("wandering inputs", says, {N: 1.5, U: -1.0, D: -0.5})]
+
+
 def _shape(seen: Seen) -> list[Sign]:
     if seen.onset.shape == "ramp":
         says = f"it crept in over about {length(seen.onset.rise)}"
@@ -198,9 +211,11 @@ def _against_days(seen: Seen) -> list[Sign]:
         gone = f", and {share(min(step.drift, 1.0))} of the way was gone before" if step.drift > 0.6 else ""
         says = f"the step at the onset is {abs(step.z):.1f} times what days usually differ by{gone}"
         return [Sign("no step", says, {D: -3.0, U: -2.0, I: -1.0, A: -1.0, L: -1.0, N: 1.0, C: 1.0})]
-    if abs(step.z) >= 5:
+    if abs(step.z) >= 5 and not step.jump < 0.5:
         says = f"the step at the onset is {abs(step.z):.0f} times what days usually differ by"
-        return [Sign("clear step", says, {D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5, N: -1.5, C: -1.0})]
+        weights = {D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5, N: -1.5, C: -1.0}
+        # Where the interval is wide it is large, but not known to have come at once.
+        return [Sign("clear step", says, weights if math.isfinite(step.jump) else _scaled(weights, 0.3))]
     return []
 
 

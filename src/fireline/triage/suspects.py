@@ -12,7 +12,7 @@ import numpy as np
 from fireline.clock import from_micros, micros
 from fireline.terms.cause import CauseKind
 from fireline.terms.change import Change
-from fireline.triage.book import Book
+from fireline.triage.book import Book, factorise
 from fireline.triage.case import Bools, Case
 from fireline.triage.compare import gap_of_means
 from fireline.triage.figures import Figure
@@ -159,6 +159,8 @@ def _suspect(
         out = _version_out(book, change.version, split, hit)
         if out:
             return replace(base, out=out)
+        if _unknown(book, change.version):
+            base = replace(base, bonus=-3.0, against=f"version {change.version} is nowhere in the log")
     return _by_segment(book, base, found, figure, hit)
 
 
@@ -168,6 +170,12 @@ def _when(change: Change, onset: Onset) -> str:
     if change.at >= onset.earliest - SKEW:
         return f"it happened at {clock(change.at)}, within the onset's interval"
     return f"it came {length(onset.earliest - change.at)} before the onset"
+
+
+def _unknown(book: Book, version: str) -> bool:
+    """Whether the log names its versions and never this one."""
+    logged = set(book.versions[1]) | set(factorise(book.before.words("version"))[1])
+    return bool(logged - {""}) and version not in logged
 
 
 def _version_out(book: Book, version: str, split: Split, hit: Bools) -> str:
@@ -197,7 +205,7 @@ def _by_segment(book: Book, base: Suspect, found: Found, figure: Figure | None, 
                     base, out=f"it was made for {name}, and the harm is where {where(found.slice)}"
                 )
             if hurt is not None:
-                return replace(base, bonus=2.0, fit=f"it was made for {name}, where the harm is")
+                return replace(base, bonus=base.bonus + 2.0, fit=f"it was made for {name}, where the harm is")
     return _inside_and_outside(book, base, segment, figure, hit)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fireline.clock import micros
-from fireline.triage.book import DAY, Book
+from fireline.triage.book import DAY, Book, factorise
 from fireline.triage.case import Array, Bools, Floats, Ints
 from fireline.triage.compare import Gap, auc, gap_of_aucs, gap_of_means, gap_of_pairs, mean_of
 from fireline.triage.figures import Figure
@@ -130,7 +130,7 @@ def _since(book: Book, onset: Onset) -> int:
 
 
 def _old_versions(book: Book) -> set[str]:
-    return {str(v) for v in np.unique(book.before.words("version").astype(str))}
+    return set(factorise(book.before.words("version"))[1])
 
 
 def _better(one: Split | None, other: Split) -> Split:

@@ -15,6 +15,8 @@ from fireline.triage.compare import mean_of, robust_spread
 from fireline.triage.figures import Figure
 
 ENOUGH = 200
+WIDE = 6 * HOUR
+BESIDE = 2 * HOUR
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,15 @@ class Windows:
     """``hit`` and ``calm`` are live rows after and before the onset, bool [rows after].
 
     ``reference`` [rows before] and ``recent`` [rows after] are weights that give the reference and the calm rows
-    the hours of the hit rows, so that night is compared with night.
+    the hours of the hit rows, so that night is compared with night. ``earliest`` and ``latest`` bound the onset.
     """
 
     hit: Bools
     calm: Bools
     reference: Floats
     recent: Floats
+    earliest: int = 0
+    latest: int = 0
 
     @property
     def has_calm(self) -> bool:
@@ -53,7 +57,7 @@ def windows(book: Book, earliest: datetime, latest: datetime) -> Windows:
         had = np.bincount(book.after_cells[calm] % 24, minlength=24).astype(np.float64)
         ratio = np.divide(wanted, had, out=np.zeros(24), where=had > 0)
         recent[calm] = ratio[book.after_cells[calm] % 24]
-    return Windows(hit, calm, book.matched(hit), recent)
+    return Windows(hit, calm, book.matched(hit), recent, micros(earliest), micros(latest))
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class Step:
 
     ``usual`` is the reference at the same hours, ``recent`` the calm days at the same hours, ``now`` the hit
     rows. ``z`` is the step from the last days to now in units of how much such steps vary; ``drift`` is how
-    much of the way from usual to now had been gone before the onset (0 none, 1 all).
+    much of the way from usual to now had been gone before the onset (0 none, 1 all). ``jump`` is how much of
+    it was made at the onset itself (1: at once; NaN: cannot be told).
     """
 
     usual: float
@@ -71,6 +76,7 @@ class Step:
     z: float
     drift: float
     days: int
+    jump: float = math.nan
 
     @property
     def size(self) -> float:
@@ -91,7 +97,29 @@ def step_of(book: Book, figure: Figure, spans: Windows) -> Step:
     noise = max(spread if math.isfinite(spread) else 0.0, sampling, 1e-9)
     way = now - usual
     drift = (recent - usual) / way if n_recent >= 50 and abs(way) > figure.tolerance else 0.0
-    return Step(usual, recent, now, (now - base) / noise, float(np.clip(drift, -1, 2)), days)
+    jump = _jump(book, figure, spans)
+    return Step(usual, recent, now, (now - base) / noise, float(np.clip(drift, -1, 2)), days, jump)
+
+
+def _jump(book: Book, figure: Figure, spans: Windows) -> float:
+    """The share of the figure's way from calm to hit that was made within the onset's interval and the two hours
+    around it; NaN where the interval is too wide or the events too few to say."""
+    if spans.latest - spans.earliest > WIDE or spans.latest == 0:
+        return math.nan
+    time, good = book.after.time, np.isfinite(figure.after)
+    values = figure.after - season_of(book, figure)[book.after_cells]
+    before = good & spans.calm & (time >= spans.earliest - BESIDE)
+    after = good & spans.hit & (time <= spans.latest + BESIDE)
+    if min(int(before.sum()), int(after.sum())) < 30:
+        return math.nan
+    way = float(values[good & spans.hit].mean())
+    made, noise = (
+        float(values[after].mean() - values[before].mean()),
+        mean_of(values[before])[1] + mean_of(values[after])[1],
+    )
+    if abs(way) < 4 * math.sqrt(noise):
+        return math.nan
+    return made / way
 
 
 def _daily_steps(book: Book, figure: Figure, spans: Windows) -> tuple[Floats, int]:
