@@ -53,6 +53,8 @@ def codes(table: pa.Table, name: str) -> tuple[Array, list[str]]:
     encoded = column.combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = pa.concat_arrays(encoded.chunks) if encoded.num_chunks else pa.array([], column.type)
+    if encoded.dictionary.null_count:
+        encoded = encoded.cast(pa.string()).dictionary_encode()
     values = [str(value) for value in encoded.dictionary.to_pylist()]
     indices = encoded.indices
     if indices.null_count:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf, nextafter
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,7 @@ SCORE_BINS = 200
 SEGMENT_VALUES = 20
 SEGMENT_ROWS = 300
 LOG_STEP = 1.02
+MOST = float(np.finfo(np.float64).max)
 COMPARED = 255
 STRIDE = 1 << 15
 
@@ -148,14 +150,15 @@ def bin_edges(values: Array, bins: int) -> tuple[float, ...]:
     distinct = np.unique(values)
     if distinct.size == 1:
         only = float(distinct[0])
-        return (only, float(np.nextafter(only, np.inf)))
-    if distinct.size <= bins:
-        middles = (distinct[1:] + distinct[:-1]) / 2
-        edges = np.concatenate([distinct[:1], middles, distinct[-1:]])
-    else:
-        edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
-        edges = _separate_ties(values, edges)
-    return tuple(float(e) for e in np.unique(edges))
+        return tuple(sorted((only, nextafter(only, inf if only < MOST else 0.0))))
+    ends = distinct[[0, -1]]
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows between huge values is no edge
+        if distinct.size <= bins:
+            edges = np.concatenate([ends, (distinct[1:] + distinct[:-1]) / 2])
+        else:
+            quantiles = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)))
+            edges = np.concatenate([ends, _separate_ties(values, quantiles)])
+    return tuple(float(e) for e in np.unique(edges[np.isfinite(edges)]))
 
 
 def _separate_ties(values: Array, edges: Array) -> Array:

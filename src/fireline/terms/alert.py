@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from fireline.clock import iso
+from fireline.clock import iso, parse_time
+from fireline.terms.counts import Scope
 
 Urgency = Literal["page", "ticket"]
 
@@ -51,7 +52,7 @@ class Finding:
         """The scope judged, as ``Scope.key`` writes it."""
         if self.segment:
             ((column, value),) = self.segment.items()
-            return f"segment:{column}={value}"
+            return Scope("segment", column, value).key
         return f"version={self.version}" if self.version is not None else "service"
 
 
@@ -84,6 +85,32 @@ class Alert:
             "seen": f.seen,
             "usual": f.usual,
             "unit": f.unit,
+            "direction": f.direction,
+            "since": iso(f.since) if f.since else None,
             "because": self.because,
             "details": dict(f.details),
         }
+
+
+def finding_of(alert: Mapping[str, Any]) -> Finding:
+    """The finding in an alert as ``Alert.as_json`` wrote it."""
+    return Finding(
+        monitor=alert["monitor"],
+        family=alert["family"],
+        series=alert["series"],
+        at=parse_time(alert["fired_at"]),
+        urgency=alert["urgency"],
+        evidence=alert["evidence"],
+        threshold=alert["threshold"],
+        feature=alert["feature"],
+        segment=alert["segment"],
+        version=alert["version"],
+        against=alert.get("against"),
+        seen=alert["seen"],
+        usual=alert["usual"],
+        unit=alert["unit"],
+        direction=alert["direction"],
+        since=parse_time(alert["since"]) if alert["since"] else None,
+        because=alert["because"],
+        details=alert["details"],
+    )

@@ -31,10 +31,11 @@ class Scope:
         >>> Scope("segment", "carrier", "UA").key
         'segment:carrier=UA'
         """
+        # An equals sign in a column's name must not end it.
         if self.kind == "service":
             return "service"
         if self.kind == "segment":
-            return f"segment:{self.column}={self.value}"
+            return f"segment:{self.column.replace('%', '%25').replace('=', '%3D')}={self.value}"
         return f"{self.kind}={self.value}"
 
     @classmethod
@@ -44,7 +45,7 @@ class Scope:
             return cls()
         if key.startswith("segment:"):
             column, _, value = key.removeprefix("segment:").partition("=")
-            return cls("segment", column, value)
+            return cls("segment", column.replace("%3D", "=").replace("%25", "%"), value)
         kind, _, value = key.partition("=")
         if kind == "version":
             return cls("version", "", value)
