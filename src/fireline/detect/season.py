@@ -11,12 +11,26 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 CELLS = 48
+QUARTER = 900
 
 
-@lru_cache(maxsize=100_000)
-def _offset_seconds(utc_hour: int, timezone: str) -> int:
-    at = datetime.fromtimestamp(utc_hour * 3600, UTC).astimezone(ZoneInfo(timezone))
+@lru_cache(maxsize=200_000)
+def _offset(second: int, timezone: str) -> int:
+    """Seconds that local time is ahead of UTC at ``second`` since 1970."""
+    at = datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(timezone))
     return int((at.utcoffset() or timedelta()).total_seconds())
+
+
+def _offsets(starts: Array, timezone: str) -> Array:
+    """``_offset`` of each of ``starts`` [T], looked up once a quarter of an hour unless the clocks change within it."""
+    quarters, inverse = np.unique(starts // QUARTER, return_inverse=True)
+    edges = np.unique(np.concatenate([quarters, quarters + 1]))
+    known = np.array([_offset(int(q) * QUARTER, timezone) for q in edges], dtype=np.int64)
+    before, after = (known[np.searchsorted(edges, quarters + i)] for i in (0, 1))
+    found = before[inverse]
+    for i in np.flatnonzero((before != after)[inverse]):
+        found[i] = _offset(int(starts[i]), timezone)
+    return np.asarray(found)
 
 
 def cells_of(ticks: Array, grain: int, timezone: str) -> Array:
@@ -25,9 +39,7 @@ def cells_of(ticks: Array, grain: int, timezone: str) -> Array:
     Local time, because people keep it: with UTC cells a daylight-saving change looks like drift.
     """
     starts = ticks.astype(np.int64) * grain
-    hours, inverse = np.unique(starts // 3600, return_inverse=True)
-    offsets = np.array([_offset_seconds(int(h), timezone) for h in hours], dtype=np.int64)[inverse]
-    local = starts + offsets
+    local = starts + _offsets(starts, timezone)
     hour = (local // 3600) % 24
     weekday = (local // 86_400 + 3) % 7  # 1 January 1970 was a Thursday
     return np.asarray(np.where(weekday >= 5, 24, 0) + hour)
