@@ -54,6 +54,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -65,7 +66,8 @@ def root(
         typer.Option("--no-color", metavar="", help="No colours; NO_COLOR in the environment does the same."),
     ] = False,
 ) -> None:
-    """Set what all commands share."""
+    """Set what all commands share; a command that types others (the demo) gets ``run`` to do it with."""
+    context.obj = run
     if no_color:
         screen.without_colour()
 

@@ -19,14 +19,13 @@ errors to standard error; `NO_COLOR` or `--no-color` leaves colours out.
 
 
 def commands(
+    context: typer.Context,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there.", show_default=False)
     ] = None,
 ) -> None:
     """Print every command and option as one Markdown page."""
-    from fireline.cli.app import app
-
-    text = as_markdown(typer.main.get_command(app))
+    text = as_markdown(context.find_root().command)
     if output is None:
         typer.echo(text, nl=False)
     else:

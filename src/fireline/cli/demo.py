@@ -19,6 +19,7 @@ def demo() -> None:
 
 @app.command("replay", epilog="Example: fireline demo replay --no-fault --out out/healthy")
 def replay(
+    context: typer.Context,
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Where the log and the report go.")
     ] = Path("out/demo"),
@@ -46,9 +47,8 @@ def replay(
 
     The commands it types are the ones you would type for a log of your own.
     """
-    from fireline.cli.app import run
-    from fireline.demo.replay import run as play
+    from fireline.demo.replay import run  # here: it needs the extra `demo`
 
-    code = play(out, fault, invoke=run, months=months, open_report=show)
+    code = run(out, fault, invoke=context.obj, months=months, open_report=show)
     if code:
         raise typer.Exit(code)
