@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fireline.runbook.against import Known
 from fireline.runbook.check import check
 from fireline.runbook.load import parse
 from fireline.runbook.problem import Level
@@ -121,6 +122,18 @@ def test_columns_are_held_against_the_log() -> None:
     assert "no column latency_ms" in answer["error", "columns.latency_ms"]
     assert ("error", "columns.label") not in answer
     assert "weather" in answer["hint", "columns"] or "latency" in answer["hint", "columns"]
+
+
+def test_names_are_held_against_what_there_is() -> None:
+    known = Known(frozenset({"drift", "null_rate"}), frozenset({"rollback", "fallback"}))
+    text = (
+        READY.replace("action: rollback", "action: rolback")
+        + "monitors: [{monitor: nul_rate, tolerance: 2}]\n"
+    )
+    answer = found(text, known=known)
+    assert "there is no action rolback" in answer["error", "decisions[0].action"]
+    assert "there is no monitor nul_rate" in answer["warning", "monitors[0].monitor"]
+    assert found(READY + "monitors: [{monitor: drift, tolerance: 0.2}]\n", known=known) == {}
 
 
 def test_problems_come_gravest_first_and_point_into_the_file() -> None:

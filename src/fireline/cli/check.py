@@ -16,8 +16,10 @@ from fireline.cli import screen
 from fireline.cli.options import RunbookPath, a_time
 from fireline.clock import SystemClock
 from fireline.runbook import check as checking
+from fireline.runbook.against import Known
 from fireline.runbook.load import read
 from fireline.runbook.problem import Problem, UnusableRunbook
+from fireline.terms.alert import FAMILIES
 
 EXAMPLES = "Example: fireline check runbook.yaml --events events.parquet"
 
@@ -56,11 +58,23 @@ def check(
         show(error.problems, console)
         raise typer.Exit(2) from None
     now = a_time(at, file.runbook.timezone, "--at") if at else SystemClock().now()
-    problems = checking.check(file, now=now, log=_columns(events) if events else None)
+    problems = checking.check(file, now=now, log=_columns(events) if events else None, known=_known())
     show(problems, console)
     grave = {"error", "warning"} if strict else {"error"}
     if any(one.level in grave for one in problems):
         raise typer.Exit(1)
+
+
+def _known() -> Known:
+    """The monitors and actions of this release."""
+    from fireline.actions import found  # here, so that `fireline --help` need not load them
+    from fireline.detect.kinds import kinds
+
+    every = kinds()
+    return Known(
+        frozenset({*FAMILIES, *(one.name for one in every), *(one.family for one in every)}),
+        frozenset(found()),
+    )
 
 
 def _show_json(problems: Sequence[Problem], console: Console) -> None:

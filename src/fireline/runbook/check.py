@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 
-from fireline.clock import iso
-from fireline.runbook.durations import parse_duration, say_duration
+from fireline.runbook.against import Found, Known, columns_against, expired, names_against, no_baseline
+from fireline.runbook.durations import say_duration
 from fireline.runbook.load import RunbookFile
-from fireline.runbook.problem import LEVELS, Key, Level, Problem, write_key
-from fireline.runbook.schema import LastKnownGood, Runbook
+from fireline.runbook.problem import LEVELS, Level, Problem, write_key
 from fireline.terms.cause import CauseKind
 from fireline.terms.role import Role
 from fireline.terms.severity import Severity
 
-Found = tuple[Level, Key, str, str]
 DAY = timedelta(days=1)
 
 
@@ -26,20 +24,24 @@ def check(
     baseline: bool | None = None,
     now: datetime | None = None,
     log: Collection[str] | None = None,
+    known: Known | None = None,
 ) -> list[Problem]:
     """Everything ``file`` lacks, gravest first.
 
     ``baseline``: whether the frozen baseline lies where the runbook says; None looks.
     ``now``: what expired is measured against; None measures against nothing.
     ``log``: the columns of the event log, to hold the runbook's columns against.
+    ``known``: the monitors and actions there are, to hold the names in the runbook against.
     """
     present = file.baseline_path.exists() if baseline is None else baseline
     found = [one for part in PARTS for one in part(file)]
-    found += _baseline(file, present)
+    found += no_baseline(file, present)
     if now is not None:
-        found += _ages(file.runbook, now)
+        found += expired(file.runbook, now)
     if log is not None:
-        found += _log_columns(file, log)
+        found += columns_against(file, log)
+    if known is not None:
+        found += names_against(file.runbook, known)
     problems = [
         Problem(level, str(file.path), file.line(*key), write_key(key), says, todo)
         for level, key, says, todo in found
@@ -316,70 +318,3 @@ PARTS: tuple[Callable[[RunbookFile], Iterator[Found]], ...] = (
     _columns,
     _reference,
 )
-
-
-def _baseline(file: RunbookFile, present: bool) -> Iterator[Found]:
-    if not present:
-        says = f"there is no {file.runbook.reference.baseline} beside the runbook: nothing can be judged"
-        yield (
-            "error",
-            ("reference", "baseline"),
-            says,
-            "`fireline runbook baseline` takes it from an event log",
-        )
-
-
-def _ages(runbook: Runbook, now: datetime) -> Iterator[Found]:
-    for at, silence in enumerate(runbook.silences):
-        if silence.until <= now:
-            yield "warning", ("silences", at), f"ended on {iso(silence.until)} and does nothing", "delete it"
-        elif silence.until - now > 30 * DAY:
-            yield (
-                "warning",
-                ("silences", at),
-                f"lasts until {iso(silence.until)}: longer than anyone remembers it",
-                "shorten it",
-            )
-    for at, rule in enumerate(runbook.monitors):
-        if rule.until is not None and rule.until <= now:
-            yield (
-                "warning",
-                ("monitors", at),
-                f"ended on {iso(rule.until)} and does nothing",
-                "delete it or renew it",
-            )
-    good = runbook.last_known_good
-    if good is not None:
-        yield from _good_age(good, _cadence(runbook.retraining), now)
-
-
-def _good_age(good: LastKnownGood, cadence: timedelta | None, now: datetime) -> Iterator[Found]:
-    if good.since is None or cadence is None or now - good.since <= cadence:
-        return
-    age = (now - good.since) // DAY
-    says = f"{good.version} is {age} days old and the model is retrained every {say_duration(cadence)}"
-    yield "warning", ("last_known_good", "since"), says, "name the newest version that is known to be good"
-
-
-def _cadence(text: str) -> timedelta | None:
-    """The retraining cadence as a length of time; None when it is a word."""
-    try:
-        return parse_duration(text)
-    except ValueError:
-        return None
-
-
-def _log_columns(file: RunbookFile, log: Collection[str]) -> Iterator[Found]:
-    columns, key = file.runbook.columns, ("columns",)
-    mapped: list[tuple[Key, str]] = [((*key, role), column) for role, column in columns.roles().items()]
-    for role in ("segments", "flags", "groups", "ignore"):
-        mapped += [((*key, role, at), column) for at, column in enumerate(getattr(columns, role))]
-    mapped += [((*key, "features", column), column) for column in columns.features]
-    mapped += [((*key, "class_scores", name), column) for name, column in columns.class_scores.items()]
-    separate = {columns.label, columns.label_time} if file.runbook.labels else set()
-    for at, column in mapped:
-        if column not in log and column not in separate:
-            yield "error", at, f"the log has no column {column}", "correct the name, or remove it"
-    for column in sorted(set(log) - {column for _, column in mapped}):
-        says = f"the log has a column {column} that the runbook does not name"
-        yield "hint", key, says, "make it a feature, a segment or a flag, or list it under `ignore:`"
