@@ -65,5 +65,5 @@ def kolmogorov_tail(distance: float, n: int, m: int) -> float:
     t = distance * sqrt(n * m / (n + m))
     if t < 0.2:
         return 1.0  # the limit lies within 1e-12 of 1 there, and the series needs ever more terms
-    total = sum((-1) ** (k - 1) * exp(-2 * (k * t) ** 2) for k in range(1, 101))
+    total = sum((1 if k % 2 else -1) * exp(-2 * (k * t) ** 2) for k in range(1, 101))
     return min(max(2 * total, 0.0), 1.0)

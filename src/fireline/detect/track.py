@@ -130,10 +130,12 @@ class Track:
 
     def _gathered(self, group: int, span: slice, cold: int, t: int, block: _Block) -> tuple[int, Array]:
         """Since when, and the sums [3, channels] from there to ``t``."""
-        inside = np.stack([part[cold + 1 : t + 1, span].sum(axis=0) for part in block.weighted])
+        rows = slice(cold + 1, t + 1)
         if cold >= 0:
-            return self.next_tick + cold + 1, inside
-        return int(self.since[group]), self.sums[:, span] + inside
+            return self.next_tick + cold + 1, _gather(None, [part[rows, span] for part in block.weighted])
+        return int(self.since[group]), _gather(
+            self.sums[:, span], [part[rows, span] for part in block.weighted]
+        )
 
     def _carry(self, stats: Array, block: _Block, groups: Array) -> None:
         """What the next block must know: the last quiet tick of each monitor and the sums since."""
@@ -145,8 +147,22 @@ class Track:
         self._fired.clear()
         after = np.repeat(np.where(ever, last, -1), self.sizes)
         rows = np.arange(len(stats))[:, None] > after[None, :]
-        kept = np.stack([(part * rows).sum(axis=0) for part in block.weighted])
-        self.sums = kept + np.where(np.repeat(ever, self.sizes), 0.0, self.sums)
+        begun = np.where(np.repeat(ever, self.sizes), 0.0, self.sums)
+        self.sums = _gather(begun, [part * rows for part in block.weighted])
+
+
+def _gather(begun: Array | None, parts: Sequence[Array]) -> Array:
+    """Sums of each part [T, C] over its ticks on top of ``begun`` [parts, C]: [parts, C].
+
+    Added tick after tick, so that how a log was cut into blocks does not show even in the last bit.
+    """
+    found = np.zeros((len(parts), parts[0].shape[1])) if begun is None else begun
+    if len(parts[0]) == 0:
+        return found
+    return np.stack([
+        np.add.accumulate(np.concatenate([first[None], part]), axis=0)[-1]
+        for first, part in zip(found, parts, strict=True)
+    ])  # fmt: skip
 
 
 class _Block:
