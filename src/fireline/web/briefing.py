@@ -104,11 +104,10 @@ def worst_alert(incident: Json) -> Json | None:
 def figure_of(alert: Json, name: str) -> str:
     """The alert's ``seen`` or ``usual`` in words, "" where it has none."""
     value = finite(alert.get(name))
-    return (
-        ""
-        if value is None
-        else words.figure(value, str(alert.get("family", "")), str(alert.get("unit") or ""))
-    )
+    if value is None:
+        return ""
+    value = 0.0 if abs(value) < NOTHING else value
+    return words.figure(value, str(alert.get("family", "")), str(alert.get("unit") or ""))
 
 
 def suspect(incident: Json) -> Json | None:
@@ -145,7 +144,9 @@ def sentence(text: str) -> str:
 
 def _end(value: object) -> str:
     number = finite(value)
-    return f"{number:g}" if number is not None else str(value)
+    if number is None:
+        return str(value)
+    return "0" if abs(number) < 1e-300 else f"{number:.6g}"
 
 
 def interval(first: datetime, last: datetime, timezone: str) -> str:

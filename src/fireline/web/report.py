@@ -268,7 +268,7 @@ def _environment(zone: ZoneInfo) -> Environment:
 
     def plain(value: Any, name: str = "") -> str:
         number = finite(value)
-        if number is not None and name.endswith(("rate", "share")) and 0 <= number <= 1:
+        if number is not None and {"rate", "share"} & set(name.split()) and abs(number) <= 1:
             return words.share(number)
         if isinstance(value, bool) or value is None:
             return {True: "yes", False: "no", None: "–"}[value]
@@ -276,11 +276,16 @@ def _environment(zone: ZoneInfo) -> Environment:
             return str(value)
         return f"{number:,.0f}" if number == int(number) and abs(number) < 1e15 else f"{number:,.4g}"
 
+    def ended(text: Any) -> str:
+        says = str(text).strip()
+        return says if says.endswith((".", "!", "?")) else f"{says}."
+
     def address(link: Any) -> str:
         return str(link) if str(link).lower().startswith(("https://", "http://")) else ""
 
     env.filters.update(
-        when=when, amount=amount, plain=plain, address=address, share=words.share, sentence=briefing.sentence,
+        when=when, amount=amount, plain=plain, ended=ended, address=address,
+        share=words.share, sentence=briefing.sentence,
         clock=lambda text: words.clock_time(parse_time(text), zone.key),
         date=lambda text: words.day_time(parse_time(text), zone.key).split(",")[0],
         family=words.family, alert_name=marks.alert_name, change_name=marks.change_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -22,7 +23,7 @@ MOST_CELLS = 40
 
 def histogram(data: Mapping[str, Any], width: int, label: str) -> Markup:
     """Shares of each cell before and after: upright where the labels fit, else in rows."""
-    cells = [str(cell) for cell in data.get("cells") or ()]
+    cells = [cell_label(str(cell)) for cell in data.get("cells") or ()]
     before, after = _shares(data, "before", len(cells)), _shares(data, "after", len(cells))
     if not cells:
         return Markup('<p class="empty">There are no cells to show.</p>')
@@ -34,6 +35,26 @@ def histogram(data: Mapping[str, Any], width: int, label: str) -> Markup:
     upright = len(cells) > 8 and room >= 15 and max(len(cell) for cell in cells) * 6.2 <= room
     draw = _upright if upright else _rows
     return draw(cells, before, after, width, label)
+
+
+def cell_label(cell: str) -> str:
+    """The label of a cell as people say it: no infinite ends, no range of one value.
+
+    >>> cell_label("-inf to 6"), cell_label("7 to 7"), cell_label("0 to 4.941e-324"), cell_label("JFK to LAX")
+    ('up to 6', '7', '0', 'JFK to LAX')
+    """
+    low, to, high = cell.partition(" to ")
+    if not to:
+        return cell
+    try:
+        ends = [0.0 if abs(float(end)) < 1e-300 else float(end) for end in (low, high)]
+    except ValueError:
+        return cell
+    if ends[0] == ends[1]:
+        return f"{ends[0]:.6g}"
+    if math.isinf(ends[0]):
+        return f"up to {ends[1]:.6g}"
+    return f"over {ends[0]:.6g}" if math.isinf(ends[1]) else f"{ends[0]:.6g} to {ends[1]:.6g}"
 
 
 def _shares(data: Mapping[str, Any], name: str, length: int) -> list[float]:
