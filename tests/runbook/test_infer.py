@@ -248,3 +248,24 @@ def test_ids_longer_than_a_float_are_ids_all_the_same() -> None:
     )
     assert columns.ignore == ("user_id",)
     assert columns.features["big"] == "numeric"
+
+
+def test_a_label_under_a_name_of_its_own_is_no_feature() -> None:
+    table = log(label=None, label_time=None)
+    score = table.column("score").to_numpy()
+    employed = (np.random.default_rng(5).random(len(score)) < score).astype(np.int64)
+    columns, notes = infer_columns(table.append_column("employed", pa.array(employed)))
+    assert columns.ignore == ("user_id", "employed")
+    assert "--column label=employed" in notes["employed"]
+    assert (
+        infer_columns(table.append_column("employed", pa.array(employed)), roles={"label": "employed"})[
+            0
+        ].label
+        == "employed"
+    )
+
+
+def test_a_protected_group_is_a_category_even_in_numbers() -> None:
+    columns, _ = infer_columns(log(SEX=np.random.default_rng(0).integers(1, 3, 3_000)))
+    assert columns.groups == ("SEX",)
+    assert columns.features["SEX"] == "categorical"

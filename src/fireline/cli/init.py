@@ -150,6 +150,11 @@ def _tell(drafted: Draft, sample: Sample, notes: list[str], output: Path) -> Non
     ]  # fmt: skip
     for name, says in rows:
         console.print(Text(f"  {name:<16} ", "dim").append(says, "default"))
+    for at, name in enumerate(columns.ignore[:8]):
+        says = f"  {'left out' if at == 0 else '':<16} "
+        console.print(
+            Text(says, "dim").append(f"{name}: {drafted.notes['columns', 'ignore', at]}", "default")
+        )
     for note in notes:
         console.print(Text(f"  note: {note}", "yellow"))
     problems = check(read(output), baseline=True)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.errors import InputError
-from fireline.runbook.leaks import tells_label
+from fireline.runbook.leaks import auc, tells_label
 from fireline.runbook.looks import Look, floats, is_epoch, look_at, typed
 from fireline.runbook.names import (
     CLASS_SCORE_PREFIXES,
@@ -32,6 +32,8 @@ MAX_SEGMENTS = 8
 MAX_SEGMENT_VALUES = 50
 MAX_CATEGORIES = 1_000
 LONG_TEXT = 60
+FORETOLD = 0.7
+LEAST_LABELS = 200
 SAID = "as you said"
 RESERVED = frozenset({"time", "version", "shadow", "weight", "score", "prediction", "error", "row", "late"})
 """Columns that Fireline adds where a log has none: a feature of such a name would be mistaken for them."""
@@ -100,6 +102,7 @@ def infer_columns(
     _drop_halves(sorting)
     found: dict[str, Any] = {"flags": [], "groups": [], "segments": [], "features": {}, "ignore": []}
     label = _label_values(table, sorting)
+    _suspect_label(table, sorting)
     for look in sorting.left():
         if look.name not in class_scores.values():
             _place(look, table, label, found, sorting)
@@ -240,6 +243,24 @@ def _label_values(table: pa.Table, sorting: _Sorting) -> np.ndarray[Any, Any] | 
     return found
 
 
+def _suspect_label(table: pa.Table, sorting: _Sorting) -> None:
+    """Without a label, leave out what the score foretells: it may be the label under a name of its own."""
+    score = sorting.taken.get("score")
+    if "label" in sorting.taken or score is None:
+        return
+    scores = floats(table.column(score)).to_numpy()
+    for look in sorting.left():
+        if look.kind not in ("bool", "integer") or look.distinct != 2 or FLAG_WORDS.intersection(look.words):
+            continue
+        text = table.column(look.name).cast(pa.string())
+        truth = pc.cast(pc.equal(text, look.values[-1]), pa.float64()).to_numpy()
+        known = np.isfinite(scores) & np.isfinite(truth)
+        found = auc(scores[known], truth[known] > 0.5) if known.sum() >= LEAST_LABELS else None
+        if found is not None and max(found, 1 - found) >= FORETOLD:
+            how = f"the score foretells it (AUC {max(found, 1 - found):.2f})"
+            sorting.notes[look.name] = f"{how}: if it is the label, say so with --column label={look.name}"
+
+
 def _place(
     look: Look, table: pa.Table, label: np.ndarray[Any, Any] | None, found: dict[str, Any], sorting: _Sorting
 ) -> None:
@@ -290,7 +311,7 @@ def _no_feature(look: Look) -> str:
 
 def feature_kind(look: Look) -> FeatureKind:
     """Numbers are numeric unless they are codes; everything else is categorical."""
-    if not look.numeric:
+    if not look.numeric or look.plain in GROUP_NAMES:
         return "categorical"
     coded = look.kind == "integer" and CODE_WORDS.intersection(look.words) and look.distinct <= MAX_CATEGORIES
     return "categorical" if coded else "numeric"

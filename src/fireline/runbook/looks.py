@@ -89,7 +89,8 @@ class Look:
 
 
 def _short(value: float) -> str:
-    return f"{int(value):,}" if value == int(value) and abs(value) < 1e12 else f"{value:.4g}"
+    whole = value == int(value) and abs(value) < 1e12
+    return f"{value:,.0f}" if whole or 1_000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def look_at(table: pa.Table) -> dict[str, Look]:
