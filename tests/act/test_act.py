@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.incidents import T0, about, after, measure, opened, requested
 
 from fireline.act import TRIES, Worker, undoing
 from fireline.clock import ManualClock
 from fireline.drill.fakes import FakeDataPlane
 from fireline.errors import FirelineError, StateError
 from fireline.store import Store
-from fireline.terms.fold import fold
-from fireline.terms.guards import allowed
 from fireline.terms.measure import MeasureState
 from fireline.terms.switch import Switch, Told
 from fireline.terms.timeline import Draft, EntryKind
+from tests.support.incidents import T0, about, after, measure, opened, requested
 
 S = MeasureState
 
@@ -65,7 +63,7 @@ class Room:
 
 @pytest.fixture
 def room(tmp_path: Path) -> Iterator[Room]:
-    with Store.open(tmp_path / "s.sqlite", fold=fold, gate=allowed) as store:
+    with Store.open(tmp_path / "s.sqlite") as store:
         with store.begin() as tx:
             tx.append("inc-1", opened(), T0)
         yield Room(store, Flaky(), ManualClock(T0))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.incidents import T0, after, measure
 
 import fireline.actions
 from fireline.act import SimulatedSwitchBoard, plan, undoing
@@ -17,6 +16,7 @@ from fireline.drill.fakes import FakeDataPlane
 from fireline.errors import RunbookError
 from fireline.store.plain import plain
 from fireline.terms.switch import StaleSwitch
+from tests.support.incidents import T0, after, measure
 
 EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "rollback": {"to": "A", "from": "B"},

@@ -5,9 +5,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.incidents import T0, after
 
 from fireline.terms.switch import Route, Switch, amended, place_of
+from tests.support.incidents import T0, after
 
 WORDS = st.sampled_from(["A", "B", "UA", "rules"])
 ROUTES = st.builds(

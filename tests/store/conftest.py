@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support import postgres
 
 from fireline.store import Store
-from fireline.terms.fold import fold
-from fireline.terms.guards import allowed
+from tests.support import postgres
 
 
 @pytest.fixture(scope="session")
@@ -33,5 +31,5 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(place: str) -> Iterator[Store]:
-    with Store.open(place, fold=fold, gate=allowed) as opened:
+    with Store.open(place) as opened:
         yield opened

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.incidents import T0
 
 from fireline.errors import StoreError
 from fireline.store import Keys, LakeFile, Mark, Store, Stored
 from fireline.terms.counts import CountsRow
 from fireline.terms.quarantine import BadRow
+from tests.support.incidents import T0
 
 
 def row(first: int, ticks: int = 1, grain: int = 60, scope: str = "service", late: bool = False) -> CountsRow:

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.incidents import T0, after, note, opened
 
 from fireline.errors import StateError, StoreError
 from fireline.store import Store
 from fireline.store.plain import clean, plain
 from fireline.terms.fold import fold
-from fireline.terms.incident import State
-from fireline.terms.timeline import Draft, EntryKind
+from fireline.terms.incident import Incident, State
+from fireline.terms.severity import Severity
+from fireline.terms.timeline import Draft, Entry, EntryKind
+from tests.support.incidents import T0, after, note, opened
 
 
 def test_entries_are_numbered_from_one_within_their_incident(store: Store) -> None:
@@ -30,7 +32,7 @@ def test_entries_are_numbered_from_one_within_their_incident(store: Store) -> No
 
 
 def test_an_entry_is_given_back_exactly_as_it_will_be_read(place: str) -> None:
-    with Store.open(place, fold=fold) as store, store.begin() as tx:
+    with Store.open(place) as store, store.begin() as tx:
         odd = {
             "text": "a\x00b \ud800 \u00e9",
             "nan": float("nan"),
@@ -40,7 +42,7 @@ def test_an_entry_is_given_back_exactly_as_it_will_be_read(place: str) -> None:
         }
         tx.append("inc-1", opened(), T0)
         given_back = tx.append("inc-1", Draft(EntryKind.NOTE, "nul \x00", odd), after(0.000001))
-    with Store.open(place, fold=fold) as again:
+    with Store.open(place) as again:
         assert again.entries("inc-1")[1] == given_back
     assert given_back.data["nan"] is None
     assert given_back.data["pair"] == [1, 2.5]
@@ -78,7 +80,7 @@ def test_the_database_itself_refuses_to_change_the_past(store: Store, statement:
 
 
 def test_sqlite_refuses_a_replace_too(tmp_path) -> None:
-    with Store.open(tmp_path / "s.sqlite", fold=fold) as store:
+    with Store.open(tmp_path / "s.sqlite") as store:
         with store.begin() as tx:
             tx.append("inc-1", opened(), T0)
         with pytest.raises(sa.exc.SQLAlchemyError), store.database.begin() as connection:
@@ -90,7 +92,7 @@ def test_sqlite_refuses_a_replace_too(tmp_path) -> None:
 
 def test_postgresql_refuses_to_truncate(server) -> None:
     with (
-        Store.open(server.new_database(), fold=fold) as store,
+        Store.open(server.new_database()) as store,
         pytest.raises(sa.exc.SQLAlchemyError, match="append-only"),
         store.database.begin() as connection,
     ):
@@ -133,11 +135,38 @@ def test_the_gate_is_asked_inside_the_transaction(store: Store) -> None:
     assert len(store.entries("inc-1")) == 1
 
 
-def test_a_store_without_a_fold_writes_no_entries(place: str) -> None:
-    with Store.open(place) as store, pytest.raises(StoreError, match="without a fold"), store.begin() as tx:
+def test_a_fold_and_a_gate_of_ones_own(place: str) -> None:
+    folded: list[int] = []
+
+    def counting(entries: Sequence[Entry]) -> Incident:
+        folded.append(len(entries))
+        return fold(entries)
+
+    with Store.open(place, fold=counting, gate=None) as store:
+        with store.begin() as tx:
+            tx.append("inc-1", opened(), T0)
+            tx.append("inc-1", Draft(EntryKind.MOVED, "no guard says no", {"to": "closed"}), T0)
+            assert tx.incident("inc-1").state is State.CLOSED
+        assert folded == [2]
+        assert store.incident("inc-1").state is State.CLOSED
+        assert folded == [2], "what was worked out for committed entries is remembered"
+        with pytest.raises(StoreError, match="there is no incident inc-9"):
+            store.incident("inc-9")
+
+
+def test_what_was_worked_out_for_entries_that_were_rolled_back_is_forgotten(store: Store) -> None:
+    with store.begin() as tx:
         tx.append("inc-1", opened(), T0)
-    with Store.open(place) as store:
-        assert store.incidents() == []
+    with pytest.raises(RuntimeError), store.begin() as tx:  # noqa: PT012
+        tx.append("inc-1", Draft(EntryKind.SEVERITY, "bad", {"severity": "SEV1"}), T0)
+        assert tx.incident("inc-1").severity is Severity.SEV1
+        raise RuntimeError
+    with store.begin() as tx:
+        tx.append("inc-1", Draft(EntryKind.SEVERITY, "not so bad", {"severity": "SEV3"}), T0)
+        tx.append("inc-1", note(), T0)
+    assert store.incident("inc-1") == fold(store.entries("inc-1"))
+    assert store.incident("inc-1").severity is Severity.SEV3
+    assert store.verify_projection() == ()
 
 
 def test_a_transaction_in_a_transaction_is_refused_at_once(store: Store) -> None:
@@ -149,12 +178,12 @@ def test_a_transaction_in_a_transaction_is_refused_at_once(store: Store) -> None
 
 
 def test_many_writers_leave_no_gap(place: str) -> None:
-    with Store.open(place, fold=fold) as store:
+    with Store.open(place) as store:
         with store.begin() as tx:
             tx.append("inc-1", opened(), T0)
 
         def write(who: str) -> None:
-            with Store.open(place, fold=fold) as mine:
+            with Store.open(place) as mine:
                 for number in range(15):
                     with mine.begin() as tx:
                         tx.append("inc-1", note(f"{who} {number}"), after(number))
@@ -188,7 +217,7 @@ def test_any_data_is_read_back_as_it_was_given_back(store: Store, data: dict[str
         if not tx.entries("inc-1"):
             tx.append("inc-1", opened(), T0)
         entry = tx.append("inc-1", Draft(EntryKind.NOTE, "any", data), T0)
-    fresh = Store(store.database, fold=fold)
+    fresh = Store(store.database)
     assert fresh.entries("inc-1")[-1] == entry
     assert plain(plain(data)) == plain(data)
 

@@ -4,13 +4,12 @@ import threading
 from datetime import timedelta
 
 import pytest
-from tests.support.incidents import T0, about, after, asked, opened, requested
 
 from fireline.errors import MeasureInFlight, StateError, StoreError
 from fireline.store import Claim, Store
-from fireline.terms.fold import fold
 from fireline.terms.measure import MeasureState
 from fireline.terms.timeline import Draft, EntryKind
+from tests.support.incidents import T0, about, after, asked, opened, requested
 
 LEASE = timedelta(seconds=60)
 S = MeasureState
@@ -169,7 +168,7 @@ def test_after_it_was_applied_a_measure_is_confirmed_measured_kept_or_undone(ope
 
 
 def test_without_a_gate_the_ledger_itself_refuses(place: str) -> None:
-    with Store.open(place, fold=fold) as store:
+    with Store.open(place, gate=None) as store:
         with store.begin() as tx:
             tx.append("inc-1", opened(), T0)
             tx.append("inc-2", opened(), T0)
@@ -191,14 +190,14 @@ def test_without_a_gate_the_ledger_itself_refuses(place: str) -> None:
 
 
 def test_eight_workers_and_one_measure(place: str) -> None:
-    with Store.open(place, fold=fold) as store:
+    with Store.open(place) as store:
         with store.begin() as tx:
             tx.append("inc-1", opened(), T0)
             tx.append("inc-1", requested(), T0)
         won: list[str] = []
 
         def work(name: str) -> None:
-            with Store.open(place, fold=fold) as mine:
+            with Store.open(place) as mine:
                 if claim(mine, name) is not None:
                     won.append(name)
 
@@ -212,14 +211,14 @@ def test_eight_workers_and_one_measure(place: str) -> None:
 
 
 def test_eight_incidents_ask_at_once_and_one_gets_the_slot(place: str) -> None:
-    with Store.open(place, fold=fold) as store:
+    with Store.open(place) as store:
         with store.begin() as tx:
             for number in range(8):
                 tx.append(f"inc-{number}", opened(), T0)
         refused: list[str] = []
 
         def ask(number: int) -> None:
-            with Store.open(place, fold=fold) as mine:
+            with Store.open(place) as mine:
                 try:
                     request(mine, f"msr-{number}", f"inc-{number}")
                 except MeasureInFlight as e:

@@ -12,12 +12,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from tests.support.incidents import T0, after, note, opened, requested
 
 from fireline.errors import StoreError
 from fireline.store import Store, migrate
 from fireline.store.tables import metadata
-from fireline.terms.fold import fold
+from tests.support.incidents import T0, after, note, opened, requested
 
 
 def test_the_migrations_make_what_the_queries_expect(store: Store) -> None:
@@ -35,9 +34,9 @@ def test_head_is_the_newest_revision() -> None:
 
 
 def test_opening_again_keeps_everything(place: str) -> None:
-    with Store.open(place, fold=fold) as store, store.begin() as tx:
+    with Store.open(place) as store, store.begin() as tx:
         tx.append("inc-1", opened(), T0)
-    with Store.open(place, fold=fold) as store:
+    with Store.open(place) as store:
         assert store.incidents() == ["inc-1"]
 
 
@@ -77,7 +76,7 @@ def test_a_migration_that_breaks_off_leaves_nothing(place: str, monkeypatch: pyt
     with pytest.raises(KeyboardInterrupt):
         Store.open(place)
     monkeypatch.undo()
-    with Store.open(place, fold=fold) as store:
+    with Store.open(place) as store:
         assert store.incidents() == []
 
 
@@ -108,7 +107,7 @@ def test_a_database_that_is_not_there_may_come_back() -> None:
 
 
 def test_a_store_in_memory_is_gone_when_closed() -> None:
-    store = Store.open(":memory:", fold=fold)
+    store = Store.open(":memory:")
     with store.begin() as tx:
         tx.append("inc-1", opened(), T0)
         assert tx.incidents() == [], "the projection is written when the transaction ends"
@@ -175,9 +174,8 @@ def test_the_views_read_well_without_fireline(store: Store) -> None:
 KILLED = """
 import os, sys
 from fireline.store import Store
-from fireline.terms.fold import fold
 from tests.support.incidents import T0, note, opened
-store = Store.open(sys.argv[1], fold=fold)
+store = Store.open(sys.argv[1])
 with store.begin() as tx:
     tx.append("inc-1", opened(), T0)
 for number in range(10):
@@ -195,6 +193,6 @@ def test_kill_9_loses_nothing_committed_and_keeps_nothing_else(place: str) -> No
         [sys.executable, "-c", KILLED, place], env=environment, check=False, capture_output=True
     )
     assert died.returncode == -9, died.stderr
-    with Store.open(place, fold=fold) as store:
+    with Store.open(place) as store:
         assert [entry.data.get("text") for entry in store.entries("inc-1")][1:] == [str(n) for n in range(10)]
         assert store.verify_projection() == ()

@@ -17,6 +17,10 @@ from fireline.store.tables import batches, counts, cursors, dedup_keys, quaranti
 from fireline.terms.counts import CountsRow
 from fireline.terms.quarantine import BadRow, cut
 
+_HAS = sa.select(batches.c.id).where(batches.c.id == sa.bindparam("of"))
+_CURSOR = sa.select(cursors.c.position).where(cursors.c.source == sa.bindparam("of"))
+_LONGEST = sa.select(sa.func.max(counts.c.ticks)).where(counts.c.grain == sa.bindparam("of"))
+
 Cursor = tuple[str, str]
 """A source and the position up to which it was taken, opaque to the store."""
 
@@ -116,7 +120,7 @@ def _bad_values(batch: str, row: BadRow) -> dict[str, object]:
 
 def has(connection: sa.Connection, batch: str) -> bool:
     """Whether ``batch`` was committed."""
-    return connection.execute(sa.select(batches.c.id).where(batches.c.id == batch)).first() is not None
+    return connection.execute(_HAS, {"of": batch}).first() is not None
 
 
 def put_cursor(connection: sa.Connection, source: str, position: str) -> None:
@@ -128,7 +132,7 @@ def put_cursor(connection: sa.Connection, source: str, position: str) -> None:
 
 def cursor_of(connection: sa.Connection, source: str) -> str | None:
     """How far ``source`` was taken, None when it never was."""
-    return connection.execute(sa.select(cursors.c.position).where(cursors.c.source == source)).scalar()
+    return connection.execute(_CURSOR, {"of": source}).scalar()
 
 
 def expect_cursor(connection: sa.Connection, source: str, position: str | None) -> None:
@@ -154,9 +158,7 @@ def read_counts(
     layout: str | None,
 ) -> list[CountsRow]:
     """Rows of ``grain`` that touch ticks from ``from_tick`` up to, not with, ``to_tick``, in order of commit."""
-    longest = connection.execute(
-        sa.select(sa.func.max(counts.c.ticks)).where(counts.c.grain == grain)
-    ).scalar()
+    longest = connection.execute(_LONGEST, {"of": grain}).scalar()
     if longest is None:
         return []
     columns = (counts.c[field.name] for field in fields(CountsRow))

@@ -18,22 +18,31 @@ from fireline.terms.measure import Measure
 from fireline.terms.measure import MeasureState as S
 from fireline.terms.timeline import Draft, EntryKind
 
+_NOW = sa.bindparam("now", type_=sa.BigInteger)
+_MAY_CLAIM = sa.or_(
+    sa.and_(
+        measures.c.state == S.REQUESTED.value,
+        sa.or_(measures.c.not_before.is_(None), measures.c.not_before <= _NOW),
+    ),
+    sa.and_(measures.c.state == S.CLAIMED.value, measures.c.lease_until <= _NOW),
+)
+_CLAIMABLE = sa.select(measures).where(_MAY_CLAIM).order_by(measures.c.requested_at, measures.c.id)
+_CLAIM = (
+    measures.update()
+    .where(measures.c.id == sa.bindparam("of"), _MAY_CLAIM)
+    .values(
+        state=S.CLAIMED.value,
+        worker=sa.bindparam("by"),
+        lease_until=sa.bindparam("until"),
+        attempts=measures.c.attempts + 1,
+        not_before=None,
+    )
+)
+
 
 def claimable(connection: sa.Connection, at: datetime) -> list[Measure]:
     """Measures waiting to be done at ``at``, oldest first: requested ones, and claimed ones whose lease lapsed."""
-    now = micros(at)
-    query = sa.select(measures).where(_may_claim(now)).order_by(measures.c.requested_at, measures.c.id)
-    return [of_row(row) for row in connection.execute(query).mappings()]
-
-
-def _may_claim(now: int) -> sa.ColumnElement[bool]:
-    return sa.or_(
-        sa.and_(
-            measures.c.state == S.REQUESTED.value,
-            sa.or_(measures.c.not_before.is_(None), measures.c.not_before <= now),
-        ),
-        sa.and_(measures.c.state == S.CLAIMED.value, measures.c.lease_until <= now),
-    )
+    return [of_row(row) for row in connection.execute(_CLAIMABLE, {"now": micros(at)}).mappings()]
 
 
 def claim(
@@ -53,19 +62,8 @@ def claim(
         return None
     hold(connection, "incident", found["incident"])
     before = known(connection, measure)
-    now = micros(at)
     until = micros(at + lease)
-    changed = connection.execute(
-        measures.update()
-        .where(measures.c.id == measure, _may_claim(now))
-        .values(
-            state=S.CLAIMED.value,
-            worker=worker,
-            lease_until=until,
-            attempts=measures.c.attempts + 1,
-            not_before=None,
-        )
-    )
+    changed = connection.execute(_CLAIM, {"of": measure, "now": micros(at), "by": worker, "until": until})
     if changed.rowcount != 1:
         return None
     if inverse is not None and not before["inverse_fixed"]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
 
 from fireline.store import journal, measures
-from fireline.terms.incident import Incident
+from fireline.store.rows import Fold
 from fireline.terms.measure import Measure
 from fireline.terms.timeline import Entry
 
 ONLY_IN_LEDGER = ("ordinal",)
 """What the ledger knows and the journal does not say: its own numbering."""
 
-Folded = Callable[[str, Sequence[Entry]], Incident]
 
-
-def differences(connection: sa.Connection, folded: Folded) -> tuple[str, ...]:
+def differences(connection: sa.Connection, fold: Fold) -> tuple[str, ...]:
     """One sentence for each thing the projections say otherwise than the journal's fold."""
     rows = journal.projection(connection)
     ledger = {measure.id: measure for measure in measures.read(connection)}
@@ -27,7 +25,7 @@ def differences(connection: sa.Connection, folded: Folded) -> tuple[str, ...]:
     for name in journal.every_incident(connection):
         entries = journal.read(connection, name)
         found += _gaps(name, entries)
-        incident = folded(name, entries)
+        incident = fold(entries)
         found += _incident(rows.pop(name, None), journal.projected(incident, entries[-1].seq))
         for measure in incident.measures:
             found += _measure(ledger.pop(measure.id, None), measure)

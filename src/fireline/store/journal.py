@@ -17,6 +17,31 @@ from fireline.terms.timeline import Draft, Entry, EntryKind
 
 OVER_WORDS = tuple(sorted(state.value for state in OVER))
 
+PROJECTED = [column.name for column in incidents.columns if column.name != "id"]
+
+_NAME: sa.BindParameter[str] = sa.bindparam("name")
+_APPEND = entries.insert()
+_READ = (
+    sa.select(entries)
+    .where(entries.c.incident == _NAME, entries.c.seq > sa.bindparam("after"))
+    .order_by(entries.c.seq)
+)
+_SERVICE = sa.select(incidents.c.service).where(incidents.c.id == _NAME)
+_INSERT = incidents.insert()
+_PROJECT = (
+    incidents.update()
+    .where(incidents.c.id == _NAME)
+    .values({column: sa.bindparam(column) for column in PROJECTED})
+)
+_ALL = sa.select(incidents.c.id).order_by(incidents.c.opened_at, incidents.c.id)
+_OPEN = _ALL.where(incidents.c.state.not_in(OVER_WORDS))
+_LISTED = {
+    (of, open_only): query.where(incidents.c.service == sa.bindparam("of")) if of else query
+    for open_only, query in ((False, _ALL), (True, _OPEN))
+    for of in (False, True)
+}
+"""(of one service, open only) -> the query."""
+
 
 def append(connection: sa.Connection, incident: str, seq: int, draft: Draft, at: datetime) -> Entry:
     """Write ``draft`` as the incident's entry ``seq`` and give it back as it will be read.
@@ -33,7 +58,7 @@ def append(connection: sa.Connection, incident: str, seq: int, draft: Draft, at:
         data=plain(draft.data),
     )
     connection.execute(
-        entries.insert(),
+        _APPEND,
         {
             "incident": incident,
             "seq": seq,
@@ -49,12 +74,7 @@ def append(connection: sa.Connection, incident: str, seq: int, draft: Draft, at:
 
 def read(connection: sa.Connection, incident: str, after: int = 0) -> list[Entry]:
     """The incident's entries whose seq is above ``after``, in order."""
-    query = (
-        sa.select(entries)
-        .where(entries.c.incident == incident, entries.c.seq > after)
-        .order_by(entries.c.seq)
-    )
-    return [_entry(row) for row in connection.execute(query)]
+    return [_entry(row) for row in connection.execute(_READ, {"name": incident, "after": after})]
 
 
 def _entry(row: Any) -> Entry:
@@ -65,7 +85,7 @@ def _entry(row: Any) -> Entry:
 
 def service_of(connection: sa.Connection, incident: str) -> str:
     """The service an incident is about; StoreError when nothing is known of the incident."""
-    known = connection.execute(sa.select(incidents.c.service).where(incidents.c.id == incident)).scalar()
+    known = connection.execute(_SERVICE, {"name": incident}).scalar()
     if known is not None:
         return str(known)
     first = connection.execute(
@@ -80,12 +100,8 @@ def service_of(connection: sa.Connection, incident: str) -> str:
 
 def listed(connection: sa.Connection, service: str | None, open_only: bool) -> list[str]:
     """Incident ids, oldest first."""
-    query = sa.select(incidents.c.id).order_by(incidents.c.opened_at, incidents.c.id)
-    if service is not None:
-        query = query.where(incidents.c.service == service)
-    if open_only:
-        query = query.where(incidents.c.state.not_in(OVER_WORDS))
-    return list(connection.execute(query).scalars())
+    query = _LISTED[service is not None, open_only]
+    return list(connection.execute(query, {"of": service} if service is not None else {}).scalars())
 
 
 def projected(incident: Incident, last_seq: int) -> dict[str, Any]:
@@ -106,9 +122,8 @@ def projected(incident: Incident, last_seq: int) -> dict[str, Any]:
 def project(connection: sa.Connection, incident: Incident, last_seq: int) -> None:
     """Write the projection of ``incident`` as of entry ``last_seq``."""
     row = projected(incident, last_seq)
-    changed = connection.execute(incidents.update().where(incidents.c.id == incident.id).values(row))
-    if changed.rowcount == 0:
-        connection.execute(incidents.insert(), row)
+    if connection.execute(_PROJECT, {**row, "name": incident.id}).rowcount == 0:
+        connection.execute(_INSERT, row)
 
 
 def projection(connection: sa.Connection) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,8 @@ from fireline.store.plain import clean, plain
 from fireline.store.tables import measures
 from fireline.terms.measure import Measure, MeasureState
 
+_ROW = sa.select(measures).where(measures.c.id == sa.bindparam("of"))
+
 
 def row_for(
     body: Mapping[str, Any], incident: str, service: str, state: MeasureState, ordinal: int
@@ -84,7 +86,7 @@ def of_row(row: Mapping[Any, Any]) -> Measure:
 
 def row_of(connection: sa.Connection, measure: str) -> dict[str, Any] | None:
     """The stored row of a measure, or None."""
-    found = connection.execute(sa.select(measures).where(measures.c.id == measure)).mappings().first()
+    found = connection.execute(_ROW, {"of": measure}).mappings().first()
     return dict(found) if found is not None else None
 
 

@@ -9,6 +9,9 @@ from fireline.store.locks import hold
 from fireline.store.rows import Mark, Stored
 from fireline.store.tables import marks, states
 
+_STATE = sa.select(states).where(states.c.name == sa.bindparam("of"))
+_MARK = sa.select(marks).where(marks.c.service == sa.bindparam("of"))
+
 
 def put_state(connection: sa.Connection, name: str, tick: int, body: bytes) -> None:
     """Keep ``body`` under ``name`` in place of what was there."""
@@ -20,7 +23,7 @@ def put_state(connection: sa.Connection, name: str, tick: int, body: bytes) -> N
 
 def get_state(connection: sa.Connection, name: str) -> Stored | None:
     """What is kept under ``name``, or None."""
-    row = connection.execute(sa.select(states).where(states.c.name == name)).first()
+    row = connection.execute(_STATE, {"of": name}).first()
     return Stored(row.name, row.tick, row.body) if row is not None else None
 
 
@@ -45,5 +48,5 @@ def put_mark(connection: sa.Connection, mark: Mark, was: Mark | None) -> None:
 
 def get_mark(connection: sa.Connection, service: str) -> Mark | None:
     """How far ``service`` was judged, None when it never was."""
-    row = connection.execute(sa.select(marks).where(marks.c.service == service)).first()
+    row = connection.execute(_MARK, {"of": service}).first()
     return Mark(row.service, row.judged, row.watermark_us) if row is not None else None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from fireline.errors import StoreError
 from fireline.store import batches, claims, journal, measures, memory
+from fireline.store.cache import Told
 from fireline.store.rows import Fold, Keys, LakeFile, Mark, Stored
 from fireline.terms.counts import CountsRow
 from fireline.terms.incident import Incident
@@ -18,43 +18,33 @@ from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.quarantine import BadRow
 from fireline.terms.timeline import Entry
 
-if TYPE_CHECKING:
-    from fireline.store.cache import EntryCache
-
 
 class Reading:
-    """What can be asked. Subclasses say on which connection, and which entries they know already."""
+    """What can be asked. Subclasses say on which connection, and what they know already."""
 
-    fold: Fold | None
-    _cache: EntryCache
+    fold: Fold
 
     def _reads(self) -> AbstractContextManager[sa.Connection]:
         raise StoreError("nothing to read from")
 
+    def _told(self, incident: str, folded: bool = False) -> Told:
+        raise StoreError("nothing to read from")
+
     def entries(self, incident: str) -> list[Entry]:
         """The incident's entries in order; none when it is not known."""
-        with self._reads() as connection:
-            found = self._cache.complete(connection, incident)
-        self._cache.keep({incident: found})
-        return list(found)
+        return list(self._told(incident).entries)
+
+    def incident(self, incident: str) -> Incident:
+        """The incident as its journal tells it. Raises StoreError when it is not known."""
+        found = self._told(incident, folded=True).incident
+        if found is None:
+            raise StoreError(f"there is no incident {incident}", todo="list them with incidents()")
+        return found
 
     def incidents(self, service: str | None = None, open_only: bool = False) -> list[str]:
         """Ids of incidents, oldest first; ``open_only`` leaves out closed, merged, declined and cancelled ones."""
         with self._reads() as connection:
             return journal.listed(connection, service, open_only)
-
-    def incident(self, incident: str) -> Incident:
-        """The incident as its journal tells it. Raises StoreError when it is not known."""
-        return self._folded(incident, self.entries(incident))
-
-    def _folded(self, incident: str, entries: Sequence[Entry]) -> Incident:
-        if self.fold is None:
-            raise StoreError(
-                "this store was opened without a fold", todo="open it with Store.open(place, fold=fold)"
-            )
-        if not entries:
-            raise StoreError(f"there is no incident {incident}", todo="list them with incidents()")
-        return self.fold(entries)
 
     def measure(self, measure: str) -> Measure:
         """One measure as it stands. Raises StoreError when it is not known."""

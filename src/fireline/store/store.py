@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from fireline.errors import StoreError
 from fireline.store import batches, claims, journal, ledger, memory, migrate
-from fireline.store.cache import EntryCache
+from fireline.store.cache import Memory, Told
 from fireline.store.connect import READING, connect, url_of
 from fireline.store.equality import differences
 from fireline.store.locks import hold
@@ -23,6 +23,8 @@ from fireline.store.reading import Reading
 from fireline.store.refusals import in_words
 from fireline.store.rows import Claim, Fold, Gate, LakeFile, Mark
 from fireline.terms.counts import CountsRow
+from fireline.terms.fold import fold
+from fireline.terms.guards import allowed
 from fireline.terms.quarantine import BadRow
 from fireline.terms.timeline import Draft, Entry
 
@@ -30,23 +32,23 @@ from fireline.terms.timeline import Draft, Entry
 class Store(Reading):
     """The journal, the measures, the counts and the cursors of a Fireline, in one database.
 
-    ``fold`` says what an incident's entries amount to; a store opened without it reads and takes batches, and
-    writes no entries. ``gate`` is asked before every entry whether it may be written: whoever writes (loop, act,
-    a person) passes the same gate, inside the transaction, where nobody can come between question and answer.
+    ``fold`` says what an incident's entries amount to. ``gate`` is asked before every entry whether it may be written:
+    whoever writes (loop, act, a person) passes the same gate, inside the transaction, where nobody can come between
+    question and answer. Without a gate (None) anything may be written.
     """
 
     def __init__(
-        self, database: sa.Engine, fold: Fold | None = None, gate: Gate | None = None, folder: Any = None
+        self, database: sa.Engine, fold: Fold = fold, gate: Gate | None = allowed, folder: Any = None
     ) -> None:
         self.database = database
         self.fold = fold
         self.gate = gate
-        self._cache = EntryCache()
+        self._memory = Memory()
         self._folder = folder
         self._mine = local()
 
     @classmethod
-    def open(cls, place: str | Path, fold: Fold | None = None, gate: Gate | None = None) -> Store:
+    def open(cls, place: str | Path, fold: Fold = fold, gate: Gate | None = allowed) -> Store:
         """Open ``place``, made or brought up to date: a path, ``:memory:``, ``sqlite:///path``, ``postgresql://...``.
 
         ``:memory:`` is a file in a temporary folder that goes with the store: one set of rules for all.
@@ -82,6 +84,14 @@ class Store(Reading):
         with in_words(), self.database.connect().execution_options(**{READING: True}) as connection:
             yield connection
 
+    def _told(self, incident: str, folded: bool = False) -> Told:
+        with self._reads() as connection:
+            told = self._memory.complete(connection, incident)
+        if folded and told.entries:
+            told = told.folded(self.fold)
+        self._memory.keep({incident: told})
+        return told
+
     @contextmanager
     def begin(self) -> Iterator[Tx]:
         """A write transaction: all of it is there after the block, or, when the block raises, none of it."""
@@ -93,30 +103,28 @@ class Store(Reading):
         self._mine.writing = True
         try:
             with in_words(), self.database.begin() as connection:
-                tx = Tx(connection, self.fold, self.gate, self._cache)
+                tx = Tx(connection, self.fold, self.gate, self._memory)
                 yield tx
                 tx.project()
-            self._cache.keep(tx.written)
+            self._memory.keep(tx.written)
         finally:
             self._mine.writing = False
 
     def verify_projection(self) -> tuple[str, ...]:
         """What the projections say otherwise than the journal, one sentence each; nothing when they are equal."""
         with self._reads() as connection:
-            return differences(connection, self._folded)
+            return differences(connection, self.fold)
 
 
 class Tx(Reading):
     """One open transaction: it sees its own writes, and nobody else does until it commits."""
 
-    def __init__(
-        self, connection: sa.Connection, fold: Fold | None, gate: Gate | None, cache: EntryCache
-    ) -> None:
+    def __init__(self, connection: sa.Connection, fold: Fold, gate: Gate | None, memory: Memory) -> None:
         self.fold = fold
         self._gate = gate
         self._connection = connection
-        self._cache = cache
-        self._held: dict[str, list[Entry]] = {}
+        self._memory = memory
+        self._held: dict[str, Told] = {}
         self._touched: set[str] = set()
 
     @contextmanager
@@ -124,20 +132,23 @@ class Tx(Reading):
         yield self._connection
 
     @property
-    def written(self) -> dict[str, tuple[Entry, ...]]:
-        """All entries of each incident written to, those of this transaction with them."""
-        return {incident: tuple(self._held[incident]) for incident in sorted(self._touched)}
+    def written(self) -> dict[str, Told]:
+        """What is to be known of each incident written to, the entries of this transaction with it."""
+        return {incident: self._held[incident] for incident in sorted(self._touched)}
 
-    def entries(self, incident: str) -> list[Entry]:
-        """The incident's entries in order, those of this transaction with them."""
-        held = self._held.get(incident)
-        return list(held if held is not None else self._cache.complete(self._connection, incident))
+    def _told(self, incident: str, folded: bool = False) -> Told:
+        told = self._held.get(incident) or self._memory.complete(self._connection, incident)
+        if folded and told.entries:
+            told = told.folded(self.fold)
+            if incident in self._held:
+                self._held[incident] = told
+        return told
 
-    def _hold(self, incident: str) -> list[Entry]:
+    def _hold(self, incident: str) -> Told:
         """Be the incident's only writer, and know what is written of it."""
         if incident not in self._held:
             hold(self._connection, "incident", incident)
-            self._held[incident] = list(self._cache.complete(self._connection, incident))
+            self._held[incident] = self._memory.complete(self._connection, incident)
         return self._held[incident]
 
     def append(self, incident: str, draft: Draft, at: datetime) -> Entry:
@@ -152,21 +163,25 @@ class Tx(Reading):
         return self._write(incident, draft, at)
 
     def _ask_gate(self, incident: str, draft: Draft) -> None:
-        entries = self._hold(incident)
+        told = self._hold(incident)
         if self._gate is not None:
-            self._gate(self._folded(incident, entries) if entries else None, draft)
+            if told.entries:
+                told = self._held[incident] = told.folded(self.fold)
+            self._gate(told.incident, draft)
 
     def _write(self, incident: str, draft: Draft, at: datetime) -> Entry:
-        entries = self._hold(incident)
-        entry = journal.append(self._connection, incident, len(entries) + 1, draft, at)
-        entries.append(entry)
+        told = self._hold(incident)
+        entry = journal.append(self._connection, incident, len(told.entries) + 1, draft, at)
+        self._held[incident] = told.and_then([entry])
         self._touched.add(incident)
         return entry
 
     def project(self) -> None:
         """Bring the projection of every incident written to up to date; the store does it before it commits."""
-        for incident, entries in self.written.items():
-            journal.project(self._connection, self._folded(incident, entries), len(entries))
+        for incident in sorted(self._touched):
+            told = self._held[incident] = self._held[incident].folded(self.fold)
+            if told.incident is not None:
+                journal.project(self._connection, told.incident, len(told.entries))
 
     def claim(
         self,
