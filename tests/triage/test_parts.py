@@ -10,7 +10,7 @@ import pytest
 
 from fireline.clock import micros
 from fireline.terms.change import Change
-from fireline.triage.book import Book, categorical_column, factorise, numeric_column, season_cells
+from fireline.triage.book import Book, categorical_column, factorise, numeric_column, week_cells
 from fireline.triage.case import Frame, Trace
 from fireline.triage.words import change_name, figure, interval, length, listed, share, where
 from tests.triage.scenes import runbook

@@ -83,6 +83,7 @@ def assess(case: Case) -> Assessment:
             "split": split.verdict,
             "split_because": split.because,
             "shape": onset.shape,
+            "equally_bad": _equally_bad(split),
         },
         equally_bad=_equally_bad(split),
     )

@@ -24,6 +24,7 @@ HOUR = 3600 * MICROS
 DAY = 24 * HOUR
 
 Kind = Literal["numeric", "categorical"]
+Rhythm = Literal["", "weekday", "date"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class Book:
     after: Frame
     runbook: Runbook
     _columns: dict[tuple[str, Kind], Column] = field(default_factory=dict, repr=False)
+    _rhythms: dict[str, Rhythm] = field(default_factory=dict, repr=False)
 
     @cached_property
     def live(self) -> Bools:
@@ -181,39 +183,87 @@ class Book:
         return ZoneInfo(self.runbook.timezone)
 
     @cached_property
+    def before_week(self) -> Ints:
+        """Hour of the local week of each row before, 0 = Monday midnight."""
+        return week_cells(self.before.time, self.zone)
+
+    @cached_property
+    def after_week(self) -> Ints:
+        return week_cells(self.after.time, self.zone)
+
+    @cached_property
     def before_cells(self) -> Ints:
         """Season cell of each row before: hour of the local day, +24 on weekends."""
-        return season_cells(self.before.time, self.zone)
+        return _season(self.before_week)
 
     @cached_property
     def after_cells(self) -> Ints:
-        return season_cells(self.after.time, self.zone)
+        return _season(self.after_week)
 
     def matched(self, hit: Bools) -> Floats:
         """Weights [rows before] that give the reference the hours of the rows ``hit`` [rows after].
 
         Hours the reference does not know are matched by the hour of the day alone, then not at all.
         """
-        wanted = np.bincount(self.after_cells[hit], minlength=48).astype(np.float64)
-        had = np.bincount(self.before_cells, minlength=48).astype(np.float64)
-        covered = float(wanted[had >= 5].sum()) >= 0.8 * float(wanted.sum())
-        if not covered:
-            wanted, had = _fold(wanted), _fold(had)
-            covered = float(wanted[had >= 5].sum()) >= 0.8 * float(wanted.sum())
-        if not covered or wanted.sum() <= 0:
-            return np.ones(self.before.rows)
-        ratio = np.divide(wanted, had, out=np.zeros(48), where=had >= 5)
-        ratio *= float(had.sum()) / max(float((ratio * had).sum()), 1e-12)
-        return np.asarray(ratio[self.before_cells])
+        for before, after, size in (
+            (self.before_cells, self.after_cells, 48),
+            (self.before_cells % 24, self.after_cells % 24, 24),
+        ):
+            found = _matching(before, after[hit], size)
+            if found is not None:
+                return found
+        return np.ones(self.before.rows)
+
+    def matched_by_week(self, hit: Bools) -> Floats:
+        """The same by the hour of the week, where the reference knows those hours."""
+        found = _matching(self.before_week, self.after_week[hit], 168)
+        return self.matched(hit) if found is None else found
+
+    def rhythm(self, name: str) -> Rhythm:
+        """Whether the calendar alone decides a column: a weekday, a date, a clock that runs on."""
+        if name not in self._rhythms:
+            self._rhythms[name] = _rhythm(self.column(name), self.before.time, self.before_week)
+        return self._rhythms[name]
 
 
-def _fold(counts: Floats) -> Floats:
-    both = counts[:24] + counts[24:]
-    return np.concatenate([both, both])
+def _matching(before: Ints, after: Ints, size: int) -> Floats | None:
+    wanted = np.bincount(after, minlength=size).astype(np.float64)
+    had = np.bincount(before, minlength=size).astype(np.float64)
+    if wanted.sum() <= 0 or float(wanted[had >= 5].sum()) < 0.8 * float(wanted.sum()):
+        return None
+    ratio = np.divide(wanted, had, out=np.zeros(size), where=had >= 5)
+    ratio *= float(had.sum()) / max(float((ratio * had).sum()), 1e-12)
+    return np.asarray(ratio[before])
 
 
-def season_cells(time: Ints, zone: ZoneInfo) -> Ints:
-    """Hour of the local day plus 24 on Saturdays and Sundays, int64 [n], for ``time`` in microseconds."""
+def _rhythm(column: Column, time: Ints, week: Ints) -> Rhythm:
+    codes = np.where(column.before < 0, column.cells, column.before).astype(np.int64)
+    if len(codes) < 200 or len(np.unique(codes)) < 2:
+        return ""
+    if column.kind == "numeric" and abs(float(np.corrcoef(time - time.min(), codes)[0, 1])) > 0.95:
+        return "date"
+    day = time // DAY
+    if _explained(codes, week // 24, column.cells + 1) > 0.8:
+        return "weekday"
+    return "date" if _explained(codes, day - day.min(), column.cells + 1) > 0.9 else ""
+
+
+def _explained(codes: Ints, groups: Ints, cells: int) -> float:
+    """Goodman and Kruskal's tau: how much knowing the group helps to guess the cell, 0 to 1."""
+    table = np.bincount(groups * cells + codes, minlength=(int(groups.max()) + 1) * cells)
+    joint = table.reshape(-1, cells) / len(codes)
+    rows, overall = joint.sum(axis=1), joint.sum(axis=0)
+    by_chance = float((overall**2).sum())
+    told = float((joint[rows > 0] ** 2 / rows[rows > 0, None]).sum())
+    return (told - by_chance) / max(1 - by_chance, 1e-9)
+
+
+def _season(week: Ints) -> Ints:
+    return np.asarray(week % 24 + np.where(week >= 120, 24, 0))
+
+
+def week_cells(time: Ints, zone: ZoneInfo) -> Ints:
+    """Hour of the local week, 0 = Monday midnight, int64 [n], for ``time`` in microseconds."""
     if len(time) == 0:
         return np.empty(0, dtype=np.int64)
     quarter = time // QUARTER
@@ -224,5 +274,5 @@ def season_cells(time: Ints, zone: ZoneInfo) -> Ints:
     present = np.unique(span) if size > 20_000 else np.flatnonzero(np.bincount(span, minlength=size))
     for at in present:
         local = from_micros((first + int(at)) * QUARTER).astimezone(zone)
-        table[at] = local.hour + (24 if local.weekday() >= 5 else 0)
+        table[at] = local.hour + 24 * local.weekday()
     return np.asarray(table[span])

@@ -69,12 +69,18 @@ def rank_causes(seen: Seen, suspects: list[Suspect]) -> tuple[Cause, ...]:
     found = [_judged(h, signs) for h in _hypotheses(seen, standing)]
     _share(found)
     told = _told(found, seen)
-    told += [_ruled_out(s) for s in suspects if s.out]
+    blamed = _versions_of(told)
+    told += [_ruled_out(s) for s in suspects if s.out and s.change.version not in blamed]
     kept = [c for c in told if not c.rejected]
     kept.sort(key=lambda c: (-c.score, c.cause.value))
     dropped = [c for c in told if c.rejected]
     dropped.sort(key=lambda c: (c.change is None, -c.score, c.cause.value))
     return tuple([*kept, *dropped][:MOST_ROWS])
+
+
+def _versions_of(told: list[Cause]) -> set[str]:
+    """The versions that standing causes blame: the other stages of their rollouts are no suspects of their own."""
+    return {c.change.version for c in told if not c.rejected and c.change is not None and c.change.version}
 
 
 def _hypotheses(seen: Seen, standing: list[Suspect]) -> list[_Hypothesis]:
@@ -144,14 +150,22 @@ def _told(found: list[_Hypothesis], seen: Seen) -> list[Cause]:
         mine = sorted((h for h in found if h.kind is kind), key=lambda h: (-h.score, _stamp(h)))
         if not mine:
             continue
-        best = mine[0]
+        best = _first_stage(mine)
         versions = {best.suspect.change.version} - {None} if best.suspect else set()
-        others = [h for h in mine[1:] if h.suspect and h.suspect.change.version not in versions]
+        others = [h for h in mine if h is not best and h.suspect and h.suspect.change.version not in versions]
         own = [h for h in others if h.score >= KEPT * best.score and h.score >= UNLIKELY]
         rows.append(_row(best, sum(h.score for h in mine) - sum(h.score for h in own), seen))
         for h in others:
             rows.append(_row(h, h.score, seen) if h in own else _second(h, best))
     return rows
+
+
+def _first_stage(mine: list[_Hypothesis]) -> _Hypothesis:
+    """The best hypothesis; of several stages of one version's rollout the first that fits about as well."""
+    best = mine[0]
+    version = best.suspect.change.version if best.suspect else None
+    stages = [h for h in mine if version and h.suspect and h.suspect.change.version == version]
+    return min((h for h in stages if h.score >= KEPT * best.score), key=_stamp, default=best)
 
 
 def _stamp(h: _Hypothesis) -> str:

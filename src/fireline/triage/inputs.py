@@ -118,11 +118,15 @@ def _fixed_figures(column: Column, spans: Windows, hit: Bools) -> list[Figure]:
 
 
 def _moved(book: Book, name: str, spans: Windows, hit: Bools) -> Moved | None:
-    column = book.column(name)
+    column, rhythm = book.column(name), book.rhythm(name)
+    if rhythm:
+        # What the calendar decides is compared with the same hours of the week, and not with other days.
+        reference = book.matched_by_week(hit)
+        spans = replace(spans, reference=reference, recent=np.zeros(book.after.rows))
     before = column.counts(column.before, spans.reference)
     after = column.counts(column.after[hit])
     value, noise = psi(before, after)
-    damage = _damage(book, column, spans, hit)
+    damage = _nulls(book, column, spans, hit) if rhythm == "date" else _damage(book, column, spans, hit)
     if damage is None and not (value > MOVED_PSI + 3 * noise):
         return None
     step = shape_step(book, name, spans, hit)
@@ -135,6 +139,8 @@ def _moved(book: Book, name: str, spans: Windows, hit: Bools) -> Moved | None:
 
 
 def _wander(book: Book, column: Column) -> float:
+    if book.rhythm(column.name) == "date":
+        return 30.0
     if column.kind != "numeric":
         return 1.0
     table = np.append(column.scores, np.nan)
@@ -160,33 +166,43 @@ _Damage = tuple[Damage, float, str]
 def _damage(book: Book, column: Column, spans: Windows, hit: Bools) -> _Damage | None:
     """The break that explains the feature best, if it came at the onset."""
     name = column.name
-    kind = "numeric" if column.kind == "numeric" else "categorical"
-    found = _jump(missing(book.before, name, kind), missing(book.after, name, kind), spans, hit, 0.02)
+    found = _nulls(book, column, spans, hit)
     if found is not None:
-        return "null", found[1], f"{name} null {share(found[0])} to {share(found[1])}"
+        return found
     if column.kind == "categorical":
         return _new_words(book, column, spans, hit) or _lost_words(column, spans, hit)
     return _stuck(book, name, spans, hit) or _range(book, name, spans, hit)
 
 
+def _nulls(book: Book, column: Column, spans: Windows, hit: Bools) -> _Damage | None:
+    name = column.name
+    before, after = missing(book.before, name, column.kind), missing(book.after, name, column.kind)
+    found = _jump(book, before, after, spans, hit, 0.02)
+    return (
+        None if found is None else ("null", found[1], f"{name} null {share(found[0])} to {share(found[1])}")
+    )
+
+
 def _jump(
-    before: Bools, after: Bools, spans: Windows, hit: Bools, least: float
+    book: Book, before: Bools, after: Bools, spans: Windows, hit: Bools, least: float
 ) -> tuple[float, float] | None:
-    """The usual and the present share of a condition, if it jumped at the onset by ``least`` and by half."""
+    """The usual and the present share of a condition, if it jumped at the onset by ``least`` and by half, and by
+    more than it does from day to day."""
     n = int(hit.sum())
     now = float(after[hit].mean())
     usual = float((before * spans.reference).sum() / max(spans.reference.sum(), 1e-9))
     recent = float((after * spans.recent).sum() / spans.recent.sum()) if spans.has_calm else usual
     base = max(usual, recent)
     noise = math.sqrt(max(now * (1 - now), 0.25 / n) / n)
-    if now - base >= max(least, 0.5 * base) and now - base >= 5 * noise:
-        return usual, now
-    return None
+    if now - base < max(least, 0.5 * base) or now - base < 5 * noise:
+        return None
+    figure = Figure("", "shape", "share", before.astype(np.float64), after.astype(np.float64), least)
+    return (usual, now) if step_of(book, figure, replace(spans, hit=hit)).z >= 4.0 else None
 
 
 def _new_words(book: Book, column: Column, spans: Windows, hit: Bools) -> _Damage | None:
     new = column.cells - 1
-    jump = _jump(column.before == new, column.after == new, spans, hit, 0.02)
+    jump = _jump(book, column.before == new, column.after == new, spans, hit, 0.02)
     if jump is None:
         return None
     words = book.after.words(column.name)[hit & (column.after == new)]
@@ -279,7 +295,7 @@ def _stuck(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
     values, counts = np.unique(new, return_counts=True)
     value = float(values[int(np.argmax(counts))])
     before, after = book.before.number(name) == value, book.after.number(name) == value
-    jump = _jump(before, after, spans, hit, 0.1)
+    jump = _jump(book, before, after, spans, hit, 0.1)
     if jump is None or jump[1] < 3 * jump[0] or jump[1] - jump[0] < 0.5 * _apart(book, name, spans, hit):
         return None
     return "stuck", jump[1], f"{name} is {value:.4g} in {share(jump[1])} (was {share(jump[0])})"
@@ -294,7 +310,7 @@ def _apart(book: Book, name: str, spans: Windows, hit: Bools) -> float:
 
 def _range(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
     before, after = outside(book, name)
-    jump = _jump(before, after, spans, hit, 0.01)
+    jump = _jump(book, before, after, spans, hit, 0.01)
     if jump is None:
         return None
     return "range", jump[1], f"{name} outside its range in {share(jump[1])}"

@@ -39,6 +39,7 @@ class Reweighed:
     explained: float
     size: float
     columns: tuple[str, ...]
+    family: str = ""
 
 
 def reweigh(
@@ -65,7 +66,7 @@ def _again(
     way = seen - usual
     clear = abs(way) > max(3 * se, figure.tolerance) and size >= 100 and math.isfinite(expected)
     explained = (expected - usual) / way if clear else math.nan
-    return Reweighed(figure.name, figure.unit, usual, expected, seen, explained, size, used)
+    return Reweighed(figure.name, figure.unit, usual, expected, seen, explained, size, used, figure.family)
 
 
 def _read(

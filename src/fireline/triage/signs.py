@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fireline.terms.alert import Finding
 from fireline.terms.cause import CauseKind
 from fireline.triage.figures import LABELLED, family_of
-from fireline.triage.inputs import Inputs
+from fireline.triage.inputs import Inputs, Moved
 from fireline.triage.onset import Onset
 from fireline.triage.reweigh import Reweighed
 from fireline.triage.slices import Found
@@ -55,6 +55,14 @@ class Seen:
     @property
     def families(self) -> frozenset[str]:
         return frozenset(family_of(f) for f in self.findings)
+
+    @property
+    def broken(self) -> tuple[Moved, ...]:
+        """The broken inputs that matter: where only inputs fired, those that fired."""
+        if self.families <= INPUT_FAMILIES:
+            named = {f.feature for f in self.findings}
+            return tuple(m for m in self.inputs.broken if m.feature in named)
+        return self.inputs.broken
 
     @property
     def by_callers(self) -> bool:
@@ -122,6 +130,9 @@ def _versions(seen: Seen) -> list[Sign]:
     if split.verdict == "equal":
         weights = {D: -5.0, U: 0.5, N: 0.5, C: 0.5, I: 0.3, A: 0.3, L: 0.5}
         return [Sign("versions equal", split.because, weights, versions_only=True)]
+    if split.verdict == "unclear" and split.moved:
+        says = f"{split.new} reads {listed(list(split.moved), 3)} differently from {split.old}"
+        return [Sign("reads differently", says, {D: 2.0, U: -1.0, N: -1.0, C: -1.0}, split.new)]
     return []
 
 
@@ -136,14 +147,14 @@ def _inputs(seen: Seen) -> list[Sign]:
                 "inputs of few sources", says, {A: 2.0, U: -3.0, N: -2.0, C: -2.0, I: -1.0, L: -2.0, D: -2.0}
             )
         ]
-    own = set(seen.split.moved) if seen.split.verdict == "only_new" else set()
-    broken = [m for m in inputs.broken if m.feature not in own]
+    own = set(seen.split.moved)
+    broken = [m for m in seen.broken if m.feature not in own]
     if broken:
         says = f"an input broke: {listed([m.says for m in broken], 3)}"
         few = len(broken) <= max(3, 0.34 * inputs.looked)
         weights = {U: 4.0 if few else 2.5, D: 0.5, N: -3.5, C: -3.5, I: 0.0, A: -2.0, L: -4.0}
         return [Sign("input broken", says, weights)]
-    if own and inputs.broken:
+    if seen.split.verdict == "only_new" and seen.broken:
         says = f"the broken inputs are broken only in what {seen.split.new} reads: {listed(sorted(own), 3)}"
         return [Sign("input broken in one version", says, {D: 1.0, U: -2.0}, seen.split.new)]
     plain = [m for m in inputs.moved if m.feature not in own]
@@ -176,7 +187,7 @@ def _inputs(seen: Seen) -> list[Sign]:
 def _intact(seen: Seen) -> list[Sign]:
     """Upstream faults break inputs or make them step; where none did, upstream is hardly to blame."""
     inputs = seen.inputs
-    if not inputs.looked or inputs.broken or inputs.stepped or not inputs.moved:
+    if not inputs.looked or seen.broken or inputs.stepped or not inputs.moved:
         return []
     return [Sign("no input stepped", "no input broke or stepped at the onset", {U: -2.5})]
 
@@ -184,7 +195,7 @@ def _intact(seen: Seen) -> list[Sign]:
 def _wanderers(seen: Seen) -> list[Sign]:
     """Inputs such as the weather, that move from day to day by themselves."""
     moved = seen.inputs.moved
-    if not moved or seen.inputs.broken or any(m.wander < WANDERING for m in moved):
+    if not moved or seen.broken or any(m.wander < WANDERING for m in moved):
         return []
     says = f"{listed([m.feature for m in moved], 3)} wander by themselves from day to day"
     return [Sign("wandering inputs", says, {N: 1.5, U: -1.0, D: -0.5})]
@@ -227,15 +238,18 @@ def _mix(seen: Seen) -> list[Sign]:
     if not told:
         return found
     best = told[0]
+    # A figure that did not fire has moved too little to tell much.
+    told_by = 1.0 if best.family in seen.families else 0.4
     says = (
         f"reweighted to today's {listed(list(best.columns), 3)}, the reference reads {best.figure} "
         f"{say(best.expected, best.unit)} (usually {say(best.usual, best.unit)}, today {say(best.seen, best.unit)})"
     )
     if 0.5 <= best.explained <= 1.6:
-        weights = {N: 2.5, C: -2.0, L: -2.0, D: -1.5, U: -1.0, I: -1.5}
+        weights = _scaled({N: 2.5, C: -2.0, L: -2.0, D: -1.5, U: -1.0, I: -1.5}, told_by)
         return [*found, Sign("explained by the mix", f"{says}: the mix explains it", weights)]
     if best.explained < 0.3:
         weights = {N: -3.5 if seen.quality else -2.0, C: 1.2, L: 0.5, D: 0.5, U: 0.3}
+        weights = _scaled(weights, told_by)
         return [*found, Sign("not explained by the mix", f"{says}: the mix does not explain it", weights)]
     return found
 
@@ -328,8 +342,8 @@ def _labels(seen: Seen) -> list[Sign]:
         found.append(Sign("labels off", f"the labels themselves changed: {truth.in_words()}", LABELS_OFF))
     elif truth.rate_stepped and _scores_stayed(seen):
         says = f"the share of positives stepped while scores did not follow: {truth.in_words()}"
-        job = 2.5 if truth.by_arrival > -3 else 0.5
-        found.append(Sign("label rate stepped", says, {L: job, C: 0.5, N: -1.0, D: -1.0}))
+        job = 2.5 if truth.by_arrival > 3 else 1.0 if truth.by_arrival > -3 else 0.3
+        found.append(Sign("label rate stepped", says, {L: job, C: 0.7, N: -1.0, D: -1.0}))
     else:
         found.append(
             Sign(

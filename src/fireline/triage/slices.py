@@ -128,7 +128,8 @@ def _overall(figure: Figure, spans: Windows, after: Bools, before: Bools) -> _Ov
 def _columns(book: Book, without: Collection[str]) -> list[str]:
     """Segments first; a machine or a source counts as a segment; then the features."""
     extra = [c for c in ("host", "source") if book.after.has(c) and c not in book.segments]
-    return [c for c in dict.fromkeys([*book.segments, *extra, *book.features]) if c not in without]
+    features = [f for f in book.features if not book.rhythm(f)]
+    return [c for c in dict.fromkeys([*book.segments, *extra, *features]) if c not in without]
 
 
 def _tests(column: Column) -> int:
@@ -269,15 +270,13 @@ def _slice_says(figure: Figure, found: Candidate, closed: Mapping[str, Any]) -> 
 
 
 def _closed(book: Book, found: Candidate) -> Mapping[str, Any]:
-    """The slice with open ends of a range closed at the reference's smallest and largest value."""
+    """The slice, a range being from its smallest to its largest value ever seen."""
     if isinstance(found.value, str):
         return {found.column: found.value}
     values = np.concatenate([book.before.number(found.column), book.after.number(found.column)])
-    values = values[np.isfinite(values)]
     low, high = found.value
-    low = low if math.isfinite(low) else float(values.min())
-    high = high if math.isfinite(high) else float(values.max())
-    return {found.column: [_short(low), _short(high)]}
+    inside = values[(values >= low) & (values < high)]
+    return {found.column: [_short(float(inside.min())), _short(float(inside.max()))]}
 
 
 def _short(value: float) -> float:

@@ -133,7 +133,7 @@ def _same(case: Case, told: Change, guess: Change) -> bool:
 
 def timing_of(at: datetime, onset: Onset) -> float:
     """Log of P(the onset lies in its interval | the change at ``at`` did it) over its share of the horizon."""
-    start, end = onset.earliest - at + SKEW, onset.latest - at + SKEW
+    start, end = onset.earliest - at, onset.latest - at + SKEW
     if end <= timedelta(0):
         return -math.inf
     start = max(start, timedelta(0))

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fireline.triage.book import HOUR, Book
-from fireline.triage.case import Bools, Floats, Ints
-from fireline.triage.compare import mean_of
+from fireline.triage.case import Floats, Ints
 from fireline.triage.figures import Figure, Moment, figure_of, gated
 from fireline.triage.profile import UNITS, near, profile
-from fireline.triage.windows import Step, Windows, season_of, step_of
+from fireline.triage.windows import Step, Windows, hourly_inflation, season_of, step_of
 from fireline.triage.words import share
 
 FEWEST = 60
@@ -109,25 +108,56 @@ def _delays(book: Book, spans: Windows, at: Moment) -> tuple[float, float]:
 
 def _by_arrival(book: Book, figure: Figure) -> float:
     """The best step along label time minus the best step along event time, in log-likelihood units."""
-    arrived = book.after.number("label_time")
+    by_label, by_event = _ordered(book, figure, arrival=True), _ordered(book, figure, arrival=False)
+    if min(len(by_label), len(by_event)) < 4 * FEWEST:
+        return 0.0
+    residual, clumps = _residual(book, figure), max(INFLATION, hourly_inflation(book, figure))
+    return (_best_step(residual[by_label]) - _best_step(residual[by_event])) / clumps
+
+
+def _ordered(book: Book, figure: Figure, *, arrival: bool) -> Ints:
+    """Judged rows in the order their labels arrived, or in their own."""
+    arrived, time = book.after.number("label_time"), book.after.time
     good = book.live & np.isfinite(figure.after) & np.isfinite(arrived)
-    if good.sum() < 4 * FEWEST:
-        return 0.0
-    values = figure.after[good] - season_of(book, figure)[book.after_cells[good]]
-    return _best_step(values, arrived[good]) - _best_step(values, book.after.time[good])
+    rows = np.flatnonzero(good)
+    return np.asarray(rows[np.argsort(arrived[rows] if arrival else time[rows], kind="stable")])
 
 
-def _best_step(values: Floats, order_by: Floats | Ints) -> float:
-    x = values[np.argsort(order_by, kind="stable")]
-    mean, _, n = mean_of(x)
-    variance = float(x.var())
-    if variance <= 0:
-        return 0.0
+def _residual(book: Book, figure: Figure) -> Floats:
+    """The figure less what its hour and the wait for its label let expect: float64 [rows after].
+
+    Late trains are labelled late: without this, label time would seem to matter where it does not.
+    """
+    season = season_of(book, figure)
+    found = figure.after - season[book.after_cells]
+    before = figure.before - season[book.before_cells]
+    waits = [frame.number("label_time") - frame.time for frame in (book.before, book.after)]
+    good = np.isfinite(before) & np.isfinite(waits[0])
+    if good.sum() < 500:
+        return found
+    edges = np.unique(np.quantile(waits[0][good], np.linspace(0, 1, 21)[1:-1]))
+    cells = np.searchsorted(edges, waits[0][good])
+    size = len(edges) + 1
+    usual = np.bincount(cells, before[good], size) / (np.bincount(cells, minlength=size) + 20)
+    return np.asarray(found - usual[np.searchsorted(edges, np.nan_to_num(waits[1]))])
+
+
+def _best_step(x: Floats) -> float:
+    """The log-likelihood of the best step in values in order."""
+    gain = _step_gain(x)
+    return float(gain.max()) if len(gain) else 0.0
+
+
+def _step_gain(x: Floats) -> Floats:
+    """The log-likelihood of a step after each value but the first and last few, where it is 0."""
+    n, variance = len(x), float(x.var()) if len(x) else 0.0
+    if n < FEWEST + 2 or variance <= 0:
+        return np.zeros(0)
     k = np.arange(1, n)
-    left = np.cumsum(x - mean)[:-1]
+    left = np.cumsum(x - x.mean())[:-1]
     gain = left**2 / (k * (n - k) / n) / (2 * variance)
-    inside: Bools = (k >= FEWEST // 2) & (n - k >= FEWEST // 2)
-    return float(gain[inside].max()) if inside.any() else 0.0
+    gain[: FEWEST // 2], gain[-FEWEST // 2 :] = 0.0, 0.0
+    return np.asarray(gain)
 
 
 def arrival_span(book: Book, truth: Truth, quality: Figure | None, now: int) -> tuple[int, int] | None:
@@ -143,17 +173,13 @@ def arrival_span(book: Book, truth: Truth, quality: Figure | None, now: int) -> 
 
 
 def _broke_by_value(book: Book, figure: Figure) -> tuple[int, int] | None:
+    order = _ordered(book, figure, arrival=True)
+    gain = _step_gain(_residual(book, figure)[order]) / max(INFLATION, hourly_inflation(book, figure))
+    if not len(gain):
+        return None
     arrived = book.after.number("label_time")
-    good = book.live & np.isfinite(figure.after) & np.isfinite(arrived)
-    order = np.flatnonzero(good)[np.argsort(arrived[good], kind="stable")]
-    values = figure.after[order] - season_of(book, figure)[book.after_cells[order]]
-    n = len(values)
-    k = np.arange(1, n)
-    left = np.cumsum(values - values.mean())[:-1]
-    gain = left**2 / (k * (n - k) / n) / (2 * max(float(values.var()), 1e-12)) / INFLATION
-    gain[: FEWEST // 2], gain[-FEWEST // 2 :] = 0.0, 0.0
     first, last = near(gain, UNITS + 0.6)
-    return int(arrived[order[first]]), int(arrived[order[min(last + 1, n - 1)]])
+    return int(arrived[order[first]]), int(arrived[order[min(last + 1, len(order) - 1)]])
 
 
 def _broke_by_volume(book: Book, now: int, sign: float) -> tuple[int, int] | None:

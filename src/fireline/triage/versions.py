@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +23,8 @@ Verdict = Literal["only_new", "equal", "unclear", "alone"]
 FEW = 30
 DECISIVE = 4.0
 SUGGESTIVE = 2.5
-OWN_SHARE = 0.6
+OWN_SHARE = 0.35
+MOSTLY = 0.55
 EQUAL_SHARE = 0.4
 
 
@@ -51,6 +52,12 @@ class Contrast:
             and worse >= self.figure.tolerance
             and abs(self.gap.diff) >= OWN_SHARE * max(own, abs(self.gap.old - self.usual))
         )
+
+    @property
+    def own_share(self) -> float:
+        """How much of the version's way from usual is its own and not the other's too: 0..1."""
+        own = max(abs(self.moved), abs(self.gap.old - self.usual), 1e-12)
+        return min(1.0, abs(self.gap.diff) / own)
 
     @property
     def equal(self) -> bool:
@@ -178,7 +185,7 @@ def _judge(
     if bad and not (trigger is not None and trigger.equal):
         top = max(bad, key=lambda c: (c is trigger, abs(c.gap.z)))
         sure = min(1.0, max(abs(c.gap.z) for c in bad) / DECISIVE)
-        strength = sure * (1.0 if top is trigger else 0.85)
+        strength = sure * (1.0 if top is trigger else 0.85) * (1.0 if top.own_share >= MOSTLY else 0.75)
         extra = f"; it reads {listed(list(moved))} differently" if moved else ""
         says = f"only {new} is bad: {top.says(new, old)}{extra}"
         shown = max(bad, key=lambda c: abs(c.gap.z)).figure
@@ -203,7 +210,16 @@ def contrast(book: Book, figure: Figure, sides: _Sides) -> Contrast:
         gap = gap_of_pairs(figure.after[sides.new], figure.after[sides.old])
     else:
         gap = gap_of_means(figure.after[sides.new], figure.after[sides.old], phi=1.5)
+        if figure.family in ("drift", "score_drift"):
+            gap = _by_shape(book, figure, sides, gap)
     return Contrast(figure, gap, usual, sides.paired)
+
+
+def _by_shape(book: Book, figure: Figure, sides: _Sides, gap: Gap) -> Gap:
+    """A drift's gap with the certainty of the whole distributions' difference, which sees more than its mean."""
+    column = book.column(figure.feature or "score", None if figure.feature else "numeric")
+    z = unlike(column.counts(column.after[sides.new]), column.counts(column.after[sides.old]))
+    return replace(gap, se=abs(gap.diff) / z) if z > abs(gap.z) else gap
 
 
 def _auc_gap(book: Book, figure: Figure, sides: _Sides) -> Gap:
@@ -233,13 +249,26 @@ def _read_differently(book: Book, sides: _Sides) -> tuple[str, ...]:
             apart = float((new != old).mean())
         else:
             a, b = column.counts(new), column.counts(old)
-            p, q = a / a.sum(), b / b.sum()
-            spread = np.sqrt(np.maximum((p + q) / 2, 1e-4) * (1 / a.sum() + 1 / b.sum()))
-            z = float(np.abs((p - q) / spread).max())
-            apart = float(np.abs(p - q).sum() / 2) if z > DECISIVE + 1 else 0.0
+            apart = _apart(a, b) if unlike(a, b) > DECISIVE + 1 else 0.0
         if apart >= 0.05:
             found.append((-apart, name))
     return tuple(name for _, name in sorted(found))
+
+
+def _apart(a: Floats, b: Floats) -> float:
+    return float(np.abs(a / a.sum() - b / b.sum()).sum() / 2)
+
+
+def unlike(a: Floats, b: Floats) -> float:
+    """How unlike two vectors of counts are, as a standard normal: the two-sample chi-square, by Wilson and Hilferty."""
+    used = (a + b) > 0
+    df = int(used.sum()) - 1
+    if df < 1 or a.sum() < 1 or b.sum() < 1:
+        return 0.0
+    k = math.sqrt(float(b.sum() / a.sum()))
+    chi2 = float(((k * a[used] - b[used] / k) ** 2 / (a[used] + b[used])).sum())
+    spread = 2 / (9 * df)
+    return float(((chi2 / df) ** (1 / 3) - (1 - spread)) / math.sqrt(spread))
 
 
 def _table(book: Book, since: Bools, figures: list[Figure]) -> list[Mapping[str, Any]]:
