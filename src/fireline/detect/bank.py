@@ -65,11 +65,14 @@ class Bank:
         """A state in which nothing has been seen: zeros [C, J]."""
         return np.zeros((self.width * len(self.scopes), self.branches))
 
-    def read(self, counts: Sequence[Array], first: int, grain: int, caps: Array) -> Reading:
-        """Reads merged counts [T, W] of each scope from merged tick ``first``; ``caps`` [G] is log A / k."""
+    def read(self, counts: Sequence[Array], first: int, grain: int, caps: Array | None) -> Reading:
+        """Reads merged counts [T, W] of each scope from merged tick ``first``; ``caps`` [G] is log A / k.
+
+        Without ``caps`` there are no e-factors in the reading: who only draws needs none.
+        """
         found = [self.kind.ticks(self.plan, one) for one in counts]
         cells = cells_of(np.arange(first, first + len(counts[0])), grain * self.merge, self.plan.timezone)
-        cap = np.repeat(caps, self.sizes)
+        cap = None if caps is None else np.repeat(caps, self.sizes)
         base = self.base[cells]
         if self.kind.test == "silence":
             return self._read_silence(found, base, cap)
@@ -77,24 +80,25 @@ class Bank:
             return self._read_rates(found, base, cap)
         return self._read_means(found, base, self.base_variance[cells], cap)
 
-    def _read_rates(self, found: Sequence[Ticks], base: Array, cap: Array) -> Reading:
+    def _read_rates(self, found: Sequence[Ticks], base: Array, cap: Array | None) -> Reading:
         hits = np.concatenate([t.hits for t in found if isinstance(t, Rates)], axis=1).astype(np.float64)
         n = np.concatenate([np.asarray(t.n) for t in found], axis=1).astype(np.float64)
         valid = (n >= self.kind.least) & self.usable
-        odds = base / (1 - base)
         parts = []
-        if self.kind.sides in ("up", "both"):
-            high = odds * self.tolerance
-            parts.append(rate_log_factors(hits, n, high / (1 + high), self.inflation, cap, up=True))
-        if self.kind.sides in ("down", "both"):
-            low = odds / self.tolerance
-            parts.append(rate_log_factors(hits, n, low / (1 + low), self.inflation, cap, up=False))
+        if cap is not None and self.kind.sides in ("up", "both"):
+            odds = self.tolerance * _odds(np.maximum(base, self.kind.floor))
+            parts.append(rate_log_factors(hits, n, odds / (1 + odds), self.inflation, cap, up=True))
+        if cap is not None and self.kind.sides in ("down", "both"):
+            odds = _odds(np.minimum(base, 1 - self.kind.floor)) / self.tolerance
+            parts.append(rate_log_factors(hits, n, odds / (1 + odds), self.inflation, cap, up=False))
         with np.errstate(invalid="ignore", divide="ignore"):
             seen = hits / n
             z = (hits - n * base) / np.sqrt(self.inflation * np.maximum(n * base * (1 - base), 1e-9))
-        return Reading(np.concatenate(parts, axis=2), valid, seen, base, n, z)
+        return Reading(_beside(parts, valid), valid, seen, base, n, z)
 
-    def _read_means(self, found: Sequence[Ticks], base: Array, base_variance: Array, cap: Array) -> Reading:
+    def _read_means(
+        self, found: Sequence[Ticks], base: Array, base_variance: Array, cap: Array | None
+    ) -> Reading:
         value = np.concatenate([t.value for t in found if isinstance(t, Means)], axis=1)
         variance = np.concatenate([t.variance for t in found if isinstance(t, Means)], axis=1)
         n = np.concatenate([t.n for t in found], axis=1)
@@ -102,17 +106,25 @@ class Bank:
         deviation = np.where(valid, value - base, 0.0)
         sd = np.sqrt(self.inflation * (np.where(valid, variance, 1.0) + self.tau2) + base_variance)
         parts = []
-        if self.kind.sides in ("up", "both"):
+        if cap is not None and self.kind.sides in ("up", "both"):
             parts.append(mean_log_factors((deviation - self.tolerance) / sd, cap))
-        if self.kind.sides in ("down", "both"):
+        if cap is not None and self.kind.sides in ("down", "both"):
             parts.append(mean_log_factors((-deviation - self.tolerance) / sd, cap))
-        return Reading(np.concatenate(parts, axis=2), valid, value, base, n, deviation / sd)
+        return Reading(_beside(parts, valid), valid, value, base, n, deviation / sd)
 
-    def _read_silence(self, found: Sequence[Ticks], base: Array, cap: Array) -> Reading:
+    def _read_silence(self, found: Sequence[Ticks], base: Array, cap: Array | None) -> Reading:
         """A tick without events says exp(expected / phi); one event ends the silence (factor 0)."""
         n = np.concatenate([t.n for t in found], axis=1)
-        quiet = np.minimum(base / self.inflation, cap)
+        quiet = base / self.inflation if cap is None else np.minimum(base / self.inflation, cap)
         with np.errstate(divide="ignore"):
             factors = np.where(n > 0, -np.inf, quiet)[..., None]
         valid = np.broadcast_to(self.usable, n.shape)
         return Reading(factors, valid, n, base, np.ones_like(n), (base - n) / np.sqrt(np.maximum(base, 1.0)))
+
+
+def _odds(p: Array) -> Array:
+    return np.asarray(p / (1 - p))
+
+
+def _beside(parts: list[Array], like: Array) -> Array:
+    return np.concatenate(parts, axis=2) if parts else np.empty((*like.shape, 0))

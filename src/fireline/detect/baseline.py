@@ -16,23 +16,25 @@ from fireline.detect.calibrate import quieten
 from fireline.detect.fit import Fit, fit
 from fireline.detect.kinds import Array, Kind, kinds
 from fireline.detect.metrics import psi
+from fireline.detect.season import CELLS, cells_of
 from fireline.errors import InputError, Where
 from fireline.terms.counts import Scope
 from fireline.terms.plan import Layout, Plan
 
 Read = Callable[[Layout, int, int, int], Mapping[Scope, Array]]
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What is usual. ``fits`` by (kind, scope); ``totals`` by (layout name, scope): counts [width] of the reference;
-    ``psi_usual`` by (scope, series): the 95 % point of a reference day's PSI against the reference."""
+    """What is usual. ``fits`` by (kind, scope); ``totals`` by (layout name, scope): counts [48, width] of the
+    reference by season cell; ``psi_usual`` by (scope, series): the 95 % points of the PSI of four reference hours and
+    of a reference day, each against the reference of the same season cells."""
 
     plan: Plan
     fits: Mapping[tuple[str, Scope], Fit]
     totals: Mapping[tuple[str, Scope], Array]
-    psi_usual: Mapping[tuple[Scope, str], float]
+    psi_usual: Mapping[tuple[Scope, str], tuple[float, float]]
     since: int
     until: int
 
@@ -49,7 +51,7 @@ class Baseline:
             "plan": self.plan.as_json(),
             "since": self.since,
             "until": self.until,
-            "psi": [[scope.key, name, value] for (scope, name), value in self.psi_usual.items()],
+            "psi": [[scope.key, name, *value] for (scope, name), value in self.psi_usual.items()],
         }
         # In the plan's own order: channels lie in the order of its features, which sorting the keys would change.
         text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
@@ -93,7 +95,7 @@ class Baseline:
                 key, _, item = rest.rpartition("|")
                 parts.setdefault((first, Scope.of_key(key)), {})[item] = array
         fits = {key: Fit(**{**values, "merge": int(values["merge"])}) for key, values in parts.items()}
-        usual = {(Scope.of_key(key), name): float(value) for key, name, value in meta["psi"]}
+        usual = {(Scope.of_key(key), name): (float(few), float(day)) for key, name, few, day in meta["psi"]}
         return cls(Plan.of_json(meta["plan"]), fits, totals, usual, int(meta["since"]), int(meta["until"]))
 
 
@@ -104,7 +106,7 @@ def learn(
     ``quality_until``, the last cohort whose labels have come of age by ``until``."""
     fits: dict[tuple[str, Scope], Fit] = {}
     totals: dict[tuple[str, Scope], Array] = {}
-    psi_usual: dict[tuple[Scope, str], float] = {}
+    psi_usual: dict[tuple[Scope, str], tuple[float, float]] = {}
     for layout in plan.layouts:
         end = quality_until if layout.name == "quality" else until
         for grain in sorted(set(layout.grains.values())) if layout.series else ():
@@ -116,9 +118,11 @@ def learn(
                 s: c for s, c in read(layout, grain, first, stop).items() if s.kind in ("service", "segment")
             }
             for scope, one in counts.items():
-                totals[layout.name, scope] = one.sum(axis=0)
+                cells = cells_of(np.arange(first, stop), grain, plan.timezone)
+                totals[layout.name, scope] = by_season(one, cells)
                 if layout.name == "shapes":
-                    psi_usual |= {(scope, name): v for name, v in daily_psi(layout, one).items()}
+                    usual = usual_psi(layout, one, cells)
+                    psi_usual |= {(scope, name): value for name, value in usual.items()}
             for kind in kinds():
                 if kind.layout == layout.name and kind.monitors(plan):
                     for (name, scope), found in _learn_kind(kind, plan, counts, first, grain).items():
@@ -143,13 +147,41 @@ def _learn_kind(
     return done
 
 
-def daily_psi(layout: Layout, counts: Array) -> dict[str, float]:
-    """For each shape series the 95 % point of the PSI of one day's counts against all: what is usual."""
-    days = counts[: len(counts) // 96 * 96].reshape(-1, 96, counts.shape[1]).sum(axis=1)
+def by_season(counts: Array, cells: Array) -> Array:
+    """Counts [T, W] added up by season cell: [48, W]."""
+    total = np.zeros((CELLS, counts.shape[1]), np.int64)
+    np.add.at(total, cells, counts)
+    return total
+
+
+def in_season(totals: Array, cells: Array, events: Array) -> Array:
+    """The reference [width] as it would look at these ticks: ``totals`` [48, width] weighed by the ``events`` [T] that
+    fell into the ``cells`` [T], a twentieth of the whole mixed in; cells the reference never saw take the whole."""
+    whole = totals.sum(axis=0)
+    weight = np.bincount(cells, weights=events, minlength=CELLS)
+    sums = totals.sum(axis=1)
+    shares = np.where(sums[:, None] > 0, totals / np.maximum(sums, 1)[:, None], whole / max(whole.sum(), 1))
+    mixed = (shares * weight[:, None]).sum(axis=0) / max(weight.sum(), 1e-12)
+    smooth: Array = (0.95 * mixed + 0.05 * whole / max(whole.sum(), 1)) * whole.sum()
+    return smooth
+
+
+def usual_psi(layout: Layout, counts: Array, cells: Array) -> dict[str, tuple[float, float]]:
+    """For each shape series the 95 % points of the PSI of four hours and of a day of the reference."""
     found = {}
     for series in layout.series:
-        span = layout.span(series.name)
-        whole = counts[:, span].sum(axis=0)
-        each = [psi(whole, day[span]) for day in days if day[span].sum() >= 30]
-        found[series.name] = float(np.quantile(each, 0.95)) if each else 1.0
+        part = counts[:, layout.span(series.name)]
+        totals = by_season(part, cells)
+        pair = [_usual_psi(part, totals, cells, length) for length in (16, 96)]
+        found[series.name] = (pair[0], pair[1])
     return found
+
+
+def _usual_psi(part: Array, totals: Array, cells: Array, length: int) -> float:
+    each = []
+    for start in range(0, len(part) - length + 1, length):
+        window = part[start : start + length]
+        if window.sum() >= 30:
+            events = window.sum(axis=1)
+            each.append(psi(in_season(totals, cells[start : start + length], events), window.sum(axis=0)))
+    return float(np.quantile(each, 0.95)) if each else 1.0

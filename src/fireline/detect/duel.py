@@ -44,10 +44,12 @@ def _rates(kind: Kind, new: Rates, old: Rates, tolerance: Array, cap: Array) -> 
         parts.append(rate_log_factors(hits, hits + others, low / (1 + low), phi, cap, up=False))
     with np.errstate(invalid="ignore", divide="ignore"):
         seen, usual = hits / n, np.nan_to_num(others / m)
+        both = np.clip((hits + others) / (n + m), 1e-4, 1 - 1e-4)
+        z = np.nan_to_num((seen - usual) / np.sqrt(OVERDISPERSION * both * (1 - both) * (1 / n + 1 / m)))
     usable = (n >= FEWEST) & (m >= FEWEST)
     factors = np.where(valid[..., None], np.concatenate(parts, axis=2), 0.0)
     # A tick in which neither had a hit says nothing of their ratio but belongs into the shown rates.
-    return Reading(np.where(valid[..., None], factors, -1e-9), usable, seen, usual, n, np.zeros_like(n))
+    return Reading(np.where(valid[..., None], factors, -1e-9), usable, seen, usual, n, z)
 
 
 def _means(kind: Kind, new: Means, old: Means, tolerance: Array, cap: Array) -> Reading:

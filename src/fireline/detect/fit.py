@@ -12,6 +12,7 @@ from fireline.terms.plan import Plan
 
 PSEUDO_EVENTS = 50.0
 FEWEST_TICKS = 4
+NOISY = 0.125  # two standard errors of the base then use up the tolerance of 1.25
 TRIMMED_CHI2 = 0.873  # mean of a chi-square of one degree below its 98 % point
 UNSURE = 6.5  # a variance from n blocks is widened by 1 + 6.5/n, about its 80 % upper bound
 HOURS = (1, 4, 24)
@@ -97,14 +98,13 @@ def _fit_rates(kind: Kind, plan: Plan, ticks: Rates, cells: Array, merge: int, g
     hour = max(1, 3600 // (grain * merge))
     keep = _untrimmed(hits, n, hour)
     pooled = (hits * keep).sum(axis=0) / np.maximum((n * keep).sum(axis=0), 1)
-    base = np.empty((CELLS, hits.shape[1]))
-    events = np.empty_like(base)
-    for cell in range(CELLS):
-        chosen = keep * (cells == cell)[:, None]
-        events[cell] = (n * chosen).sum(axis=0)
-        base[cell] = ((hits * chosen).sum(axis=0) + PSEUDO_EVENTS * pooled) / (events[cell] + PSEUDO_EVENTS)
+    inside = [keep * (cells == cell)[:, None] for cell in range(CELLS)]
+    cell_hits = np.stack([(hits * chosen).sum(axis=0) for chosen in inside])
+    events = np.stack([(n * chosen).sum(axis=0) for chosen in inside])
+    pseudo = _pseudo_events(cell_hits, events, pooled)
+    base = (cell_hits + pseudo * pooled) / (events + pseudo)
     floor = kind.floor
-    base = np.clip(base, floor, 1 - floor if kind.sides != "up" else 1 - 1e-6)
+    base = np.clip(base, 1e-9, 1 - 1e-6)
     fixed = kind.fixed_base(plan)
     if fixed is not None:
         base = np.where(np.isnan(fixed), base, np.maximum(base, fixed))
@@ -113,12 +113,29 @@ def _fit_rates(kind: Kind, plan: Plan, ticks: Rates, cells: Array, merge: int, g
         error = np.sqrt(
             (1 - pooled) / np.maximum(np.median(events, axis=0) * np.maximum(pooled, floor), 1e-9)
         )
-    noisy = (error > 0.1) & (tolerance == kind.tolerance)
+    noisy = (error > NOISY) & (tolerance == kind.tolerance)
     tolerance = np.where(noisy, np.maximum(tolerance, kind.noisy_tolerance), tolerance)
-    phi = _overdispersion(hits, n, base[cells], _blocks(grain, merge))
+    odds = np.maximum(base, floor) * tolerance / (1 - np.maximum(base, floor))
+    phi = _overdispersion(hits, n, base[cells], (odds / (1 + odds))[cells], _blocks(grain, merge))
     usable = n.sum(axis=0) >= 100
     zeros = np.zeros_like(base)
     return Fit(merge, base, zeros, np.zeros(len(phi)), phi, tolerance, usable)
+
+
+def _pseudo_events(cell_hits: Array, events: Array, pooled: Array) -> Array:
+    """How many events at the pooled rate each season cell is shrunk by: [C], at least 50.
+
+    As many as the cells' rates differ less than chance lets them: with no season in sight the cells become one
+    (method of moments for a beta prior).
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = pooled * (1 - pooled)
+        rate = np.where(events > 0, cell_hits / events, pooled)
+        weight = events / np.maximum(events.sum(axis=0), 1)
+        between = (weight * ((rate - pooled) ** 2)).sum(axis=0)
+        chance = spread * (events > 0).sum(axis=0) / np.maximum(events.sum(axis=0), 1)
+        excess = np.maximum(between - chance, 1e-3 * chance)
+        return np.asarray(np.clip(np.nan_to_num(spread / excess, nan=1e9), PSEUDO_EVENTS, 1e9))
 
 
 def _untrimmed(hits: Array, n: Array, hour: int) -> Array:
@@ -138,20 +155,25 @@ def _untrimmed(hits: Array, n: Array, hour: int) -> Array:
     return np.concatenate([keep, np.ones((len(hits) - len(keep), hits.shape[1]))])
 
 
-def _overdispersion(hits: Array, n: Array, p: Array, blocks: tuple[int, ...]) -> Array:
-    """phi [C] >= 1: trimmed Pearson dispersion over ticks and over blocks of hours and days, the largest."""
-    expected, variance = n * p, n * p * (1 - p)
+def _overdispersion(hits: Array, n: Array, p: Array, p0: Array, blocks: tuple[int, ...]) -> Array:
+    """phi [C] >= 1: trimmed Pearson dispersion of ticks around ``p``, and of hours and days beyond ``p0``.
+
+    A rate that wobbles slowly within the tolerance costs nothing: the judge's null is p0, the tolerated rate.
+    """
     worst = np.ones(hits.shape[1])
     for length in (1, *blocks):
-        x, e, v = (_block_sums(a, length) for a in (hits, expected, variance))
+        null = p if length == 1 else p0
+        x, e, v = (_block_sums(a, length) for a in (hits, n * null, n * null * (1 - null)))
         for channel in range(hits.shape[1]):
             enough = e[:, channel] >= 1
             count = int(enough.sum())
             if count < 10:
                 continue
-            square = (x[enough, channel] - e[enough, channel]) ** 2 / np.maximum(v[enough, channel], 1e-9)
+            gap = x[enough, channel] - e[enough, channel]
+            square = (gap if length == 1 else np.maximum(gap, 0)) ** 2 / np.maximum(v[enough, channel], 1e-9)
             square = np.sort(square)[: max(1, int(np.ceil(count * 0.98)))]
-            worst[channel] = max(worst[channel], square.mean() / TRIMMED_CHI2 - np.sqrt(2 / count))
+            sides = 1.0 if length == 1 else 2.0
+            worst[channel] = max(worst[channel], sides * square.mean() / TRIMMED_CHI2 - np.sqrt(2 / count))
     return worst
 
 
@@ -168,11 +190,11 @@ def _fit_means(kind: Kind, plan: Plan, ticks: Means, cells: Array, merge: int, g
         sampling = np.nan_to_num(np.nanmedian(variance, axis=0), nan=1.0)
         spread = 1.4826 * np.nanmedian(np.abs(residual - np.nanmedian(residual, axis=0)), axis=0)
     tau2 = np.maximum(np.nan_to_num(spread) ** 2 - sampling, 0.0)
-    standard = np.where(valid, residual / np.sqrt(ticks.variance + tau2), np.nan)
-    inflation = _long_run(standard, _blocks(grain, merge))
-    base_variance = 1.57 * (sampling + tau2) * np.minimum(inflation, 10) / np.maximum(members, 1)
     usable = valid.sum(axis=0) >= 12
     tolerance = kind.tolerances(plan, np.nan_to_num(np.nanmedian(base, axis=0)) if usable.any() else base[0])
+    noise = np.where(valid, ticks.variance + tau2, np.nan)
+    inflation = _long_run(residual, noise, tolerance, _blocks(grain, merge))
+    base_variance = 1.57 * (sampling + tau2) * np.minimum(inflation, 10) / np.maximum(members, 1)
     return Fit(merge, np.nan_to_num(base), base_variance, tau2, inflation, tolerance, usable)
 
 
@@ -196,33 +218,36 @@ def _seasonal_median(value: Array, cells: Array) -> tuple[Array, Array]:
     return base, members
 
 
-def _long_run(standard: Array, blocks: tuple[int, ...]) -> Array:
-    """How much wider than independent ticks the mean of an hour, four hours or a day is: [C] >= 1.
+def _long_run(residual: Array, noise: Array, tolerance: Array, blocks: tuple[int, ...]) -> Array:
+    """How much wider than independent ticks the excess of hours, of four hours and of days over the tolerance is.
 
-    Robust (median and quantile), so that one incident in the reference does not blind the monitor.
+    ``residual`` and its variance ``noise`` are [T, C], NaN without data; the result [C] >= 1. What wobbles within
+    the tolerance costs nothing; weather that swings far beyond it widens the monitor a lot. Extremes are cut, so
+    that one incident in the reference does not blind the monitor.
     """
-    found = np.ones(standard.shape[1])
-    for channel in range(standard.shape[1]):
-        series = standard[:, channel]
-        present = np.isfinite(series)
-        inside = series[present]
-        if inside.size < 12:
+    found = np.ones(residual.shape[1])
+    for channel in range(residual.shape[1]):
+        series, variance = residual[:, channel], noise[:, channel]
+        present = np.isfinite(series) & np.isfinite(variance)
+        if present.sum() < 12:
             continue
-        worst = max(1.0, (np.quantile(np.abs(inside), 0.975) / 2.24) ** 2)
+        standard = series[present] / np.sqrt(variance[present])
+        worst = max(1.0, (np.quantile(np.abs(standard), 0.975) / 2.24) ** 2)
         for length in blocks:
-            sums = _block_sums(np.where(present, series, 0.0)[:, None], length)[:, 0]
-            counts = _block_sums(present.astype(np.float64)[:, None], length)[:, 0]
-            full = counts >= max(1, 0.25 * length)
+            filled = np.stack([np.where(present, series, 0), np.where(present, variance, 0), present], axis=1)
+            total, spread, count = _block_sums(filled.astype(np.float64), length).T
+            full = count >= max(1, 0.25 * length)
             if full.sum() >= 8:
-                scaled = sums[full] / np.sqrt(counts[full])
-                worst = max(worst, _winsorised(scaled) * (1 + UNSURE / full.sum()))
+                mean, error = total[full] / count[full], np.sqrt(spread[full]) / count[full]
+                excess = np.maximum(np.abs(mean) - tolerance[channel], 0) / error
+                worst = max(worst, _winsorised(excess) * (1 + UNSURE / full.sum()))
         found[channel] = worst
     return found
 
 
 def _winsorised(values: Array) -> float:
-    """Mean square of values cut at three robust standard deviations."""
-    limit = 3 * max(1.4826 * float(np.median(np.abs(values))), 1e-9)
+    """Mean square of values cut at three robust standard deviations, or at 3."""
+    limit = 3 * max(1.4826 * float(np.median(np.abs(values))), 1.0)
     return float(np.mean(np.clip(values, -limit, limit) ** 2))
 
 

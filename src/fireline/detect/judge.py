@@ -26,7 +26,8 @@ from fireline.terms.plan import Layout
 
 Read = Callable[[Layout, int, int, int], Mapping[Scope, Array]]
 BLOCK_CELLS = 3_000_000
-SAVED = ("r", "latched", "since", "sums")
+DRAWN_CAP = 10.0
+SAVED = ("r", "w", "latched", "since", "sums")
 NEVER_DUEL = frozenset(
     {"score_drift", "traffic", "silence", "duplicate_rate", "label_coverage", "fallback_share"}
 )
@@ -146,6 +147,11 @@ class Judge:
         """Every court, round by round."""
         return [court for key in sorted(self.rounds) for court in self.rounds[key].courts]
 
+    @property
+    def monitors(self) -> int:
+        """How many monitors are judged."""
+        return sum(len(court.bank.owners) for court in self.courts)
+
     def _court(
         self,
         name: str,
@@ -222,24 +228,34 @@ class Judge:
             layout, merge = court.bank.kind.laid_out(self.plan), court.bank.merge
             if (layout.name, court.grain) not in seen:
                 seen[layout.name, court.grain] = read(layout, court.grain, first * merge, stop * merge)
-            readings.append(self._read(court, seen[layout.name, court.grain], first, stop))
+            counts = seen[layout.name, court.grain]
+            readings.append(self._read(court.bank, court.grain, court.rival, counts, first, stop, court.caps))
         return [self._found(*one.owner(crossing.group), crossing) for crossing in one.track.add(readings)]
 
-    def _read(self, court: Court, counts: Mapping[Scope, Array], first: int, stop: int) -> Reading:
-        bank = court.bank
+    def _read(
+        self,
+        bank: Bank,
+        grain: int,
+        rival: str | None,
+        counts: Mapping[Scope, Array],
+        first: int,
+        stop: int,
+        caps: Array | None,
+    ) -> Reading:
         width = bank.kind.laid_out(self.plan).width
         none = np.zeros(((stop - first) * bank.merge, width), np.int64)
 
         def of(scope: Scope) -> Array:
             return merged(counts.get(scope, none), first * bank.merge, bank.merge)[0]
 
-        if court.rival is None:
-            return bank.read([of(scope) for scope in bank.scopes], first, court.grain, court.caps)
-        new = of(Scope("version", "", court.rival))
+        if rival is None:
+            return bank.read([of(scope) for scope in bank.scopes], first, grain, caps)
+        new = of(Scope("version", "", rival))
         old = of(SERVICE) - new
-        for scope in sorted(s for s in counts if s.kind == "shadow" and s.value != court.rival):
+        for scope in sorted(s for s in counts if s.kind == "shadow" and s.value != rival):
             old = old + of(scope)
-        return duel(bank.kind, self.plan, new, old, bank.tolerance, court.caps, bank.sizes)
+        caps = np.full(len(bank.groups), DRAWN_CAP) if caps is None else caps
+        return duel(bank.kind, self.plan, new, old, bank.tolerance, caps, bank.sizes)
 
     def _found(self, court: Court, group: int, crossing: Crossing) -> Finding:
         bank = court.bank
@@ -255,29 +271,26 @@ class Judge:
             float(court.page[group]), against="old" if court.rival else None,
         )  # fmt: skip
 
-    def trace(
-        self, found: Finding, read: Read, since: int, until: int
-    ) -> tuple[int, int, Reading, int] | None:
-        """The finding's monitor over a stretch of time (microseconds): (first tick, seconds, reading of all its
-        channels, channel that moved most), or None when its court is gone."""
-        for court in self.courts:
-            for group, (scope, monitor) in enumerate(court.bank.owners):
-                same = (court.bank.kind.name, monitor.series, scope.key) == (
-                    found.monitor,
-                    found.series,
-                    found.scope_key,
-                )
-                if same and (court.rival is not None) == (found.against is not None):
-                    first, stop = since // (court.seconds * MICROS), until // (court.seconds * MICROS)
-                    if stop <= first:
-                        return None
-                    layout = court.bank.kind.laid_out(self.plan)
-                    counts = read(layout, court.grain, first * court.bank.merge, stop * court.bank.merge)
-                    reading = self._read(court, counts, first, stop)
-                    start = int(court.bank.groups[group])
-                    size = int(court.bank.sizes[group])
-                    return first, court.seconds, _part(reading, slice(start, start + size)), start
-        return None
+    def trace(self, found: Finding, read: Read, since: int, until: int) -> tuple[int, int, Reading] | None:
+        """The finding's monitor over a stretch of time (microseconds): (first tick, seconds a tick, reading of its
+        channels without e-factors), or None when nothing judges it."""
+        kind, scope = kind_named(found.monitor), Scope.of_key(found.scope_key)
+        one = self.baseline.fits.get((kind.name, scope)) or self.baseline.fits.get((kind.name, SERVICE))
+        place = next((i for i, m in enumerate(kind.monitors(self.plan)) if m.series == found.series), None)
+        if one is None or place is None:
+            return None
+        layout = kind.laid_out(self.plan)
+        bank = Bank(kind, self.plan, {scope: one})
+        grain = layout.grains[scope.kind]
+        seconds = grain * one.merge
+        first, stop = since // (seconds * MICROS), until // (seconds * MICROS)
+        if stop <= first:
+            return None
+        counts = read(layout, grain, first * one.merge, stop * one.merge)
+        rival = found.version if found.against is not None else None
+        reading = self._read(bank, grain, rival, counts, first, stop, None)
+        start = int(bank.groups[place])
+        return first, seconds, _part(reading, slice(start, start + int(bank.sizes[place])))
 
     def inflation_of(self, found: Finding) -> float:
         """The long-run inflation of the finding's monitor, the largest of its channels."""

@@ -66,6 +66,8 @@ def share_in_words(value: float) -> str:
     ('3.1 %', '0.042 %', '100 %')
     """
     percent = 100 * value
+    if percent < 1e-4:
+        return "0 %"
     return f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
 
 

@@ -10,8 +10,6 @@ import numpy as np
 from fireline.detect.bank import Reading
 from fireline.detect.kinds import Array
 
-COLD = 30.0
-
 
 @dataclass(frozen=True)
 class Crossing:
@@ -34,30 +32,33 @@ class Crossing:
 
 @dataclass
 class Track:
-    """R of every channel and branch [C, J], and what has gathered since each monitor was last quiet.
+    """R of every channel and branch [C, J], and what has gathered since each branch last had nothing to say.
 
     ``sizes`` [G] are the channels of each monitor, lying end to end; ``page`` and ``ticket`` [G] the levels that
-    fire; ``next_tick`` is the first tick not yet judged; ``since`` [G] the tick after a monitor was last quiet,
-    and ``sums`` [3, C] its weighted seen, usual and weight from there.
+    fire; ``next_tick`` is the first tick not yet judged. Beside R runs a CUSUM ``w`` [C, J] of the same factors,
+    never below 0: its last zero dates the evidence (``since`` [C, J]), and ``sums`` [3, C, J] are the weighted seen,
+    usual and weight from there. A monitor that fired a ticket is ``latched`` [G] (1 + the branch that led, else 0)
+    until that branch falls back to 0.
     """
 
     sizes: Array
     page: Array
     ticket: Array
-    r: Array
     next_tick: int
-    latched: Array
+    r: Array
+    w: Array
     since: Array
     sums: Array
+    latched: Array
     _fired: dict[int, int] = field(default_factory=dict, repr=False)
 
     @classmethod
     def start(cls, sizes: Array, page: Array, ticket: Array, branches: int, tick: int) -> Track:
         """A track that has seen nothing, about to judge ``tick``."""
-        channels = int(sizes.sum())
+        shape = (int(sizes.sum()), branches)
         return cls(
-            sizes, page, ticket, np.zeros((channels, branches)), tick,
-            np.zeros(len(sizes), bool), np.full(len(sizes), tick, np.int64), np.zeros((3, channels)),
+            sizes, page, ticket, tick, np.zeros(shape), np.zeros(shape), np.full(shape, tick, np.int64),
+            np.zeros((3, *shape)), np.zeros(len(sizes), np.int64),
         )  # fmt: skip
 
     @property
@@ -67,13 +68,15 @@ class Track:
 
     def join(self, other: Track) -> None:
         """Takes in monitors that start now: they follow those already here."""
+        fresh = np.full(other.since.shape, self.next_tick, np.int64)
         self.sizes = np.concatenate([self.sizes, other.sizes])
         self.page = np.concatenate([self.page, other.page])
         self.ticket = np.concatenate([self.ticket, other.ticket])
         self.r = np.concatenate([self.r, other.r])
-        self.latched = np.concatenate([self.latched, other.latched])
-        self.since = np.concatenate([self.since, np.full(len(other.since), self.next_tick, np.int64)])
+        self.w = np.concatenate([self.w, other.w])
+        self.since = np.concatenate([self.since, fresh])
         self.sums = np.concatenate([self.sums, other.sums], axis=1)
+        self.latched = np.concatenate([self.latched, other.latched])
 
     def add(self, readings: Sequence[Reading]) -> Iterator[Crossing]:
         """Judges a block of T ticks, the readings lying side by side in the order of the monitors.
@@ -84,95 +87,93 @@ class Track:
         block = _Block(readings)
         groups = self.groups
         scale = self.sizes * self.r.shape[1]
-        ticket = self.ticket * scale
-        stats = np.empty((block.ticks, len(groups)))
+        ticket, page = self.ticket * scale, self.page * scale
+        zero = np.empty((block.ticks, *self.w.shape), bool)
         for t in range(block.ticks):
             self.r += block.counted[t]
             self.r *= block.factors[t]
-            stat = np.add.reduceat(self.r.sum(axis=1), groups, out=stats[t])
+            self.w += block.logs[t]
+            np.maximum(self.w, 0.0, out=self.w)
+            np.less_equal(self.w, 0.0, out=zero[t])
+            stat = np.add.reduceat(self.r.sum(axis=1), groups)
             if (stat >= ticket).any():
                 for group in np.flatnonzero(stat >= ticket):
-                    crossing = self._cross(int(group), t, stats, block, scale, groups)
+                    paged = bool(stat[group] >= page[group])
+                    crossing = self._cross(
+                        int(group), t, float(stat[group] / scale[group]), paged, zero, block
+                    )
                     if crossing is not None:
                         yield crossing
-            stats[t] /= scale
-        self._carry(stats, block, groups)
+        self._carry(zero, block)
         self.next_tick += block.ticks
 
     def _cross(
-        self, group: int, t: int, stats: Array, block: _Block, scale: Array, groups: Array
+        self, group: int, t: int, statistic: float, paged: bool, zero: Array, block: _Block
     ) -> Crossing | None:
-        cold = np.flatnonzero(stats[:t, group] < COLD)
-        self.latched[group] &= not self._cooled(group, stats, t)
-        statistic = float(stats[t, group] / scale[group])
-        paged = statistic >= self.page[group]
-        if self.latched[group] and not paged:
+        span = slice(int(self.groups[group]), int(self.groups[group] + self.sizes[group]))
+        if self._still_latched(group, span, t, zero) and not paged:
             return None
-        span = slice(int(groups[group]), int(groups[group] + self.sizes[group]))
-        since, sums = self._gathered(group, span, int(cold[-1]) if cold.size else -1, t, block)
-        part = self.r[span].sum(axis=1)
+        part = self.r[span]
+        channel, branch = np.unravel_index(int(part.argmax()), part.shape)
+        since, sums = self._gathered(span, int(branch), span.start + int(channel), t, zero, block)
         total = np.maximum(sums[2], 1e-12)
+        shares = part.sum(axis=1)
         crossing = Crossing(
             group=group, tick=self.next_tick + t, level="page" if paged else "ticket", statistic=statistic,
             since=since, seen=sums[0] / total, usual=sums[1] / total, weight=sums[2],
-            shares=part / max(float(part.sum()), 1e-300),
+            shares=shares / max(float(shares.sum()), 1e-300),
         )  # fmt: skip
-        self.latched[group] = True
+        self.latched[group] = 1 + int(channel) * self.r.shape[1] + int(branch)
         self._fired[group] = t
         if paged:
             self.r[span] = 0.0
         return crossing
 
-    def _cooled(self, group: int, stats: Array, t: int) -> bool:
-        """Whether the monitor was quiet since it last fired within this block."""
+    def _still_latched(self, group: int, span: slice, t: int, zero: Array) -> bool:
+        """Whether the branch that led a former ticket has not been quiet since."""
+        if not self.latched[group]:
+            return False
+        channel, branch = divmod(int(self.latched[group]) - 1, self.r.shape[1])
         start = self._fired.get(group, -1) + 1
-        return bool((stats[start:t, group] < COLD).any())
+        return not bool(zero[start:t, span.start + channel, branch].any())
 
-    def _gathered(self, group: int, span: slice, cold: int, t: int, block: _Block) -> tuple[int, Array]:
-        """Since when, and the sums [3, channels] from there to ``t``."""
-        rows = slice(cold + 1, t + 1)
+    def _gathered(
+        self, span: slice, branch: int, lead: int, t: int, zero: Array, block: _Block
+    ) -> tuple[int, Array]:
+        """Since when the leading branch has evidence, and the sums [3, channels] from there to ``t``."""
+        quiet = np.flatnonzero(zero[: t + 1, lead, branch])
+        cold = int(quiet[-1]) if quiet.size else -1
+        inside = np.stack([part[cold + 1 : t + 1, span].sum(axis=0) for part in block.weighted])
         if cold >= 0:
-            return self.next_tick + cold + 1, _gather(None, [part[rows, span] for part in block.weighted])
-        return int(self.since[group]), _gather(
-            self.sums[:, span], [part[rows, span] for part in block.weighted]
-        )
+            return self.next_tick + cold + 1, inside
+        return int(self.since[lead, branch]), self.sums[:, span, branch] + inside
 
-    def _carry(self, stats: Array, block: _Block, groups: Array) -> None:
-        """What the next block must know: the last quiet tick of each monitor and the sums since."""
-        quiet = stats < COLD
-        ever = quiet.any(axis=0)
-        last = len(stats) - 1 - quiet[::-1].argmax(axis=0)
-        self.since = np.where(ever, self.next_tick + last + 1, self.since)
-        self.latched &= ~np.array([self._cooled(g, stats, len(stats)) for g in range(len(groups))])
+    def _carry(self, zero: Array, block: _Block) -> None:
+        """What the next block must know: each branch's last zero, and the sums from there."""
+        for group in np.flatnonzero(self.latched):
+            span = slice(int(self.groups[group]), int(self.groups[group] + self.sizes[group]))
+            if not self._still_latched(int(group), span, len(zero), zero):
+                self.latched[group] = 0
         self._fired.clear()
-        after = np.repeat(np.where(ever, last, -1), self.sizes)
-        rows = np.arange(len(stats))[:, None] > after[None, :]
-        begun = np.where(np.repeat(ever, self.sizes), 0.0, self.sums)
-        self.sums = _gather(begun, [part * rows for part in block.weighted])
-
-
-def _gather(begun: Array | None, parts: Sequence[Array]) -> Array:
-    """Sums of each part [T, C] over its ticks on top of ``begun`` [parts, C]: [parts, C].
-
-    Added tick after tick, so that how a log was cut into blocks does not show even in the last bit.
-    """
-    found = np.zeros((len(parts), parts[0].shape[1])) if begun is None else begun
-    if len(parts[0]) == 0:
-        return found
-    return np.stack([
-        np.add.accumulate(np.concatenate([first[None], part]), axis=0)[-1]
-        for first, part in zip(found, parts, strict=True)
-    ])  # fmt: skip
+        ever = zero.any(axis=0)
+        last = len(zero) - 1 - zero[::-1].argmax(axis=0)
+        self.since = np.where(ever, self.next_tick + last + 1, self.since)
+        after = np.where(ever, last, -1)
+        for i, part in enumerate(block.weighted):
+            running = np.concatenate([np.zeros((1, part.shape[1])), np.cumsum(part, axis=0)])
+            kept = running[-1][:, None] - np.take_along_axis(running, after + 1, axis=0)
+            self.sums[i] = np.where(ever, kept, self.sums[i] + running[-1][:, None])
 
 
 class _Block:
-    """Readings side by side: ``factors`` and ``counted`` [T, C, J or 1], ``weighted`` three arrays [T, C]."""
+    """Readings side by side: ``factors``, ``logs`` and ``counted`` [T, C, J or 1], ``weighted`` three arrays [T, C]."""
 
     def __init__(self, readings: Sequence[Reading]) -> None:
         valid = np.concatenate([r.valid for r in readings], axis=1)
         self.ticks = len(valid)
-        self.factors = np.exp(np.concatenate([r.log_factors for r in readings], axis=1))
-        self.factors[~valid] = 1.0
+        self.logs = np.concatenate([r.log_factors for r in readings], axis=1)
+        self.logs[~valid] = 0.0
+        self.factors = np.exp(self.logs)
         self.counted = valid.astype(np.float64)[..., None]
         weight = np.where(valid, np.concatenate([r.weight for r in readings], axis=1), 0.0)
         seen = np.nan_to_num(np.concatenate([r.seen for r in readings], axis=1)) * weight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -47,3 +48,17 @@ class Cause:
             "rejected": self.rejected,
             "next_check": self.next_check,
         }
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Cause:
+        """The cause that ``as_json`` wrote."""
+        return cls(
+            cause=CauseKind(data["cause"]),
+            score=data["score"],
+            because=data["because"],
+            change=Change.of_json(data["change"]) if data["change"] else None,
+            supports=tuple(data["supports"]),
+            contradicts=tuple(data["contradicts"]),
+            rejected=data["rejected"],
+            next_check=data["next_check"],
+        )

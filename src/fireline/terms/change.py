@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fireline.clock import iso
+from fireline.clock import iso, parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +42,8 @@ class Change:
         if self.inferred:
             found["inferred"] = True
         return found
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Change:
+        """The change that ``as_json`` wrote."""
+        return cls(**{**data, "at": parse_time(data["at"])})

@@ -102,5 +102,13 @@ class Incident:
             "roles": dict(self.roles or {}),
             "review": dict(self.review) if self.review else None,
             "action_items": [dict(i) for i in self.action_items],
-            "timeline": [entry.as_json() for entry in self.timeline],
+            "timeline": [_without_exhibits(entry) for entry in self.timeline],
         }
+
+
+def _without_exhibits(entry: Entry) -> dict[str, Any]:
+    """An entry of the timeline; exhibits stand once, under ``evidence``, and here only their titles."""
+    told = entry.as_json()
+    if "evidence" in told:
+        told["exhibits"] = [exhibit["title"] for exhibit in told.pop("evidence")]
+    return told

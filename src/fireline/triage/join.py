@@ -30,19 +30,31 @@ def belongs_to(alert: Alert, open_incidents: Iterable[Incident]) -> Incident | N
     return min(fitting, key=lambda pair: (pair[0], -pair[1].opened_at.timestamp(), pair[1].id))[1]
 
 
+def same_change(incident: Incident, others: Iterable[Incident]) -> Incident | None:
+    """The older paged incident whose likeliest cause is the very change that ``incident`` is blamed on, or None."""
+    mine = _blamed(incident)
+    if mine is None:
+        return None
+    for other in others:
+        if other.paged and other.opened_at <= incident.opened_at and _blamed(other) == mine:
+            return other
+    return None
+
+
+def _blamed(incident: Incident) -> tuple[str, str] | None:
+    top = next((c for c in incident.causes if not c.get("rejected")), None)
+    if top is None or not top.get("change"):
+        return None
+    return str(top["change"]["at"]), str(top["change"]["what"])
+
+
 def _rank(alert: Alert, incident: Incident) -> int | None:
     """How well it fits, 0 the best, or None when it does not."""
     finding = alert.finding
-    if alert.urgency == "page" and not incident.paged:
-        return 3 if _same_monitor(alert, incident) else None
+    if not incident.paged:
+        return _rank_ticket(alert, incident)
     if _same_monitor(alert, incident):
         return 0
-    if alert.urgency == "ticket" and not incident.paged:
-        same = finding.family in _families(incident)
-        slow = finding.family in SLOW_BURN and SLOW_BURN & _families(incident)
-        return 1 if same or slow else None
-    if not incident.paged:
-        return None
     since = finding.since or alert.fired_at
     began, last = _span(incident)
     if began - EARLIER <= since <= last + LATER:
@@ -50,6 +62,20 @@ def _rank(alert: Alert, incident: Incident) -> int | None:
     if finding.family in QUALITY and since >= began - LATER:
         return 2
     return None
+
+
+def _rank_ticket(alert: Alert, incident: Incident) -> int | None:
+    """A ticket takes further tickets of its sort; a page only of what opened it: harm is not filed under weather."""
+    finding = alert.finding
+    if alert.urgency == "page":
+        first = incident.alerts[0]
+        opened_it = (first["monitor"], first["feature"]) == (finding.monitor, finding.feature)
+        return 0 if opened_it and finding.against is None else None
+    if _same_monitor(alert, incident):
+        return 3
+    same = finding.family in _families(incident)
+    slow = finding.family in SLOW_BURN and bool(SLOW_BURN & _families(incident))
+    return 4 if same or slow else None
 
 
 def _same_monitor(alert: Alert, incident: Incident) -> bool:

@@ -12,7 +12,13 @@ from fireline.terms.plan import Plan
 
 
 class Accuracy(Kind):
-    """Share of wrong predictions up by more than a point, against the reference's cohorts."""
+    """Share of wrong predictions up by more than a point, against the reference's cohorts.
+
+    >>> from fireline.detect.example import counted
+    >>> example = counted("quality", {"labels": {"n": 100, "labelled": 90, "judged": 90, "correct": 63}})
+    >>> Accuracy().ticks(*example).value.round(2)
+    array([[0.3]])
+    """
 
     name = "accuracy"
     family = "accuracy"
@@ -45,7 +51,14 @@ class Accuracy(Kind):
 
 
 class RegressionError(Kind):
-    """Mean absolute error of predictions, in units of the reference predictions' spread."""
+    """Mean absolute error of predictions, in units of the reference predictions' spread.
+
+    >>> from fireline.detect.example import counted
+    >>> sums = {"absolute": 3_000_000, "error2": 1_500_000}  # in millionths
+    >>> example = counted("quality", {"labels": {"labelled": 10}, "moments": sums})
+    >>> RegressionError().ticks(*example).value
+    array([[0.3]])
+    """
 
     name = "absolute_error"
     family = "accuracy"

@@ -27,7 +27,13 @@ def binned_auc(negatives: Array, positives: Array) -> tuple[Array, Array]:
 
 
 class Auc(Kind):
-    """AUC that fell by more than half a point against the reference's cohorts."""
+    """AUC that fell by more than half a point against the reference's cohorts.
+
+    >>> from fireline.detect.example import counted
+    >>> example = counted("quality", {"negatives": [0, 40, 30, 20, 10], "positives": [0, 5, 10, 15, 20]})
+    >>> Auc().ticks(*example).value.round(3)
+    array([[0.75]])
+    """
 
     name = "auc"
     family = "auc"

@@ -12,7 +12,14 @@ from fireline.terms.plan import Plan
 
 
 class Calibration(Kind):
-    """Bias mean(y - p) and slope mean((y - p)(logit p - mean)), both beyond a tenth of the base rate."""
+    """Bias mean(y - p) and slope mean((y - p)(logit p - mean)), both beyond a tenth of the base rate.
+
+    >>> from fireline.detect.example import counted
+    >>> sums = {"bias": 8_000_000, "bias2": 4_000_000}  # in millionths
+    >>> example = counted("quality", {"labels": {"labelled": 100}, "moments": sums})
+    >>> Calibration().ticks(*example).value
+    array([[0.08, 0.  ]])
+    """
 
     name = "calibration"
     family = "calibration"

@@ -11,7 +11,12 @@ from fireline.terms.plan import Plan
 
 
 class CategoryDrift(Kind):
-    """Shares of values that moved, one against the rest. A vanished value counts like one that doubled."""
+    """Shares of values that moved, one against the rest. A vanished value counts like one that doubled.
+
+    >>> from fireline.detect.example import counted
+    >>> CategoryDrift().ticks(*counted("shapes", {"feature:country": {"=DE": 90, "=FR": 10}})).hits
+    array([[90, 10,  0,  0]])
+    """
 
     name = "category_drift"
     family = "drift"

@@ -9,7 +9,12 @@ from fireline.terms.plan import Plan
 
 
 class DuplicateRate(Kind):
-    """Dropped duplicates of all arrivals: a retry storm or a replayed batch."""
+    """Dropped duplicates of all arrivals: a retry storm or a replayed batch.
+
+    >>> from fireline.detect.example import counted
+    >>> DuplicateRate().ticks(*counted("rates", {"rates": {"n": 900, "duplicate": 100}}))
+    Rates(hits=array([[100]]), n=array([[1000]]))
+    """
 
     name = "duplicate_rate"
     family = "duplicates"

@@ -9,7 +9,12 @@ from fireline.terms.plan import Plan
 
 
 class ErrorRate(Kind):
-    """Errors per request against the seasonal base."""
+    """Errors per request against the seasonal base.
+
+    >>> from fireline.detect.example import counted
+    >>> ErrorRate().ticks(*counted("rates", {"rates": {"n": 1000, "error": 30}}))
+    Rates(hits=array([[30]]), n=array([[1000]]))
+    """
 
     name = "error_rate"
     family = "error_rate"

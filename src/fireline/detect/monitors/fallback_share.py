@@ -9,7 +9,12 @@ from fireline.terms.plan import Plan
 
 
 class FallbackShare(Kind):
-    """Requests the current model did not answer itself."""
+    """Requests the current model did not answer itself.
+
+    >>> from fireline.detect.example import counted
+    >>> FallbackShare().ticks(*counted("rates", {"rates": {"n": 1000, "fallback": 7}}))
+    Rates(hits=array([[7]]), n=array([[1000]]))
+    """
 
     name = "fallback_share"
     family = "resource"

@@ -25,7 +25,12 @@ def family_of(flag: str) -> str:
 
 
 class FlagRate(Kind):
-    """Flags per request against the seasonal base."""
+    """Flags per request against the seasonal base.
+
+    >>> from fireline.detect.example import counted
+    >>> FlagRate().ticks(*counted("rates", {"rates": {"n": 1000, "flag:toxic": 2}}))
+    Rates(hits=array([[2]]), n=array([[1000]]))
+    """
 
     name = "flag_rate"
     family = "other"

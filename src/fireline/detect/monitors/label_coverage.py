@@ -9,7 +9,12 @@ from fireline.terms.plan import Plan
 
 
 class LabelCoverage(Kind):
-    """Labels that stopped or thin out: quality cannot be judged, and may look better or worse than it is."""
+    """Labels that stopped or thin out: quality cannot be judged, and may look better or worse than it is.
+
+    >>> from fireline.detect.example import counted
+    >>> LabelCoverage().ticks(*counted("quality", {"labels": {"n": 100, "labelled": 40}}))
+    Rates(hits=array([[60]]), n=array([[100]]))
+    """
 
     name = "label_coverage"
     family = "label_coverage"

@@ -15,6 +15,10 @@ class Latency(Kind):
 
     The first notices that the percentile itself moved by more than a quarter, whatever the season; the
     second that half as many again are slow for this hour.
+
+    >>> from fireline.detect.example import counted
+    >>> Latency().ticks(*counted("rates", {"rates": {"n": 1000, "timed": 990, "slow": 80, "very_slow": 60}}))
+    Rates(hits=array([[60, 80]]), n=array([[990, 990]]))
     """
 
     name = "latency"

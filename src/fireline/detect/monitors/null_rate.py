@@ -11,7 +11,12 @@ from fireline.terms.plan import Plan
 
 
 class NullRate(Kind):
-    """Missing values per feature. A few more are a ticket; a jump that reaches many requests pages."""
+    """Missing values per feature. A few more are a ticket; a jump that reaches many requests pages.
+
+    >>> from fireline.detect.example import counted
+    >>> NullRate().ticks(*counted("rates", {"rates": {"n": 1000, "null:age": 40}}))
+    Rates(hits=array([[40,  0]]), n=array([[1000, 1000]]))
+    """
 
     name = "null_rate"
     family = "null_rate"

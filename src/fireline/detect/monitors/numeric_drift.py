@@ -10,7 +10,12 @@ from fireline.terms.plan import Plan
 
 
 class NumericDrift(Kind):
-    """Inputs that moved or spread by more than a tenth of a standard deviation: a ticket, a page on harm."""
+    """Inputs that moved or spread by more than a tenth of a standard deviation: a ticket, a page on harm.
+
+    >>> from fireline.detect.example import counted
+    >>> NumericDrift().ticks(*counted("shapes", {"feature:age": [10, 10, 40, 40]})).value.round(2)
+    array([[0.52, 0.  ]])
+    """
 
     name = "numeric_drift"
     family = "drift"

@@ -9,7 +9,12 @@ from fireline.terms.plan import Plan
 
 
 class OutOfRange(Kind):
-    """Values no reference event came near: a unit change or a default such as -999 shows here first."""
+    """Values no reference event came near: a unit change or a default such as -999 shows here first.
+
+    >>> from fireline.detect.example import counted
+    >>> OutOfRange().ticks(*counted("rates", {"rates": {"n": 1000, "null:age": 40, "out:age": 3}}))
+    Rates(hits=array([[3]]), n=array([[960]]))
+    """
 
     name = "out_of_range"
     family = "range"

@@ -10,7 +10,12 @@ from fireline.terms.plan import Plan
 
 
 class ScoreDrift(Kind):
-    """Scores that moved or spread; a new version's own score drift never pages by itself."""
+    """Scores that moved or spread; a new version's own score drift never pages by itself.
+
+    >>> from fireline.detect.example import counted
+    >>> ScoreDrift().ticks(*counted("shapes", {"score": [50, 0, 0, 50]})).value.round(2)
+    array([[0., 1.]])
+    """
 
     name = "score_drift"
     family = "score_drift"

@@ -11,7 +11,12 @@ from fireline.terms.plan import Plan
 
 
 class Traffic(Kind):
-    """Volume that halves or surges: log of the events in a tick, one more added so that none is a number."""
+    """Volume that halves or surges: log of the events in a tick, one more added so that none is a number.
+
+    >>> from fireline.detect.example import counted
+    >>> Traffic().ticks(*counted("shapes", {"feature:age": [10, 10, 10, 10]})).value.round(2)
+    array([[3.71]])
+    """
 
     name = "traffic"
     family = "traffic"
@@ -37,7 +42,12 @@ class Traffic(Kind):
 
 
 class Silence(Kind):
-    """No events at all for longer than chance allows: no data is its own alarm."""
+    """No events at all for longer than chance allows: no data is its own alarm.
+
+    >>> from fireline.detect.example import counted
+    >>> Silence().ticks(*counted("rates", {"rates": {"n": 0}})).n
+    array([[0.]])
+    """
 
     name = "silence"
     family = "freshness"

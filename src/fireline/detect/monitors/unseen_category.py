@@ -9,7 +9,12 @@ from fireline.terms.plan import Plan
 
 
 class UnseenCategory(Kind):
-    """New values of a categorical feature: a renamed code or an upstream dictionary change."""
+    """New values of a categorical feature: a renamed code or an upstream dictionary change.
+
+    >>> from fireline.detect.example import counted
+    >>> UnseenCategory().ticks(*counted("rates", {"rates": {"n": 1000, "unseen:country": 12}}))
+    Rates(hits=array([[12]]), n=array([[1000]]))
+    """
 
     name = "unseen_category"
     family = "schema"

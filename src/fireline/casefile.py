@@ -1,0 +1,316 @@
+"""What triage and verification look at: traces of the monitors, and raw events before and after, cut to size."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fireline.clock import from_micros, micros
+from fireline.detect.judge import Judge
+from fireline.detect.kinds import kinds
+from fireline.learn import ReviewFacts
+from fireline.reader import CountsReader
+from fireline.recording import Archive
+from fireline.runbook.schema import Runbook
+from fireline.telemetry.hashing import hash_text
+from fireline.telemetry.labels import join_labels
+from fireline.telemetry.tally import outcome
+from fireline.terms.alert import Finding, finding_of
+from fireline.terms.change import Change
+from fireline.terms.counts import MINUTE, SERVICE, Scope
+from fireline.terms.incident import Incident, State
+from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.timeline import EntryKind
+from fireline.triage.case import Case, Frame, Trace
+from fireline.verify import Comparison, Recovery, moot, shadow
+from fireline.verify.recovery import of_alert
+
+BEFORE_ROWS = 60_000
+AFTER_ROWS = 150_000
+LEAD = timedelta(days=3)
+LONGEST = timedelta(days=14)
+MOST_ALERTS = 6
+MOST_FINDINGS = 10
+KEPT = 6
+MINUTE_US = MINUTE * 1_000_000
+HOUR = 60 * MINUTE_US
+UNHELD = frozenset({State.MERGED, State.DECLINED, State.CANCELLED})
+
+GOING_BACK = ("rollback", "route_share")
+
+
+@dataclass
+class CaseFile:
+    """Builds the case of an incident from what was recorded by ``now``.
+
+    ``archive`` reads canonical rows of the lake; ``changes`` are announced and inferred ones; ``runbook_text`` is the
+    runbook's file as it stands.
+    """
+
+    judge: Judge
+    read: CountsReader
+    archive: Archive
+    runbook: Runbook
+    changes: Sequence[Change]
+    runbook_text: str | None = None
+    _before: dict[str, Frame] = field(default_factory=dict, repr=False)
+    _seen: OrderedDict[tuple[object, ...], Any] = field(default_factory=OrderedDict, repr=False)
+
+    def case(self, findings: Sequence[Finding], now: datetime) -> Case:
+        """The case of ``findings``, the trigger first; of many the most telling."""
+        findings = _telling(findings)
+        since = min((f.since or f.at) for f in findings)
+        since = max(since, now - LONGEST)
+        fired = {f.family for f in findings}
+        return Case(
+            findings=tuple(findings),
+            traces={
+                i: t for i, f in enumerate(findings) if (t := self.trace(f, since - LEAD, now)) is not None
+            },
+            before=self.before(since),
+            after=self.after(since - LEAD, now),
+            changes=tuple(c for c in self.changes if c.at <= now),
+            quiet=tuple(sorted({k.family for k in kinds() if k.monitors(self.judge.plan)} - fired)),
+            runbook=self.runbook,
+            now=now,
+        )
+
+    def trace(self, finding: Finding, since: datetime, now: datetime) -> Trace | None:
+        """The finding's monitor over [since, now], the channel that moved most."""
+        found = self.judge.trace(finding, self.read, micros(since), micros(now))
+        if found is None:
+            return None
+        first, seconds, reading = found
+        start = from_micros(first * seconds * 1_000_000)
+        recent = max(0, int(((finding.since or finding.at) - start).total_seconds() // seconds))
+        z = np.where(reading.valid, reading.z, np.nan)
+        lead = _leading(z[recent:] if recent < len(z) else z)
+        sign = 1.0 if finding.direction == "up" else -1.0
+        valid = reading.valid[:, lead]
+        return Trace(
+            start=start,
+            grain=seconds,
+            seen=np.where(valid, reading.seen[:, lead], np.nan),
+            usual=reading.usual[:, lead].astype(np.float64),
+            n=np.where(valid, reading.weight[:, lead], np.nan),
+            z=sign * z[:, lead] * np.sqrt(self.judge.inflation_of(finding)),
+            infl=self.judge.inflation_of(finding),
+        )
+
+    def before(self, since: datetime) -> Frame:
+        """The reference window, or, where the log does not hold it, what came well before the onset."""
+        if "reference" not in self._before:
+            table = self.archive.events(self.runbook.reference.since, self.runbook.reference.until)
+            self._before["reference"] = self._frame(table, BEFORE_ROWS, self.runbook.reference.until)
+        if self._before["reference"].rows >= 1000:
+            return self._before["reference"]
+        until = since - timedelta(hours=6)
+        return self._frame(self.archive.events(until - timedelta(days=28), until), BEFORE_ROWS, until)
+
+    def after(self, since: datetime, now: datetime) -> Frame:
+        """From some days before the onset up to now, labels as known now."""
+        return self._frame(self.archive.events(since, now), AFTER_ROWS, now)
+
+    # -- for verification ---------------------------------------------------------------------------------
+
+    def comparison(self, incident: Incident, measure: Measure, now: datetime) -> Comparison | None:
+        """What the version a simulated measure goes back to said of the same requests, in its shadow."""
+        since = incident.onset[0] if incident.onset else incident.opened_at
+        return self._shadow(incident, measure, max(since, now - LONGEST), now)
+
+    def watched(self, incident: Incident, now: datetime) -> Comparison | None:
+        """The same since the watch began."""
+        held = [m for m in incident.measures if m.simulated and m.state is MeasureState.CONFIRMED]
+        if not held or incident.watch_until is None:
+            return None
+        return self._shadow(incident, held[-1], incident.watch_until - self.runbook.watch, now)
+
+    def _shadow(
+        self, incident: Incident, measure: Measure, since: datetime, now: datetime
+    ) -> Comparison | None:
+        if measure.action not in GOING_BACK or now <= since:
+            return None
+        key = (incident.id, measure.id, since, now, len(incident.alerts))
+        return self._once(key, lambda: shadow(
+            self.after(since, now).columns, self.before(since).columns, good=str(measure.params["to"]),
+            bad=measure.params.get("from", measure.params.get("version")), alerts=incident.alerts,
+            since=since, until=now, timezone=self.runbook.timezone,
+        ))  # fmt: skip
+
+    def is_moot(self, finding: Finding, now: datetime) -> bool:
+        """Whether the finding is about recorded traffic that a simulated measure would have taken away."""
+        store = self.archive.store
+        for name in store.incidents(self.runbook.service):
+            incident = store.incident(name)
+            held = [m for m in incident.measures if m.simulated and m.confirmed_at and m.params.get("to")]
+            if held and incident.state not in UNHELD and self._moot_there(incident, held[-1], finding, now):
+                return True
+        return False
+
+    def _moot_there(self, incident: Incident, held: Measure, finding: Finding, now: datetime) -> bool:
+        """A finding about the version taken out is moot; of others the shadow knows whether going back would help."""
+        out = (held.params.get("from"), held.params.get("version"))
+        if finding.version is not None and finding.version in out and finding.at >= (held.confirmed_at or now):
+            return True
+        since = max(held.confirmed_at or now, now - LEAD)
+        key = (incident.id, held.id, "moot", micros(now) // (6 * HOUR))
+        return (
+            moot(incident, finding, self._once(key, lambda: self._shadow(incident, held, since, now)))
+            is not None
+        )
+
+    def _once(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
+        """The last few answers are kept: several steps of a tick ask for the same."""
+        if key not in self._seen:
+            self._seen[key] = make()
+            while len(self._seen) > KEPT:
+                self._seen.popitem(last=False)
+        return self._seen[key]
+
+    def recoveries(self, incident: Incident, now: datetime) -> list[Recovery]:
+        """For each paging alert (each alert, where none pages) whether its figure is well again."""
+        pages = [a for a in incident.alerts if a["urgency"] == "page"] or list(incident.alerts)
+        began = incident.onset[0] if incident.onset else incident.opened_at
+        found = []
+        for alert in pages[:MOST_ALERTS]:
+            trace = self.trace(finding_of(alert), max(began - timedelta(days=1), now - LONGEST), now)
+            if trace is not None:
+                found.append(of_alert(alert, trace, began))
+        return found
+
+    def shares(self, now: datetime) -> dict[str, float]:
+        """Each live version's share of the last two hours' traffic, or of the last day's where those were quiet."""
+        for hours in (2, 24):
+            served = self._served(now - timedelta(hours=hours), now)
+            total = sum(served.values())
+            if total:
+                return {version: round(n / total, 4) for version, n in sorted(served.items()) if n}
+        return {}
+
+    def _served(self, since: datetime, until: datetime) -> dict[str, int]:
+        layout = self.judge.plan.rates
+        counts = self.read(layout, MINUTE, micros(since) // MINUTE_US, micros(until) // MINUTE_US)
+        column = layout.series[0].cells.index("n")
+        return {
+            scope.value: int(c[:, column].sum()) for scope, c in counts.items() if scope.kind == "version"
+        }
+
+    # -- for the review -----------------------------------------------------------------------------------
+
+    def review_facts(self, incident: Incident, now: datetime) -> ReviewFacts:
+        """Requests affected since the onset, counted; and what else the review asks for."""
+        if incident.state not in (State.RESOLVED, State.LEARNING) and incident.review is None:
+            return ReviewFacts(now)
+        return self.full_review_facts(incident, now)
+
+    def full_review_facts(self, incident: Incident, now: datetime) -> ReviewFacts:
+        """The same for an incident that is not over yet."""
+        since = incident.onset[0] if incident.onset else incident.opened_at
+        until = incident.resolved_at or now
+        confirmed = [m.confirmed_at for m in incident.measures if m.confirmed_at]
+        affected, total = self._affected(incident, since, until)
+        return ReviewFacts(
+            now=now,
+            requests_affected=affected,
+            requests_total=total,
+            requests_avoidable=self._affected(incident, min(confirmed), until)[0] if confirmed else None,
+            changes=tuple(self.changes),
+            shadowed=self._shadowed(since, until),
+            runbook_text=self.runbook_text,
+        )
+
+    def _affected(self, incident: Incident, since: datetime, until: datetime) -> tuple[int, int]:
+        """Requests answered by what was bad (its version or slice, else all), and all, in [since, until)."""
+        served = self._served(since, until)
+        layout = self.judge.plan.rates
+        counts = self.read(layout, MINUTE, micros(since) // MINUTE_US, micros(until) // MINUTE_US)
+        column = layout.series[0].cells.index("n")
+        total = int(counts[SERVICE][:, column].sum()) if SERVICE in counts else 0
+        told = next((e for e in reversed(incident.timeline) if e.kind is EntryKind.CAUSES), None)
+        bad = told.data.get("new_version") if told else None
+        if bad is not None:
+            return served.get(str(bad), 0), total
+        if incident.slice and len(incident.slice) == 1:
+            ((name, value),) = incident.slice.items()
+            if isinstance(value, str):
+                scope = Scope("segment", name, value)
+                grain = layout.grains["segment"]
+                part = self.read(
+                    layout, grain, micros(since) // (grain * 10**6), micros(until) // (grain * 10**6)
+                )
+                if scope in part:
+                    return int(part[scope][:, column].sum()), total
+        return total, total
+
+    def _shadowed(self, since: datetime, until: datetime) -> bool:
+        layout = self.judge.plan.rates
+        counts = self.read(layout, MINUTE, micros(since) // MINUTE_US, micros(until) // MINUTE_US)
+        return any(scope.kind == "shadow" for scope in counts)
+
+    def _frame(self, table: pa.Table, limit: int, now: datetime) -> Frame:
+        if len(table) > limit:
+            table = table.filter(pa.array(_chosen(table, limit)))
+        columns = {name: _values(table.column(name)) for name in table.column_names}
+        known = self._labels(table, now)
+        return Frame({**columns, **known})
+
+    def _labels(self, table: pa.Table, now: datetime) -> dict[str, Any]:
+        none = np.full(len(table), np.nan)
+        if len(table) == 0 or self.runbook.labels is None:
+            return {"label": none, "label_time": none}
+        times = columns_time(table)
+        labels = self.archive.labels(from_micros(int(times.min())), now)
+        joined = join_labels(table, labels, now=now)
+        said = table.column("prediction") if self.judge.plan.task == "multiclass" else None
+        label = outcome(self.judge.plan, joined.column("label"), said)
+        when = (
+            joined.column("label_time").cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).cast(pa.float64())
+        )
+        return {"label": label, "label_time": when.to_numpy(zero_copy_only=False).astype(np.float64)}
+
+
+def _chosen(table: pa.Table, limit: int) -> Any:
+    """Which rows stay, about ``limit`` of them: by request, so that a shadow call stays with its live call."""
+    hashed = hash_text(table.column("request_id"))
+    return (hashed % np.uint64(1 << 20)).astype(np.float64) < (1 << 20) * (limit / len(table))
+
+
+def _telling(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The trigger, then pages before tickets and the whole service and versions before segments, as many as fit."""
+
+    def order(place: int) -> tuple[bool, bool, int]:
+        return findings[place].urgency != "page", findings[place].segment is not None, place
+
+    kept = [0, *sorted(range(1, len(findings)), key=order)[: MOST_FINDINGS - 1]]
+    return tuple(findings[place] for place in kept)
+
+
+def _leading(z: Any) -> int:
+    """The channel whose residuals lie farthest from 0 on average."""
+    with np.errstate(all="ignore"):
+        sums = np.abs(np.nansum(z, axis=0)) / np.sqrt(np.maximum(np.isfinite(z).sum(axis=0), 1))
+    return int(np.argmax(sums)) if sums.size else 0
+
+
+def columns_time(table: pa.Table) -> Any:
+    """The time column as int64 microseconds [n]."""
+    return table.column("time").cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
+
+
+def _values(column: pa.ChunkedArray) -> Any:
+    """An arrow column as triage takes it: numbers with NaN, words with "", times as microseconds."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    if pa.types.is_boolean(kind):
+        return column.fill_null(False).to_numpy(zero_copy_only=False).astype(bool)
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    words = column.cast(pa.string()).fill_null("")
+    return words.to_numpy(zero_copy_only=False).astype(object)

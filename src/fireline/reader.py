@@ -1,0 +1,72 @@
+"""Counts as arrays: stored rows of a service added up for whoever judges or draws."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fireline.store.store import Store
+from fireline.telemetry.tally import add_up
+from fireline.terms.counts import Scope
+from fireline.terms.plan import Layout
+
+Array = np.ndarray[Any, Any]
+DAY = 86_400
+KEPT_BYTES = 250_000_000
+
+
+class CountsReader:
+    """Reads int64 [ticks, width] for each scope of a layout and grain; on-time rows only.
+
+    Whole days are added up once and kept while they fit: the rounds of a judge and the traces of an incident ask
+    for the same ones. ``forget`` a layout after new counts of it were committed.
+    """
+
+    def __init__(self, store: Store, service: str) -> None:
+        self.store, self.service = store, service
+        self._kept: OrderedDict[tuple[str, int, int], Mapping[Scope, Array]] = OrderedDict()
+        self._bytes = 0
+
+    def __call__(self, layout: Layout, grain: int, from_tick: int, to_tick: int) -> Mapping[Scope, Array]:
+        """Counts in ticks [from_tick, to_tick) of ``grain`` seconds since 1970."""
+        per_day = DAY // grain
+        found: dict[Scope, Array] = {}
+        for day in range(from_tick // per_day, -(-to_tick // per_day)):
+            start = day * per_day
+            low, high = max(from_tick, start), min(to_tick, start + per_day)
+            for scope, counts in self._day(layout, grain, day).items():
+                if scope not in found:
+                    found[scope] = np.zeros((to_tick - from_tick, layout.width), np.int64)
+                found[scope][low - from_tick : high - from_tick] = counts[low - start : high - start]
+        return found
+
+    def _day(self, layout: Layout, grain: int, day: int) -> Mapping[Scope, Array]:
+        key = (layout.identity, grain, day)
+        if key not in self._kept:
+            per_day = DAY // grain
+            first, last = day * per_day, (day + 1) * per_day
+            rows = self.store.counts(grain, first, last, late=False, service=self.service, layout=layout.identity)
+            summed = add_up(rows, layout, grain, first, last)
+            self._kept[key] = {scope: counts.astype(_narrow(layout)) for scope, counts in summed.items()}
+            self._bytes += _size(self._kept[key])
+            while self._bytes > KEPT_BYTES and len(self._kept) > 1:
+                self._bytes -= _size(self._kept.popitem(last=False)[1])
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def forget(self, layout: Layout) -> None:
+        """Reads ``layout`` afresh from now on."""
+        for key in [key for key in self._kept if key[0] == layout.identity]:
+            self._bytes -= _size(self._kept.pop(key))
+
+
+def _narrow(layout: Layout) -> Any:
+    """Plain counts of a day fit 32 bits; fixed-point sums need all 64."""
+    return np.int64 if layout.name == "quality" else np.int32
+
+
+def _size(block: Mapping[Scope, Array]) -> int:
+    return sum(counts.nbytes for counts in block.values())

@@ -1,0 +1,165 @@
+"""Takes a log in: lake files, counts, dedup keys and quarantine, each batch whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import pyarrow as pa
+
+from fireline.clock import from_micros, micros
+from fireline.reader import CountsReader
+from fireline.runbook.schema import Runbook
+from fireline.store import LakeFile, Store
+from fireline.telemetry.changes import first_seen
+from fireline.telemetry.columns import Array, has, times
+from fireline.telemetry.dedup import Dedup, Keys
+from fireline.telemetry.labels import join_labels
+from fireline.telemetry.lake import Lake
+from fireline.telemetry.log import Batch, Log
+from fireline.telemetry.tally import outcome, tally, tally_quality
+from fireline.terms.plan import Plan
+from fireline.terms.quarantine import BadRow
+
+HOUR = 3600 * 1_000_000
+ROWS = 100_000
+
+
+class Recorder:
+    """Records one service's telemetry into ``store`` and ``lake``.
+
+    Batches have stable names: one that is there already is passed over, so a recording that was cut short at any
+    write goes on where it stopped, and its counts equal those of an uninterrupted one.
+    """
+
+    def __init__(self, plan: Plan, runbook: Runbook, store: Store, lake: Lake) -> None:
+        self.plan, self.runbook, self.store, self.lake = plan, runbook, store, lake
+        self.service = runbook.service
+        self.versions: dict[str, int] = {}
+        self.duplicates = 0
+        self.late = 0
+        kept = store.keys(0, self.service)
+        stored = [Keys(first=k.min_us, last=k.max_us, clock=k.max_us, body=k.body) for k in kept]
+        self._dedup = Dedup(self.service, runbook.dedup_horizon, stored)
+
+    def take(self, log: Log, at: datetime, progress: Callable[[int, int], None]) -> None:
+        """Records every batch of ``log``; ``progress`` hears of the rows done and all rows."""
+        done = 0
+        for batch in log.batches(ROWS):
+            self._events(batch, at)
+            self._labels(batch, at)
+            done += len(batch.events)
+            progress(done, log.rows)
+
+    def _events(self, batch: Batch, at: datetime) -> None:
+        name = f"events-{batch.number:06d}"
+        self.versions = first_seen(batch.events, self.versions)
+        self.late += (
+            int(batch.events.column("late").combine_chunks().true_count) if has(batch.events, "late") else 0
+        )
+        if len(batch.events) == 0:
+            return
+        if self.store.has_batch(name):
+            self.duplicates += len(batch.events) - sum(
+                f.rows for f in self.store.lake_files("events", 0, 1 << 62, self.service) if name in f.file
+            )
+            return
+        split = self._dedup.split(batch.events)
+        self.duplicates += len(split.dropped)
+        with_file = len(split.kept) > 0
+        counts = tally(self.plan, split.kept, split.dropped)
+        with self.store.begin() as tx:
+            tx.commit_batch(
+                name, at=at, service=self.service, counts=counts, keys=split.keys.body if with_file else b"",
+                lake_file=self._file(name, "events", split.kept, "time") if with_file else None,
+            )  # fmt: skip
+        self._dedup.remember(split.keys)
+
+    def _labels(self, batch: Batch, at: datetime) -> None:
+        name = f"labels-{batch.number:06d}"
+        if len(batch.labels) == 0 or self.store.has_batch(name):
+            return
+        with self.store.begin() as tx:
+            file = self._file(name, "labels", batch.labels, "label_time")
+            tx.commit_batch(name, at=at, service=self.service, lake_file=file)
+
+    def _file(self, name: str, kind: str, table: pa.Table, clock: str) -> LakeFile:
+        path = self.lake.write(name, "events" if kind == "events" else "labels", table)
+        when = times(table, clock)
+        return LakeFile(kind, path, len(table), int(when.min()), int(when.max()), self.service)
+
+    def quarantine(self, rows: Iterable[BadRow], at: datetime) -> None:
+        """Keeps what was put aside, once."""
+        kept = tuple(rows)
+        with self.store.begin() as tx:
+            if kept:
+                tx.commit_batch("quarantine", at=at, service=self.service, quarantine=kept)
+
+
+class Archive:
+    """Reads canonical rows of the lake, only from files the store lists."""
+
+    def __init__(self, store: Store, lake: Lake, service: str) -> None:
+        self.store, self.lake, self.service = store, lake, service
+
+    def events(self, since: datetime, until: datetime, columns: list[str] | None = None) -> pa.Table:
+        """Events, shadow calls with them, with time in [since, until), oldest first."""
+        return self._read("events", "time", since, until, columns)
+
+    def labels(self, since: datetime, until: datetime) -> pa.Table:
+        """Labels that became known in [since, until)."""
+        return self._read("labels", "label_time", since, until, None)
+
+    def _read(
+        self, kind: str, clock: str, since: datetime, until: datetime, columns: list[str] | None
+    ) -> pa.Table:
+        files = self.store.lake_files(kind, micros(since), micros(until), self.service)
+        table = self.lake.read([f.file for f in files], columns, since, until)
+        return table.sort_by(clock) if table.num_rows and not _sorted(times(table, clock)) else table
+
+
+def _sorted(values: Array) -> bool:
+    return bool((values[1:] >= values[:-1]).all())
+
+
+class Cohorts:
+    """Counts quality once a cohort of events has come of age: only labels of that age or younger count."""
+
+    def __init__(
+        self, plan: Plan, runbook: Runbook, store: Store, archive: Archive, reader: CountsReader
+    ) -> None:
+        self.plan, self.runbook, self.store, self.archive, self.reader = plan, runbook, store, archive, reader
+        self.done = 0
+        wanted = ["time", "request_id", "version", "shadow", "score", "prediction", *plan.segments]
+        self._columns = list(dict.fromkeys(wanted))
+
+    def count(self, since: int, until: int, at: datetime) -> None:
+        """Counts whole hours of cohorts in [since, until) microseconds, once each."""
+        since, until = max(since, self.done) // HOUR * HOUR, until // HOUR * HOUR
+        if self.runbook.labels is None or until <= since:
+            return
+        name = f"quality-{since // HOUR}-{until // HOUR}"
+        if not self.store.has_batch(name):
+            rows = self._rows(since, until)
+            with self.store.begin() as tx:
+                tx.commit_batch(name, at=at, service=self.plan.service, counts=rows)
+            self.reader.forget(self.plan.quality)
+        self.done = until
+
+    def _rows(self, since: int, until: int) -> list:  # type: ignore[type-arg]
+        assert self.runbook.labels is not None
+        first, last = from_micros(since), from_micros(until)
+        events = self.archive.events(first, last, self._columns)
+        if events.num_rows == 0:
+            return []
+        return quality_rows(
+            self.plan, self.runbook, events, self.archive.labels(first, last + self.runbook.labels.age)
+        )
+
+
+def quality_rows(plan: Plan, runbook: Runbook, events: pa.Table, labels: pa.Table) -> list:  # type: ignore[type-arg]
+    """Quality counts of ``events`` with the labels they had at the runbook's age."""
+    assert runbook.labels is not None
+    joined = join_labels(events, labels, age=runbook.labels.age)
+    said = events.column("prediction") if has(events, "prediction") else None
+    return tally_quality(plan, events, outcome(plan, joined.column("label"), said))

@@ -1,0 +1,114 @@
+"""Takes the reference of a service out of its log: edges, counts and what is usual, frozen in one file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from fireline.clock import MICROS, iso, micros
+from fireline.detect.baseline import Baseline, learn
+from fireline.detect.kinds import Array
+from fireline.errors import InputError, Where
+from fireline.ingest import log_of
+from fireline.recording import quality_rows
+from fireline.runbook.load import load
+from fireline.runbook.schema import Runbook
+from fireline.telemetry.columns import booleans, has, times
+from fireline.telemetry.dedup import Dedup
+from fireline.telemetry.labels import join_labels
+from fireline.telemetry.layout import declare
+from fireline.telemetry.log import Log
+from fireline.telemetry.tally import add_up, outcome, tally
+from fireline.terms.counts import CountsRow, Scope
+from fireline.terms.plan import Layout, Plan
+
+LEAST_ROWS = 200
+ROWS = 100_000
+Progress = Callable[[str, float], None]
+
+
+def take_baseline(
+    runbook_path: Path,
+    events: Iterable[Path | str],
+    *,
+    log: Log | None = None,
+    progress: Progress = lambda what, done: None,
+) -> Baseline:
+    """Takes the runbook's reference window out of ``events`` (or of a ``log`` that was read already), learns what is
+    usual and writes the baseline file the runbook names. Raises InputError when the window holds too little."""
+    runbook = load(runbook_path)
+    if log is None:
+        log = log_of(runbook, events, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
+    since, until = runbook.reference.since, runbook.reference.until
+    table = log.events(since, until)
+    if has(table, "late"):
+        table = table.filter(pa.array(~booleans(table, "late")))
+    live = table.filter(pa.array(~booleans(table, "shadow")))
+    if len(live) < LEAST_ROWS:
+        raise InputError(
+            f"the reference {iso(since)} to {iso(until)} holds {len(live)} events, too few to learn from",
+            where=Where(file=str(runbook_path), key="reference"),
+            todo="choose a later --until or give a longer log; two weeks are a good reference, four a better one",
+        )
+    plan = _with_labels(declare(runbook, live), runbook, live, log.labels)
+    read = _Counted(plan, runbook, table, log.labels, progress)
+    age = int(runbook.labels.age.total_seconds()) * MICROS if runbook.labels else 0
+    first = max(micros(since), int(times(live).min()))
+    baseline = learn(plan, read, first, micros(until), micros(until) - age, lambda what: progress(what, 1.0))
+    baseline.save(runbook_path.parent / runbook.reference.baseline)
+    return baseline
+
+
+def _with_labels(plan: Plan, runbook: Runbook, live: pa.Table, labels: pa.Table) -> Plan:
+    """The plan with the reference's shares of labelled, positive and correct events declared."""
+    if runbook.labels is None or len(labels) == 0:
+        return plan
+    joined = join_labels(live, labels, now=runbook.reference.until, age=runbook.labels.age)
+    said = live.column("prediction") if has(live, "prediction") else None
+    label = outcome(plan, joined.column("label"), said)
+    known = ~np.isnan(label)
+    judged, right = _judged(plan, live, label)
+    shares = (1.0, known.mean(), (label == 1).mean(), judged.mean(), (judged & right).mean())
+    series = tuple(
+        replace(s, shares=tuple(round(float(x), 9) for x in shares)) if s.name == "labels" else s
+        for s in plan.quality.series
+    )
+    return replace(plan, quality=replace(plan.quality, series=series))
+
+
+def _judged(plan: Plan, live: pa.Table, label: Array) -> tuple[Array, Array]:
+    if plan.task == "multiclass":
+        return ~np.isnan(label), label == 1
+    if plan.task == "regression" or not has(live, "prediction"):
+        none = np.zeros(len(label), bool)
+        return none, none
+    guess = outcome(plan, live.column("prediction"))
+    return ~np.isnan(guess) & ~np.isnan(label), guess == label
+
+
+class _Counted:
+    """The reference's counts, held in memory; read like any others."""
+
+    def __init__(
+        self, plan: Plan, runbook: Runbook, table: pa.Table, labels: pa.Table, progress: Progress
+    ) -> None:
+        dedup = Dedup(runbook.service, runbook.dedup_horizon)
+        self.rows: dict[tuple[str, int], list[CountsRow]] = {}
+        for start in range(0, len(table), ROWS):
+            split = dedup.split(table.slice(start, ROWS))
+            dedup.remember(split.keys)
+            self._keep(tally(plan, split.kept, split.dropped))
+            if runbook.labels is not None:
+                self._keep(quality_rows(plan, runbook, split.kept, labels))
+            progress("counting the reference", min(1.0, (start + ROWS) / len(table)))
+
+    def _keep(self, rows: Iterable[CountsRow]) -> None:
+        for row in rows:
+            self.rows.setdefault((row.layout, row.grain), []).append(row)
+
+    def __call__(self, layout: Layout, grain: int, low: int, high: int) -> Mapping[Scope, Array]:
+        return add_up(self.rows.get((layout.identity, grain), []), layout, grain, low, high)

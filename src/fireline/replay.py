@@ -1,0 +1,270 @@
+"""The loop over a recorded log, in virtual time. Nothing is performed: measures say what would have been done."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from fireline.act import SimulatedSwitchBoard, Worker
+from fireline.casefile import CaseFile
+from fireline.clock import ManualClock, from_micros, iso, micros
+from fireline.detect.baseline import Baseline
+from fireline.detect.grouping import Desk
+from fireline.detect.judge import Judge
+from fireline.detect.size import sizes
+from fireline.errors import InputError, Where
+from fireline.ingest import log_of
+from fireline.learn import draft_review
+from fireline.loop import House, Tell, report, tick
+from fireline.reader import CountsReader
+from fireline.recording import Archive, Cohorts, Recorder
+from fireline.reference import take_baseline
+from fireline.runbook.load import load
+from fireline.runbook.schema import Runbook
+from fireline.schedule import next_moment
+from fireline.store import Store
+from fireline.telemetry.changes import infer_versions, read_changes
+from fireline.telemetry.lake import Lake
+from fireline.terms.alert import Finding
+from fireline.terms.change import Change
+from fireline.terms.fold import allowed, fold
+from fireline.terms.incident import OVER, Incident, State
+from fireline.terms.timeline import Draft, EntryKind
+
+__all__ = ["Outcome", "Progress", "run", "take_baseline"]
+
+DAY = 86_400 * 1_000_000
+BLOCK = 6 * 3600 * 1_000_000
+Progress = Callable[[str, float], None]
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a replay gave: the files written, the incidents, and the summary that the report and story show."""
+
+    incidents: tuple[Mapping[str, Any], ...]
+    summary: Mapping[str, Any]
+    folder: Path
+
+    @property
+    def report(self) -> Path:
+        """Where the report belongs."""
+        return self.folder / "report.html"
+
+
+def run(
+    runbook_path: Path,
+    events: Iterable[Path | str],
+    *,
+    out: Path,
+    changes: Path | None = None,
+    since: datetime | None = None,
+    on_entry: Tell = lambda incident, entry: None,
+    on_tick: Callable[[datetime, float], None] = lambda now, done: None,
+    progress: Progress = lambda what, done: None,
+) -> Outcome:
+    """Replays ``events`` (and label logs among them) under the runbook from ``since`` (default: the end of its
+    reference) and writes ``incidents.json`` into ``out``.
+
+    A replay that was killed goes on where it stopped when it is started again with the same inputs; the same inputs
+    give the same bytes. ``on_entry`` hears each entry as it is written, ``on_tick`` the virtual time, ``progress`` long
+    work. Raises InputError and RunbookError with what to do.
+    """
+    runbook = load(runbook_path)
+    paths = list(events)
+    announced, bad_changes = read_changes(changes, runbook.service, runbook.timezone) if changes else ([], [])
+    progress("reading the log", 0.0)
+    log = log_of(runbook, paths, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
+    baseline = _baseline(runbook_path, runbook, log, progress)
+    out.mkdir(parents=True, exist_ok=True)
+    state = _state_folder(out, runbook_path, paths, changes, since)
+    with Store.open(state / "store.sqlite", fold=fold, gate=allowed) as store:
+        lake = Lake(state / "lake")
+        recorder = Recorder(baseline.plan, runbook, store, lake)
+        recorder.take(log, BEGINNING, lambda done, n: progress("counting events", done / max(n, 1)))
+        recorder.quarantine([*log.quarantine.items, *bad_changes], BEGINNING)
+        known = sorted(
+            [*announced, *infer_versions(recorder.versions, runbook.service, announced)], key=lambda c: c.at
+        )
+        begin = since or runbook.reference.until
+        if micros(log.last) <= micros(begin):
+            raise InputError(
+                f"the log ends {iso(log.last)}, before the replay starts ({iso(begin)})",
+                where=Where(file=str(paths[0])), todo="give a later log, or an earlier --from",
+            )  # fmt: skip
+        play = _Play(store, lake, runbook, baseline, known, recorder.versions, on_entry, on_tick)
+        play.file.runbook_text = runbook_path.read_text(encoding="utf-8")
+        play.through(begin, log.last)
+        incidents = [incident.as_json() for incident in play.finish()]
+        summary = _summary(runbook, log, recorder, play, incidents, begin, bad_changes)
+    _write(out / "incidents.json", incidents)
+    _write(out / "summary.json", summary)
+    (state / "done").write_text("done\n")
+    return Outcome(tuple(incidents), summary, out)
+
+
+def _baseline(runbook_path: Path, runbook: Runbook, log: Any, progress: Progress) -> Baseline:
+    """The frozen baseline beside the runbook; where there is none, one taken from the log's reference part."""
+    path = runbook_path.parent / runbook.reference.baseline
+    if path.exists():
+        return Baseline.load(path)
+    if log.first < runbook.reference.until - timedelta(days=1):
+        return take_baseline(runbook_path, (), log=log, progress=progress)
+    raise InputError(
+        "the baseline is missing, and the log does not hold the reference", where=Where(file=str(path)),
+        todo="take one with `fireline init`, or give the log of the reference too",
+    )  # fmt: skip
+
+
+def _state_folder(
+    out: Path, runbook_path: Path, paths: Sequence[Path | str], changes: Path | None, since: datetime | None
+) -> Path:
+    """Where the replay keeps its state: taken up again when the inputs are the same and it was not finished."""
+    known = changes.read_text(encoding="utf-8", errors="replace") if changes else ""
+    seen = [runbook_path.read_text(encoding="utf-8"), str(since), known]
+    baseline = runbook_path.parent / load(runbook_path).reference.baseline
+    for path in [*paths, baseline]:
+        for file in sorted(Path(path).rglob("*")) if Path(path).is_dir() else [Path(path)]:
+            if file.is_file():
+                seen.append(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}")
+    mark = blake2b("\n".join(seen).encode(), digest_size=12).hexdigest()
+    state = out / "state"
+    if state.exists() and ((state / "done").exists() or _read(state / "inputs") != mark):
+        shutil.rmtree(state)
+    state.mkdir(exist_ok=True)
+    (state / "inputs").write_text(mark)
+    return state
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+@dataclass
+class _Play:
+    """Virtual time: judges block by block, and ticks at every instant at which something is known or due."""
+
+    store: Store
+    lake: Lake
+    runbook: Runbook
+    baseline: Baseline
+    changes: Sequence[Change]
+    versions: Mapping[str, int]
+    tell: Tell
+    on_time: Callable[[datetime, float], None]
+    tickets: int = 0
+    findings: int = 0
+    house: House = field(init=False)
+
+    def __post_init__(self) -> None:
+        plan, service = self.baseline.plan, self.runbook.service
+        self.read = CountsReader(self.store, service)
+        archive = Archive(self.store, self.lake, service)
+        self.cohorts = Cohorts(plan, self.runbook, self.store, archive, self.read)
+        self.clock = ManualClock(BEGINNING)
+        self.judge = Judge(self.baseline, self.runbook, 0)
+        self.file = CaseFile(self.judge, self.read, archive, self.runbook, self.changes)
+        desk = Desk(self.runbook, sizes(self.baseline, self.read))
+        worker = Worker(self.store, SimulatedSwitchBoard(), self.clock, name="replay")
+        self.house = House(self.store, self.runbook, desk, self.file, worker, self.clock, "replay", self.tell)
+
+    def through(self, begin: datetime, end: datetime) -> None:
+        """Plays from ``begin`` to ``end``; what was played before a kill is passed over."""
+        first, last = micros(begin), micros(end)
+        self._resume(first)
+        age = int(self.runbook.labels.age.total_seconds()) * 1_000_000 if self.runbook.labels else 0
+        lateness = int(self.runbook.allowed_lateness.total_seconds()) * 1_000_000
+        at = self._resumed or first
+        while at < last:
+            stop = min((at // BLOCK + 1) * BLOCK, last)
+            for version, seen in self.versions.items():
+                if seen < stop:
+                    self.judge.meet(version)
+            self.cohorts.count(first, stop - age, self.clock.now())
+            found = self.judge.advance(self.read, stop, stop - age)
+            self.findings += len(found)
+            self._moments(found, stop + lateness)
+            with self.store.begin() as tx:
+                tx.put_state(f"judge:{self.runbook.service}", stop, self.judge.save())
+            at = stop
+            self.on_time(from_micros(at), (at - first) / max(last - first, 1))
+
+    def _resume(self, first: int) -> None:
+        name = self.runbook.service
+        self._resumed: int | None = None
+        self.judge = Judge(self.baseline, self.runbook, first)
+        self.file.judge = self.judge
+        kept, desk = self.store.get_state(f"judge:{name}"), self.store.get_state(f"desk:{name}")
+        if kept is not None:
+            self.judge.restore(kept.body)
+            self._resumed = kept.tick
+        if desk is not None:
+            self.house.desk.restore(desk.body)
+        self.clock.move_to(from_micros(first))
+
+    def _moments(self, found: Sequence[Finding], until: int) -> None:
+        """Ticks at each instant up to ``until`` (microseconds) with findings or something due, in order."""
+        waiting = sorted({f.at for f in found})
+        while True:
+            due = [m for i in self.house.open() if (m := next_moment(i, self.clock.now())) is not None]
+            upcoming = [at for at in (*waiting, *due) if micros(at) <= until]
+            if not upcoming:
+                return
+            now = max(min(upcoming), self.clock.now())
+            self.clock.move_to(now)
+            tick(self.house, [f for f in found if f.at == now])
+            waiting = [at for at in waiting if at > now]
+
+    def finish(self) -> list[Incident]:
+        """The incidents as they stand at the end, each with a review draft."""
+        for name in self.store.incidents(self.runbook.service):
+            incident = self.store.incident(name)
+            if incident.review is None and incident.state not in (OVER - {State.CLOSED}):
+                facts = self.file.full_review_facts(incident, self.clock.now())
+                review = draft_review(incident, self.runbook, facts)
+                says = "The log ends here; the review so far."
+                self.house.write(name, [Draft(EntryKind.REVIEW, says, {"review": review.as_json()})])
+        report(self.house)
+        return [self.store.incident(name) for name in self.store.incidents(self.runbook.service)]
+
+
+def _summary(
+    runbook: Runbook, log: Any, recorder: Recorder, play: _Play, incidents: Sequence[Mapping[str, Any]], begin: datetime,
+    bad_changes: Sequence[Any],
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "service": runbook.service,
+        "timezone": runbook.timezone,
+        "period": [iso(begin), iso(log.last)],
+        "reference": [iso(runbook.reference.since), iso(runbook.reference.until)],
+        "events": log.rows,
+        "duplicates": recorder.duplicates,
+        "late": recorder.late,
+        "labels": len(log.labels),
+        "quarantined": log.quarantine.summary(),
+        "bad_changes": [str(row) for row in bad_changes],
+        "changes": [change.as_json() for change in play.changes],
+        "versions": {name: iso(from_micros(at)) for name, at in play.versions.items()},
+        "monitors": play.judge.monitors,
+        "budget": {"false_pages_per_30d": runbook.false_pages_per_30d},
+        "findings": play.findings,
+        "incidents": len(incidents),
+        "paged": sum(any(a["urgency"] == "page" for a in i["alerts"]) for i in incidents),
+        "notes": list(log.notes),
+    }
+
+
+def _write(path: Path, value: Any) -> None:
+    """Writes JSON whole or not at all."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(
+        json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    partial.replace(path)
