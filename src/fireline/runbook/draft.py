@@ -19,6 +19,7 @@ from fireline.runbook.past import Past, Served, study
 from fireline.runbook.problem import Key
 from fireline.runbook.schema import Columns, Contact, Runbook
 from fireline.runbook.write import write
+from fireline.terms import words
 from fireline.terms.change import Change
 
 FILL_IN = "fill in"
@@ -210,10 +211,10 @@ def _last_known_good(past: Past, changes: Sequence[Change]) -> tuple[dict[str, A
 
 def _known_by(best: Served, past: Past) -> str:
     when = f"{_day(best.first)} to {_day(best.last)}"
-    text = f"Served {best.end_share:.0%} of the traffic at the end of the reference, {when}"
+    text = f"Served {words.share(best.end_share)} of the traffic at the end of the reference, {when}"
     figures = []
     if past.error_share is not None:
-        figures.append(f"{past.error_share:.2%} errors")
+        figures.append(f"{words.share(past.error_share)} errors")
     if past.latency_p95 is not None:
         figures.append(f"p95 {past.latency_p95:.3g} ms")
     figures += [
