@@ -25,7 +25,8 @@ def duel(
     cap = np.repeat(caps, sizes)
     if isinstance(a, Rates) and isinstance(b, Rates):
         return _rates(kind, a, b, tolerance, cap)
-    assert isinstance(a, Means) and isinstance(b, Means)
+    assert isinstance(a, Means)
+    assert isinstance(b, Means)
     return _means(kind, a, b, tolerance, cap)
 
 

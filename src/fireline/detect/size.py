@@ -8,9 +8,10 @@ from datetime import timedelta
 import numpy as np
 
 from fireline.clock import micros
-from fireline.detect.baseline import Baseline, in_season, psi
+from fireline.detect.baseline import Baseline, in_season
 from fireline.detect.grouping import Size
 from fireline.detect.kinds import Array
+from fireline.detect.metrics import psi
 from fireline.detect.season import cells_of
 from fireline.terms.alert import Finding
 from fireline.terms.counts import QUARTER, SERVICE, Scope
