@@ -67,32 +67,39 @@ class Worker:
             self._expire(measure)
             return False
         inverse, trouble = self._look(measure)
-        now = self.clock.now()
         with self.store.begin() as tx:
-            claim = tx.claim(measure.id, self.name, now, self.lease, inverse)
-        if claim is None:
-            return False
-        if trouble is None:
-            trouble = self._not_any_more(claim)
-        if trouble is not None:
-            self._fail(claim, trouble)
-            return False
-        return self._do(claim)
+            claim = tx.claim(measure.id, self.name, self.clock.now(), self.lease, inverse)
+            if claim is None:
+                return False
+            if measure.simulated:  # nothing happens outside, so claim and receipt are one
+                return self._write(tx, claim, self._do(claim, trouble))
+        done = self._do(claim, trouble)
+        with self.store.begin() as tx:
+            written = self._write(tx, claim, done)
+        if not written and not isinstance(done, Exception):
+            self._came_too_late(claim, done)
+        return written
 
-    def _do(self, claim: Claim) -> bool:
+    def _do(self, claim: Claim, trouble: Exception | None) -> Mapping[str, Any] | Exception:
+        """The receipt of the measure done, or what went wrong."""
         measure = claim.measure
+        trouble = trouble or self._not_any_more(claim)
+        if trouble is not None:
+            return trouble
         hands = Hands(self._board(measure), self.clock.now())
         try:
-            receipt = named(self.actions, measure.action).perform(hands, measure, key=measure.id)
+            return named(self.actions, measure.action).perform(hands, measure, key=measure.id)
         except Exception as error:  # whatever a hand does wrong must become an entry that people can read
-            self._fail(claim, error)
+            return error
+
+    def _write(self, tx: Tx, claim: Claim, done: Mapping[str, Any] | Exception) -> bool:
+        """Write what came of it; whether it was done, and the claim still held."""
+        if isinstance(done, Exception):
+            self._fail(tx, claim, done)
             return False
-        with self.store.begin() as tx:
-            written = tx.applied(claim, receipt, self.clock.now(), str(receipt["told"]))
-            if written and receipt.get("undid"):
-                self._undone(tx, str(receipt["undid"]), measure)
-        if not written:
-            self._came_too_late(claim, receipt)
+        written = tx.applied(claim, done, self.clock.now(), str(done["told"]))
+        if written and done.get("undid"):
+            self._undone(tx, str(done["undid"]), claim.measure)
         return written
 
     def _look(self, measure: Measure) -> tuple[Mapping[str, Any] | None, Exception | None]:
@@ -131,14 +138,13 @@ class Worker:
             return FirelineError("it was to end before it was finished, and has ended by itself if it began")
         return None
 
-    def _fail(self, claim: Claim, error: Exception) -> None:
+    def _fail(self, tx: Tx, claim: Claim, error: Exception) -> None:
         because, permanent = _said(error)
         now = self.clock.now()
         retry_at = now + FIRST_WAIT * 2 ** (claim.attempt - 1)
         if not permanent and claim.attempt >= self.tries:
             because, permanent = f"Given up after {claim.attempt} tries: {because}. {UNCERTAIN}", True
-        with self.store.begin() as tx:
-            tx.failed(claim, because, now, permanent=permanent, retry_at=None if permanent else retry_at)
+        tx.failed(claim, because, now, permanent=permanent, retry_at=None if permanent else retry_at)
 
     def _undone(self, tx: Tx, undone: str, by: Measure) -> None:
         """The measure that was taken back says so in its own journal, in the transaction of the receipt."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fireline.act import TRIES, Worker, undoing
+from fireline.act import TRIES, SimulatedSwitchBoard, Worker, undoing
 from fireline.clock import ManualClock
 from fireline.drill.fakes import FakeDataPlane
 from fireline.errors import FirelineError, StateError
@@ -245,6 +245,26 @@ def test_a_simulated_measure_never_reaches_the_data_plane(room: Room) -> None:
     room.request("msr-3", simulated=True, action="fallback", params={"rung": "cached"})
     room.worker().work()
     assert "version A" not in room.store.measure("msr-3").inverse["params"]["was"]
+
+
+def test_a_simulated_measure_is_claimed_and_receipted_in_one(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a replay that is killed and begun again tells the very same story."""
+    room.request(simulated=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(SimulatedSwitchBoard, "put", lambda *_: fail(KeyboardInterrupt())())
+        with pytest.raises(KeyboardInterrupt):
+            room.worker().work()
+    assert room.kinds() == ["opened", "requested"]
+    assert room.worker().work() == ("msr-1",)
+    assert room.kinds() == ["opened", "requested", "claimed", "applied"]
+
+
+def test_a_simulated_measure_that_cannot_be_done_fails_too(room: Room) -> None:
+    room.request(simulated=True, action="reboot")
+    assert room.worker().work() == ()
+    assert room.kinds() == ["opened", "requested", "claimed", "failed"]
 
 
 def test_taking_back_is_a_measure_of_its_own(room: Room) -> None:

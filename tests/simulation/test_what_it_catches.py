@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from fireline.act import Worker
-from fireline.actions import Hands, named
 from fireline.clock import MICROS
 from fireline.drill.fakes import FakeDataPlane, Obeyed
 from fireline.drill.simulation import CAST, Part, Theatre, cast, simulate
 from fireline.drill.simulation.scene import FAMILIES, GRAIN, LOG, TICKS, Life, totals
 from fireline.drill.simulation.stage import Stage
-from fireline.errors import StoreError
+from fireline.errors import FirelineError, StoreError
 from fireline.store import Claim, Mark, Store, claims
 from fireline.store.refusals import in_words
 from fireline.store.store import Tx
@@ -199,37 +198,22 @@ def test_a_claim_that_does_not_ask_for_the_state(monkeypatch: pytest.MonkeyPatch
 class ReceiptFirst(Worker):
     """Writes the receipt, and then does it."""
 
-    def _do(self, claim: Claim) -> bool:
+    def _do(self, claim: Claim, trouble: Exception | None) -> Mapping[str, Any] | Exception:
+        told = {"told": "done", "undid": claim.measure.params.get("measure")}
         with self.store.begin() as tx:
-            written = tx.applied(claim, {"told": "done"}, self.clock.now(), "done")
-            if written and claim.measure.action == "restore":
-                self._undone(tx, claim.measure.params["measure"], claim.measure)
-        if written:
-            hands = Hands(self.switches, self.clock.now())
-            try:
-                named(self.actions, claim.measure.action).perform(hands, claim.measure, key=claim.measure.id)
-            except ConnectionError:
-                return False
-        return written
+            written = self._write(tx, claim, told)
+        return super()._do(claim, trouble) if written else FirelineError("somebody else did it")
 
 
 class FreshKeys(Worker):
     """Tells the data plane a new key each time it tries."""
 
-    def _do(self, claim: Claim) -> bool:
-        measure = replace(claim.measure, ordinal=claim.measure.ordinal * 100 + claim.attempt)
-        key = f"{measure.id}#{claim.attempt}"
-        hands = Hands(self.switches, self.clock.now())
-        try:
-            receipt = named(self.actions, measure.action).perform(hands, measure, key=key)
-        except ConnectionError as error:
-            self._fail(claim, error)
-            return False
-        with self.store.begin() as tx:
-            written = tx.applied(claim, receipt, self.clock.now(), str(receipt["told"]))
-            if written and receipt.get("undid"):
-                self._undone(tx, receipt["undid"], measure)
-        return written
+    def _do(self, claim: Claim, trouble: Exception | None) -> Mapping[str, Any] | Exception:
+        measure = claim.measure
+        fresh = replace(
+            measure, id=f"{measure.id}#{claim.attempt}", ordinal=measure.ordinal * 99 + claim.attempt
+        )
+        return super()._do(replace(claim, measure=fresh), trouble)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ BUSY_MS = 5000
 """How long a writer waits for another before it gives up and says so."""
 
 READING = "fireline_reading"
+QUESTION, SNAPSHOT = "question", "snapshot"
+"""How a connection reads: one question, or several that must see the same moment. Without either it writes."""
 
 
 def url_of(place: str | Path) -> sa.URL:
@@ -87,8 +89,12 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:
-    reading = connection.get_execution_options().get(READING, False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    reading = connection.get_execution_options().get(READING)
+    if reading is None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif reading is SNAPSHOT:
+        connection.exec_driver_sql("BEGIN")
+    # A single question sees one moment anyway, and asks without a transaction.
 
 
 def _postgres(url: sa.URL) -> sa.Engine:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from fireline.errors import StoreError
 from fireline.store import batches, claims, journal, measures, memory
 from fireline.store.cache import Told
+from fireline.store.connect import QUESTION, SNAPSHOT
 from fireline.store.rows import Fold, Keys, LakeFile, Mark, Stored
 from fireline.terms.counts import CountsRow
 from fireline.terms.incident import Incident
@@ -24,7 +25,7 @@ class Reading:
 
     fold: Fold
 
-    def _reads(self) -> AbstractContextManager[sa.Connection]:
+    def _reads(self, how: str = QUESTION) -> AbstractContextManager[sa.Connection]:
         raise StoreError("nothing to read from")
 
     def _told(self, incident: str, folded: bool = False) -> Told:
@@ -81,7 +82,7 @@ class Reading:
         layout: str | None = None,
     ) -> list[CountsRow]:
         """Counts of ``grain`` seconds that touch ticks in [from_tick, to_tick), in order of commit; they add up."""
-        with self._reads() as connection:
+        with self._reads(SNAPSHOT) as connection:
             return batches.read_counts(connection, grain, from_tick, to_tick, late, service, layout)
 
     def lake_files(self, kind: str, from_us: int, to_us: int, service: str | None = None) -> list[LakeFile]:

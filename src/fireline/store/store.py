@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from fireline.errors import StoreError
 from fireline.store import batches, claims, journal, ledger, memory, migrate
 from fireline.store.cache import Memory, Told
-from fireline.store.connect import READING, connect, url_of
+from fireline.store.connect import QUESTION, READING, SNAPSHOT, connect, url_of
 from fireline.store.equality import differences
 from fireline.store.locks import hold
 from fireline.store.reading import Reading
@@ -80,8 +80,8 @@ class Store(Reading):
         self.close()
 
     @contextmanager
-    def _reads(self) -> Iterator[sa.Connection]:
-        with in_words(), self.database.connect().execution_options(**{READING: True}) as connection:
+    def _reads(self, how: str = QUESTION) -> Iterator[sa.Connection]:
+        with in_words(), self.database.connect().execution_options(**{READING: how}) as connection:
             yield connection
 
     def _told(self, incident: str, folded: bool = False) -> Told:
@@ -112,7 +112,7 @@ class Store(Reading):
 
     def verify_projection(self) -> tuple[str, ...]:
         """What the projections say otherwise than the journal, one sentence each; nothing when they are equal."""
-        with self._reads() as connection:
+        with self._reads(SNAPSHOT) as connection:
             return differences(connection, self.fold)
 
 
@@ -128,7 +128,7 @@ class Tx(Reading):
         self._touched: set[str] = set()
 
     @contextmanager
-    def _reads(self) -> Iterator[sa.Connection]:
+    def _reads(self, how: str = QUESTION) -> Iterator[sa.Connection]:
         yield self._connection
 
     @property
