@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from fireline.store import Store
 from tests.support import postgres
+
+KINDS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(scope="session")
@@ -21,12 +24,36 @@ def server() -> Iterator[postgres.Postgres]:
     running.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("template") / "store.sqlite"
+    Store.open(file).close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_database(server: postgres.Postgres) -> str:
+    url = server.new_database()
+    Store.open(url).close()
+    return url
+
+
+@pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a new database of each kind."""
+    """The address of a store without anything in it."""
+    if request.param == "sqlite":
+        return str(shutil.copyfile(request.getfixturevalue("migrated_file"), tmp_path / "fireline.sqlite"))
+    server: postgres.Postgres = request.getfixturevalue("server")
+    return server.emptied(request.getfixturevalue("migrated_database"))
+
+
+@pytest.fixture(params=KINDS)
+def bare_place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without any tables."""
     if request.param == "sqlite":
         return str(tmp_path / "fireline.sqlite")
-    return str(request.getfixturevalue("server").new_database())
+    server: postgres.Postgres = request.getfixturevalue("server")
+    return server.new_database()
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from fireline.store.tables import metadata
 from tests.support.incidents import T0, after, note, opened, requested
 
 
-def test_the_migrations_make_what_the_queries_expect(store: Store) -> None:
-    with store.database.connect() as connection:
+def test_the_migrations_make_what_the_queries_expect(bare_place: str) -> None:
+    with Store.open(bare_place) as store, store.database.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": migrate.VERSION_TABLE, "compare_type": True}
         )
@@ -40,20 +40,20 @@ def test_opening_again_keeps_everything(place: str) -> None:
         assert store.incidents() == ["inc-1"]
 
 
-def test_a_store_of_a_newer_release_is_not_touched(place: str) -> None:
-    with Store.open(place) as store, store.database.begin() as connection:
+def test_a_store_of_a_newer_release_is_not_touched(bare_place: str) -> None:
+    with Store.open(bare_place) as store, store.database.begin() as connection:
         connection.exec_driver_sql(f"UPDATE {migrate.VERSION_TABLE} SET version_num = '9999'")
     with pytest.raises(StoreError, match="written by a newer Fireline") as refused:
-        Store.open(place)
+        Store.open(bare_place)
     assert "install that release" in refused.value.todo
 
 
-def test_many_open_a_new_store_at_once(place: str) -> None:
+def test_many_open_a_new_store_at_once(bare_place: str) -> None:
     failed: list[StoreError] = []
 
     def attempt() -> None:
         try:
-            Store.open(place).close()
+            Store.open(bare_place).close()
         except StoreError as e:
             failed.append(e)
 
@@ -65,7 +65,7 @@ def test_many_open_a_new_store_at_once(place: str) -> None:
     assert failed == []
 
 
-def test_a_migration_that_breaks_off_leaves_nothing(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_breaks_off_leaves_nothing(bare_place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = migrate._upgrade
 
     def broken(connection: sa.Connection, revision: str | None) -> None:
@@ -74,9 +74,9 @@ def test_a_migration_that_breaks_off_leaves_nothing(place: str, monkeypatch: pyt
 
     monkeypatch.setattr(migrate, "_upgrade", broken)
     with pytest.raises(KeyboardInterrupt):
-        Store.open(place)
+        Store.open(bare_place)
     monkeypatch.undo()
-    with Store.open(place) as store:
+    with Store.open(bare_place) as store:
         assert store.incidents() == []
 
 

@@ -46,6 +46,19 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url(name)
 
+    def emptied(self, url: str) -> str:
+        """``url`` again, all rows gone and the tables still there: far quicker than another database."""
+        import psycopg
+
+        with psycopg.connect(url) as connection:
+            connection.execute("SET session_replication_role = replica")  # past the journal's own guards
+            tables = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%version'"
+            )
+            names = ", ".join(name for (name,) in tables)
+            connection.execute(f"TRUNCATE {names} RESTART IDENTITY".encode())
+        return url
+
     def stop(self) -> None:
         self.process.send_signal(signal.SIGQUIT)  # at once: nobody will read this database again
         try:
