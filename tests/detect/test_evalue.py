@@ -148,3 +148,13 @@ def test_evidence_is_the_mean_over_channels_and_alternatives():
         expected.append([r[:2].mean(), r[2].mean()])
     found = run(logs, np.ones((40, 3), bool), np.zeros((3, 4)), np.array([0, 2]), np.array([2, 1]))
     assert found == pytest.approx(np.array(expected), rel=1e-12)
+
+
+def test_evidence_without_end_stays_a_number():
+    """A silence of weeks multiplies on; the first event after it ends it with a factor of 0."""
+    logs = np.concatenate([np.full((900, 1, 1), 5.0), np.full((1, 1, 1), -np.inf), np.zeros((3, 1, 1))])
+    found = run(logs, np.ones((904, 1), bool), np.zeros((1, 1)), np.array([0]), np.array([1]))
+    assert np.isfinite(found).all()
+    assert found[899] > 1e100
+    assert found[900] == 0
+    assert found[903] == 3

@@ -14,6 +14,7 @@ Array = np.ndarray[Any, Any]
 
 LAMBDAS = (0.25, 0.5, 1.0, 2.0)
 ODDS = (1.4, 2.0, 4.0, 10.0)
+CEILING = 1e200  # beyond any level; infinity times 0 would be no number
 
 
 def mean_log_factors(z: Array, cap: Array) -> Array:
@@ -58,6 +59,7 @@ def run(log_factors: Array, valid: Array, state: Array, groups: Array, sizes: Ar
     for t in range(len(factors)):
         state += counted[t]
         state *= factors[t]
+        np.minimum(state, CEILING, out=state)
         np.add.reduceat(state.sum(axis=1), groups, out=stats[t])
     stats /= sizes * state.shape[1]
     return stats

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -187,24 +188,28 @@ def _fit_means(kind: Kind, plan: Plan, ticks: Means, cells: Array, merge: int, g
     residual = value - base[cells]
     variance = np.where(valid, ticks.variance, np.nan)
     with np.errstate(all="ignore"):
-        sampling = np.nan_to_num(np.nanmedian(variance, axis=0), nan=1.0)
-        spread = 1.4826 * np.nanmedian(np.abs(residual - np.nanmedian(residual, axis=0)), axis=0)
+        sampling = np.nan_to_num(_median(variance), nan=1.0)
+        spread = 1.4826 * _median(np.abs(residual - _median(residual)))
     tau2 = np.maximum(np.nan_to_num(spread) ** 2 - sampling, 0.0)
     usable = valid.sum(axis=0) >= 12
-    tolerance = kind.tolerances(plan, np.nan_to_num(np.nanmedian(base, axis=0)) if usable.any() else base[0])
+    tolerance = kind.tolerances(plan, np.nan_to_num(_median(base)) if usable.any() else base[0])
     noise = np.where(valid, ticks.variance + tau2, np.nan)
     inflation = _long_run(residual, noise, tolerance, _blocks(grain, merge))
     base_variance = 1.57 * (sampling + tau2) * np.minimum(inflation, 10) / np.maximum(members, 1)
     return Fit(merge, np.nan_to_num(base), base_variance, tau2, inflation, tolerance, usable)
 
 
+def _median(values: Array) -> Array:
+    """Median over the ticks of ``values`` [T, C] that are there: [C], NaN where none is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # that nothing has no median is no news
+        return np.asarray(np.nanmedian(values, axis=0))
+
+
 def _seasonal_median(value: Array, cells: Array) -> tuple[Array, Array]:
     """Median by season cell [48, C] and how many ticks it rests on [48, C]; thin cells take the pooled one."""
     with np.errstate(all="ignore"):
-        import warnings
-
-        warnings.simplefilter("ignore", RuntimeWarning)
-        pooled = np.nanmedian(value, axis=0)
+        pooled = _median(value)
         count = np.isfinite(value).sum(axis=0)
         base = np.tile(pooled, (CELLS, 1))
         members = np.tile(count, (CELLS, 1)).astype(np.float64)
@@ -213,7 +218,7 @@ def _seasonal_median(value: Array, cells: Array) -> tuple[Array, Array]:
             inside = np.isfinite(part).sum(axis=0)
             enough = inside >= FEWEST_TICKS
             if enough.any():
-                base[cell, enough] = np.nanmedian(part[:, enough], axis=0)
+                base[cell, enough] = _median(part[:, enough])
                 members[cell, enough] = inside[enough]
     return base, members
 
