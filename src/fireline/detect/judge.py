@@ -90,7 +90,7 @@ class Judge:
         known = [Scope("version", "", v) for v in self.plan.versions] if len(self.plan.versions) > 1 else []
         counts = self._monitor_counts(len(known))
         for kind in kinds():
-            for grain, merge, fits in self._fits(kind):
+            for grain, _, fits in self._fits(kind):
                 owner = next(iter(fits))
                 if owner.kind == "segment":
                     share = budget.segments * (1 - RESERVE) / max(counts["segment"], 1)
@@ -320,7 +320,7 @@ class Judge:
                 arrays[f"{i}.{name}"] = getattr(track, name)
         head = {"plan": self._identity(), "versions": self.versions, "ticks": ticks}
         arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
 
     def restore(self, body: bytes) -> None:

@@ -159,9 +159,10 @@ class Track:
         last = len(zero) - 1 - zero[::-1].argmax(axis=0)
         self.since = np.where(ever, self.next_tick + last + 1, self.since)
         after = np.where(ever, last, -1)
+        columns = np.arange(len(after))[:, None]
         for i, part in enumerate(block.weighted):
             running = np.concatenate([np.zeros((1, part.shape[1])), np.cumsum(part, axis=0)])
-            kept = running[-1][:, None] - np.take_along_axis(running, after + 1, axis=0)
+            kept = running[-1][:, None] - running[after + 1, columns]
             self.sums[i] = np.where(ever, kept, self.sums[i] + running[-1][:, None])
 
 

@@ -154,7 +154,7 @@ def _told(found: list[_Hypothesis], seen: Seen) -> list[Cause]:
         versions = {best.suspect.change.version} - {None} if best.suspect else set()
         others = [h for h in mine if h is not best and h.suspect and h.suspect.change.version not in versions]
         own = [h for h in others if h.score >= KEPT * best.score and h.score >= UNLIKELY]
-        rows.append(_row(best, sum(h.score for h in mine) - sum(h.score for h in own), seen))
+        rows.append(_row(best, sum(h.score for h in mine) - sum(h.score for h in others), seen))
         for h in others:
             rows.append(_row(h, h.score, seen) if h in own else _second(h, best))
     return rows

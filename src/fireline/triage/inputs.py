@@ -46,6 +46,8 @@ class Moved:
     @property
     def stepped(self) -> bool:
         """It came at the onset and not slowly before, and days do not usually differ as much."""
+        if self.broken:
+            return True  # a break is only called one when it came at the onset
         slow = math.isfinite(self.step.jump) and self.step.jump < 0.5
         return abs(self.step.z) >= 4.0 and self.step.drift < 0.6 and not slow
 
@@ -105,7 +107,7 @@ def _fixed_figures(column: Column, spans: Windows, hit: Bools) -> list[Figure]:
     if column.kind == "numeric":
         scores = np.append(column.scores, np.nan)
         wide = np.append(np.clip(column.scores**2, 0, 4), np.nan)
-        tables = [scores, wide - float(np.nanmean(wide[column.before]))]
+        tables = [scores, wide - 1.0]
     else:
         before, after = column.counts(column.before, spans.reference), column.counts(column.after[hit])
         moved = np.abs(before / max(before.sum(), 1e-9) - after / max(after.sum(), 1e-9))
@@ -127,12 +129,13 @@ def _moved(book: Book, name: str, spans: Windows, hit: Bools) -> Moved | None:
     after = column.counts(column.after[hit])
     value, noise = psi(before, after)
     damage = _nulls(book, column, spans, hit) if rhythm == "date" else _damage(book, column, spans, hit)
-    if damage is None and not (value > MOVED_PSI + 3 * noise):
+    beyond = _range(book, name, spans, hit) if column.kind == "numeric" and not rhythm else None
+    if damage is None and beyond is None and not (value > MOVED_PSI + 3 * noise):
         return None
     step = shape_step(book, name, spans, hit)
     if damage is None and column.kind == "numeric" and abs(step.z) >= 6.0 and step.drift < 0.6:
         damage = _unit(book, name, spans, hit) or _affine(book, name, spans, hit)
-    kind, part, says = damage or ("shape", 1.0, _shape(book, column, spans, hit, value))
+    kind, part, says = damage or beyond or ("shape", 1.0, _shape(book, column, spans, hit, value))
     return Moved(
         name, kind, value, noise, part, step, says, kind == "unit" and value < 1.0, _wander(book, column)
     )
@@ -171,7 +174,7 @@ def _damage(book: Book, column: Column, spans: Windows, hit: Bools) -> _Damage |
         return found
     if column.kind == "categorical":
         return _new_words(book, column, spans, hit) or _lost_words(column, spans, hit)
-    return _stuck(book, name, spans, hit) or _range(book, name, spans, hit)
+    return _stuck(book, name, spans, hit)
 
 
 def _nulls(book: Book, column: Column, spans: Windows, hit: Bools) -> _Damage | None:

@@ -225,7 +225,7 @@ def gradual(case: Case, found: Onset) -> Onset:
             spans.append(_as_onset(slope, trace, finding, index))
     best = max(spans[1:], key=lambda o: o.strength, default=found)
     # A slope starts from nothing: what is seen first is some way up.
-    earliest = min(o.earliest - min(0.5 * o.rise, 1.5 * o.width) for o in spans)
+    earliest = min(o.earliest - min(0.35 * o.rise, 1.2 * o.width) for o in spans)
     latest = max(found.latest, best.latest)
     because = f"it crept in, so its start is in doubt: between {interval(earliest, latest)}"
     return replace(found, earliest=earliest, latest=latest, shape="ramp", rise=best.rise, because=because)

@@ -72,7 +72,7 @@ def effect_of(finding: Finding) -> float:
         return 0.0
     if finding.family == "auc":
         return max(0.0, (usual - seen) / max(usual - 0.5, 0.02))
-    if finding.family == "accuracy" and 0 < usual < 1:
+    if finding.family == "accuracy" and finding.unit == "share" and 0 < usual < 1:
         return max(0.0, (usual - seen) / max(1 - usual, 0.01))
     if finding.unit.endswith("sd") or finding.family in ("drift", "score_drift", "calibration"):
         return abs(seen - usual)

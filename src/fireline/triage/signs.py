@@ -105,6 +105,7 @@ def read_signs(seen: Seen) -> list[Sign]:
         _inputs,
         _intact,
         _wanderers,
+        _answers,
         _shape,
         _against_days,
         _mix,
@@ -129,7 +130,7 @@ def _versions(seen: Seen) -> list[Sign]:
         return [Sign("one version alone", split.because, _scaled(weights, split.strength), split.new)]
     if split.verdict == "equal":
         weights = {D: -5.0, U: 0.5, N: 0.5, C: 0.5, I: 0.3, A: 0.3, L: 0.5}
-        return [Sign("versions equal", split.because, weights, versions_only=True)]
+        return [Sign("versions equal", split.because, _scaled(weights, split.strength), versions_only=True)]
     if split.verdict == "unclear" and split.moved:
         says = f"{split.new} reads {listed(list(split.moved), 3)} differently from {split.old}"
         return [Sign("reads differently", says, {D: 2.0, U: -1.0, N: -1.0, C: -1.0}, split.new)]
@@ -172,11 +173,7 @@ def _inputs(seen: Seen) -> list[Sign]:
         return [Sign("many inputs moved", says, weights)]
     if not plain and not seen.score_moved:
         says = f"inputs and scores are as usual: {inputs.in_words()}"
-        weights = {U: -3.0, N: -3.0, C: 1.0, L: 1.0, I: 0.5, A: -1.0}
-        if seen.quality and not seen.families & PLATFORM:
-            # The same scores for the same inputs: whatever was deployed, the answers are the old ones.
-            weights[D] = -2.5
-        return [Sign("inputs unchanged", says, weights)]
+        return [Sign("inputs unchanged", says, {U: -3.0, N: -3.0, C: 1.0, L: 1.0, I: 0.5, A: -1.0})]
     if not plain:
         says = f"inputs are as usual ({inputs.in_words()}) and the score moved"
         return [Sign("score moved alone", says, {D: 1.5, U: -1.5, N: -2.0, C: -1.0, L: -2.5})]
@@ -190,6 +187,15 @@ def _intact(seen: Seen) -> list[Sign]:
     if not inputs.looked or seen.broken or inputs.stepped or not inputs.moved:
         return []
     return [Sign("no input stepped", "no input broke or stepped at the onset", {U: -2.5})]
+
+
+def _answers(seen: Seen) -> list[Sign]:
+    """Quality fell while the scores are what they always were: the answers are the old ones."""
+    told = not seen.quality or seen.score_moved or bool(seen.broken) or seen.split.verdict == "only_new"
+    if told or seen.score is None or seen.families & PLATFORM:
+        return []
+    says = "scores are distributed as usual: whatever was changed, the answers are the old ones"
+    return [Sign("same answers", says, {D: -2.5, U: -2.0, C: 0.5, L: 0.5})]
 
 
 def _wanderers(seen: Seen) -> list[Sign]:

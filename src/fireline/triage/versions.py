@@ -60,10 +60,21 @@ class Contrast:
         return min(1.0, abs(self.gap.diff) / own)
 
     @property
+    def shared(self) -> float:
+        """How surely the other is away from usual as well: standard errors by which "the new one alone" is off, 0
+        where the two differ or neither moved."""
+        if abs(self.moved) < self.figure.tolerance or self.gap.se <= 0:
+            return 0.0
+        own = self.gap.diff * math.copysign(1.0, self.moved)
+        if abs(self.gap.z) >= SUGGESTIVE and own > EQUAL_SHARE * abs(self.moved):
+            return 0.0
+        return max(0.0, (abs(self.moved) - own) / self.gap.se)
+
+    @property
     def equal(self) -> bool:
-        """The version is away from usual, and so is the other, about as far."""
-        reach = abs(self.gap.diff) + 2 * self.gap.se
-        return abs(self.moved) >= self.figure.tolerance and reach <= EQUAL_SHARE * abs(self.moved)
+        """The version is away from usual, and so is the other."""
+        own = self.gap.diff * math.copysign(1.0, self.moved)
+        return self.shared >= DECISIVE and own <= EQUAL_SHARE * abs(self.moved)
 
     def says(self, new: str, old: str) -> str:
         """The contrast in words."""
@@ -193,7 +204,8 @@ def _judge(
     equal = [c for c in contrasts if c.equal]
     if equal and (trigger is None or trigger.equal):
         says = f"{new} and {old} are equally bad: {equal[0].says(new, old)}"
-        return Split("equal", new, old, 1.0, says, contrasts, moved, None, rows)
+        strength = min(1.0, equal[0].shared / (2 * DECISIVE))
+        return Split("equal", new, old, strength, says, contrasts, moved, None, rows)
     says = f"{new} against {old} cannot tell: " + (
         contrasts[0].says(new, old) if contrasts else "too few events"
     )

@@ -24,6 +24,7 @@ class Accuracy(Kind):
     family = "accuracy"
     layout = "quality"
     test = "mean"
+    scopes = ("service", "version")
     sides = "up"
     tolerance = 0.01
     k = 2
