@@ -1,4 +1,4 @@
-"""Seeded synthetic incidents with a known truth: a small service, one fault, simple monitors, and the case they make."""
+"""Seeded synthetic incidents with a known truth: a small service, one fault, simple monitors, and their case."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from tests.triage.watching import make_case
 
 from fireline.clock import MICROS, from_micros, micros
 from fireline.runbook.schema import Runbook
 from fireline.terms.change import Change
 from fireline.triage.case import Case
+from tests.triage.watching import make_case
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR, DAY = 3600 * MICROS, 86_400 * MICROS
@@ -25,7 +25,7 @@ CATEGORICAL = ("device", "plan")
 
 @dataclass
 class Plot:
-    """What happens in a scene. ``onset_day`` counts from the start; ``now_hours`` after the alert is when it is assessed."""
+    """What happens in a scene; it is assessed ``now_hours`` after the alert. ``onset_day`` counts from the start."""
 
     kind: str
     seed: int

@@ -58,7 +58,7 @@ def make_case(
             (micros(now) - watched.ready - micros(watched.trace.start)) // (watched.trace.grain * MICROS)
         )
         traces[i] = _cut(watched.trace, max(0, tick - int(3 * 86_400 / watched.trace.grain)), last)
-    frame = {k: v for k, v in rows.items()}
+    frame = dict(rows)
     since = micros(first[0]) - int((lead_days + 1) * 86_400) * MICROS
     before = Frame(frame).pick(frame["time"] < until)
     after = Frame(frame).pick((frame["time"] >= since) & (frame["time"] < micros(now)))
@@ -237,7 +237,8 @@ def _rate(monitor: str, family: str, values: Any, rows: Any, time: Any, base: in
         seen = np.where(n > 0, s / n, np.nan)
         z = (s - n * usual * 1.25) / np.sqrt(np.maximum(n * usual * (1 - usual), 1e-9))
     return Watched(
-        {"monitor": monitor, "family": family, "series": "rates", "urgency": urgency, "feature": feature, "version": version, "unit": "share"},
+        {"monitor": monitor, "family": family, "series": "rates", "urgency": urgency, "feature": feature,
+         "version": version, "unit": "share"},
         Trace(from_micros(base), grain, seen, usual, n, np.where(n > 0, z, np.nan), 1.5), None, 5 * 60 * MICROS,
     )  # fmt: skip
 
@@ -259,8 +260,9 @@ def _mean(monitor: str, family: str, values: Any, rows: Any, time: Any, base: in
     tol = 0.1 * math.sqrt(variance) / np.sqrt(variance / np.maximum(n, 1) + 0.0004 * variance)
     found = []
     for sign, direction in ((1, "up"), (-1, "down")):
-        fields = {"monitor": monitor, "family": family, "series": f"feature:{feature}" if feature else "score", "urgency": urgency,
-                  "feature": feature, "version": version, "unit": "reference sd", "direction": direction}  # fmt: skip
+        series = f"feature:{feature}" if feature else "score"
+        fields = {"monitor": monitor, "family": family, "series": series, "urgency": urgency, "feature": feature,
+                  "version": version, "unit": "reference sd", "direction": direction}  # fmt: skip
         found.append(
             Watched(
                 fields,

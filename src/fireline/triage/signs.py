@@ -201,6 +201,8 @@ def _answers(seen: Seen) -> list[Sign]:
 def _wanderers(seen: Seen) -> list[Sign]:
     """Inputs such as the weather, that move from day to day by themselves."""
     moved = seen.inputs.moved
+    if seen.quality and any(r.explained < 0.3 for r in seen.reweighed):
+        return []
     if not moved or seen.broken or any(m.wander < WANDERING for m in moved):
         return []
     says = f"{listed([m.feature for m in moved], 3)} wander by themselves from day to day"
