@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from fireline.drill.simulation import CAST, Life, Part, Theatre, simulate
+from fireline.drill.simulation import CAST, Life, Part, Scene, Theatre, simulate
 from fireline.drill.simulation.__main__ import main
+from fireline.store import Store
 from tests.support.incidents import note, opened
 
 SEEDS, CHUNK = 300, 50
@@ -87,6 +88,33 @@ def test_a_process_of_ones_own_may_play_along(theatre: Theatre) -> None:
     outcomes = [simulate(seed, theatre, cast=(*CAST, Part("diarist", diarist))) for seed in range(6)]
     assert [str(outcome) for outcome in outcomes if outcome.problems] == []
     assert max(lives) > 0, "it is stopped like every other process"
+
+
+def test_another_play_with_its_own_end_and_its_own_invariant(theatre: Theatre) -> None:
+    def counter(life: Life) -> None:
+        store = life.store()
+        while True:
+            state = store.get_state("count")
+            count = int(state.body) if state else 0
+            if count < 10:
+                with store.begin() as tx:
+                    tx.put_state("count", count, str(count + 1).encode())
+                    tx.append("diary", note(str(count)) if count else opened(), life.now)
+            life.rest()
+
+    def counted_once(scene: Scene, store: Store) -> Iterator[str]:
+        texts = [entry.data["text"] for entry in store.entries("diary")[1:]]
+        if texts != [str(number) for number in range(1, 10)]:
+            yield f"counted {texts}"
+
+    def done(scene: Scene, store: Store) -> bool:
+        state = store.get_state("count")
+        return state is not None and int(state.body) == 10
+
+    parts = (Part("counter", counter),)
+    outcomes = [simulate(seed, theatre, parts, (counted_once,), settled=done) for seed in range(40)]
+    assert [str(outcome) for outcome in outcomes if outcome.problems] == []
+    assert sum(outcome.crashes for outcome in outcomes) > 10
 
 
 def test_a_process_that_breaks_is_a_problem_and_prints_the_command_that_replays_it(theatre: Theatre) -> None:

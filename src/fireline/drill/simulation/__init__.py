@@ -7,6 +7,7 @@ Afterwards the invariants must hold. The same seed plays the same run: ``python 
 To put another process on the stage (the loop itself, say), write a function that takes a `Life` and pass it in:
 
     simulate(seed, cast=(*CAST, Part("loop", lambda life: ...)))
+    simulate(seed, cast=(Part("replay", ...),), invariants=(...,), settled=lambda scene, store: ...)
 """
 
 from fireline.drill.simulation.cast import CAST, Part

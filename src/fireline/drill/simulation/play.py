@@ -29,6 +29,7 @@ FLYING = (
     )
 )
 
+Settled = Callable[[Scene, Store], bool]
 UNSETTLED = f"nothing goes wrong any more, and after {CALM_ROUNDS} rounds it is still not settled"
 
 
@@ -127,11 +128,16 @@ def simulate(
     cast: Sequence[Part] = CAST,
     invariants: Sequence[Invariant] = INVARIANTS,
     crash_at: int | None = None,
+    settled: Settled | None = None,
 ) -> Outcome:
-    """Play ``seed`` once. ``crash_at`` stops one process at that crash point, and nothing else goes wrong."""
+    """Play ``seed`` once. ``crash_at`` stops one process at that crash point, and nothing else goes wrong.
+
+    ``settled`` says when a run is over, for a cast that does something else than what is sent in here.
+    """
     if theatre is None:
         with Theatre() as own:
-            return simulate(seed, own, cast, invariants, crash_at)
+            return simulate(seed, own, cast, invariants, crash_at, settled)
+    over = settled or everything_settled
     fate = Fate(seed, crash_at)
     clock = ManualClock(BEGIN)
     stage = Stage(fate, clock)
@@ -142,7 +148,7 @@ def simulate(
             continue
         stage.add(part.name, _life(scene, part, theatre))
     judge = theatre.open_store("the judge of the play")
-    stage.run(lambda: settled(scene, judge))
+    stage.run(lambda: over(scene, judge))
     problems = list(stage.problems)
     if not problems:
         problems = [] if stage.settled else [UNSETTLED]
@@ -161,7 +167,7 @@ def _life(scene: Scene, part: Part, theatre: Theatre) -> Callable[[int], None]:
     return live
 
 
-def settled(scene: Scene, store: Store) -> bool:
+def everything_settled(scene: Scene, store: Store) -> bool:
     """Whether everything sent was taken and judged, every measure is over, and every incident closed."""
     if scene.outbox.waiting or int(store.cursor(LOG) or 0) < len(scene.log.lines):
         return False

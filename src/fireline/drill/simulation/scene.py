@@ -117,7 +117,10 @@ def _drawn(rng: Random, name: str) -> Sent:
 
 @dataclass
 class Life:
-    """One life of one process: what it may touch. A new one begins after every crash, and remembers nothing."""
+    """One life of one process: what it may touch. A new one begins after every crash, and remembers nothing.
+
+    A process that comes to its end begins again too: one that has nothing more to do rests for ever.
+    """
 
     scene: Scene
     name: str
