@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             broken += bool(outcome.problems)
             if outcome.problems or asked.count == 1:
                 sys.stdout.write(f"{outcome}\n")
+                sys.stdout.flush()
     if asked.count > 1:
         sys.stdout.write(f"{asked.count} seeds played, {broken} broken\n")
     return 1 if broken else 0
