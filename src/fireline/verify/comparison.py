@@ -95,7 +95,8 @@ class Figure:
             return "effective"
         if self.harm <= self.tolerance and not self.against:
             return "harmless"
-        if max(self.gap, 0.0) + LIKELY * self.pair.gap_se < self.scale / 2 and self._harm_is_real():
+        shown = min(self.scale, max(self.harm, 0.0))  # an alert on a burst says more than what is seen over a day
+        if max(self.gap, 0.0) + LIKELY * self.pair.gap_se < shown / 2 and self._harm_is_real():
             return "ineffective"
         return "undecided"
 
