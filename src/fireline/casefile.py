@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from fireline.clock import from_micros, micros
 from fireline.detect.judge import Judge
-from fireline.detect.kinds import kinds
+from fireline.detect.registry import kinds
 from fireline.learn import ReviewFacts
 from fireline.reader import CountsReader
 from fireline.recording import Archive

@@ -14,7 +14,7 @@ from fireline.detect.bank import Bank
 from fireline.detect.calibrate import QUIET, _loud, quieten
 from fireline.detect.example import plan as example_plan
 from fireline.detect.fit import Fit, choose_merge, fit, merged
-from fireline.detect.kinds import kind_named
+from fireline.detect.registry import kind_named
 from fireline.detect.season import cells_of
 from fireline.terms.counts import MINUTE, QUARTER, SERVICE
 from fireline.terms.plan import Plan

@@ -13,7 +13,8 @@ from fireline.detect.bank import Bank
 from fireline.detect.baseline import Baseline
 from fireline.detect.budget import purse
 from fireline.detect.fit import merged
-from fireline.detect.kinds import Kind, Means, Rates, kind_named, kinds
+from fireline.detect.kinds import Kind, Means, Rates
+from fireline.detect.registry import kind_named, kinds
 from fireline.detect.track import Crossing, Track
 from fireline.terms.alert import FAMILIES
 from fireline.terms.counts import SERVICE

@@ -68,7 +68,7 @@ def check(
 def _known() -> Known:
     """The monitors and actions of this release."""
     from fireline.actions import found  # here, so that `fireline --help` need not load them
-    from fireline.detect.kinds import kinds
+    from fireline.detect.registry import kinds
 
     every = kinds()
     return Known(

@@ -14,8 +14,9 @@ import numpy as np
 
 from fireline.detect.calibrate import quieten
 from fireline.detect.fit import Fit, fit
-from fireline.detect.kinds import Array, Kind, kinds
+from fireline.detect.kinds import Array, Kind
 from fireline.detect.metrics import psi
+from fireline.detect.registry import kinds
 from fireline.detect.season import CELLS, cells_of
 from fireline.errors import InputError, Where
 from fireline.terms.counts import Scope

@@ -16,7 +16,9 @@ from fireline.detect.baseline import Baseline
 from fireline.detect.budget import RESERVE, purse, reserve_share
 from fireline.detect.duel import duel
 from fireline.detect.fit import Fit, merged
-from fireline.detect.kinds import Array, Kind, kind_named, kinds
+from fireline.detect.fixed import FixedThresholds, names
+from fireline.detect.kinds import Array, Kind
+from fireline.detect.registry import kind_named, kinds
 from fireline.detect.report import finding
 from fireline.detect.track import Crossing, Track
 from fireline.runbook.schema import Runbook
@@ -84,6 +86,7 @@ class Judge:
         self.baseline, self.runbook, self.plan, self.since = baseline, runbook, baseline.plan, since
         self.versions: list[str] = []
         self.off = {(r.monitor, r.feature) for r in runbook.monitors if r.off}
+        self.fixed = FixedThresholds(baseline, runbook, since)
         self.rounds: dict[tuple[bool, int, int], Round] = {}
         budget = runbook.budget
         pools = {"service": budget.service, "drift": budget.drift}
@@ -117,16 +120,15 @@ class Judge:
             yield grain, merge, dict(sorted(fits.items()))
 
     def _ruled(self, kind: Kind, one: Fit) -> Fit:
-        """A fit with the runbook's overrides: monitors switched off, tolerances set."""
+        """A fit with the runbook's overrides: monitors off for good or under a fixed threshold, tolerances set."""
         usable, tolerance = one.usable.copy(), one.tolerance.copy()
         at = 0
         for monitor in kind.monitors(self.plan):
             span = slice(at, at + len(monitor.channels))
             at = span.stop
             for rule in self.runbook.monitors:
-                named = rule.monitor in (kind.name, kind.family, monitor.family)
-                if named and rule.feature in (None, monitor.feature):
-                    if rule.off:
+                if names(rule, kind, monitor):
+                    if (rule.off and rule.until is None) or rule.threshold is not None:
                         usable[span] = False
                     if rule.tolerance is not None:
                         tolerance[span] = rule.tolerance
@@ -318,7 +320,12 @@ class Judge:
             ticks.append(track.next_tick)
             for name in SAVED:
                 arrays[f"{i}.{name}"] = getattr(track, name)
-        head = {"plan": self._identity(), "versions": self.versions, "ticks": ticks}
+        head = {
+            "plan": self._identity(),
+            "versions": self.versions,
+            "ticks": ticks,
+            "fixed": self.fixed.starts,
+        }
         arrays["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
@@ -330,6 +337,7 @@ class Judge:
         head = json.loads(arrays["head"].tobytes())
         if head["plan"] != self._identity():
             return
+        self.fixed.starts = list(head["fixed"])
         for version in head["versions"]:
             self.meet(version)
         for i, (key, tick) in enumerate(zip(sorted(self.rounds), head["ticks"], strict=True)):

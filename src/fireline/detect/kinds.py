@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -53,7 +50,7 @@ Ticks = Rates | Means
 
 
 class Kind(ABC):
-    """One file in ``monitors/`` holds one kind; listing the folder is the registry.
+    """One file in ``monitors/`` holds one kind; listing the folder is the registry (``registry.py``).
 
     ``layout`` names the counts it reads, ``test`` the form of the judge, ``tolerance`` what is not worth
     noticing (odds ratio for rates, units of the statistic for means), ``k`` the smallest number of ticks
@@ -96,27 +93,3 @@ class Kind(ABC):
     def laid_out(self, plan: Plan) -> Layout:
         found: Layout = getattr(plan, self.layout)
         return found
-
-
-@cache
-def kinds() -> tuple[Kind, ...]:
-    """Every kind in ``fireline.detect.monitors``, by file name."""
-    from fireline.detect import monitors
-
-    found: list[Kind] = []
-    for info in sorted(pkgutil.iter_modules(monitors.__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"{monitors.__name__}.{info.name}")
-        found += [
-            value()
-            for value in vars(module).values()
-            if isinstance(value, type) and issubclass(value, Kind) and value.__module__ == module.__name__
-        ]
-    return tuple(found)
-
-
-def kind_named(name: str) -> Kind:
-    """The kind called ``name``; KeyError lists those there are."""
-    for kind in kinds():
-        if kind.name == name:
-            return kind
-    raise KeyError(f"no monitor kind {name!r}; there are: {', '.join(sorted(k.name for k in kinds()))}")
