@@ -29,6 +29,7 @@ test: lint ## lint, types, import rules, and the whole test suite but the soak
 
 lint: $(VENV)/.stamp-dev ## style, types and the import rules, without the tests
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
