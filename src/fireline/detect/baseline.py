@@ -29,8 +29,8 @@ FORMAT = 2
 @dataclass(frozen=True)
 class Baseline:
     """What is usual. ``fits`` by (kind, scope); ``totals`` by (layout name, scope): counts [48, width] of the
-    reference by season cell; ``psi_usual`` by (scope, series): the 95 % points of the PSI of four reference hours and
-    of a reference day, each against the reference of the same season cells."""
+    reference by season cell; ``psi_usual`` by (scope, series): the 95 % points of the PSI of four reference
+    hours and of a reference day, each against the reference of the same season cells."""
 
     plan: Plan
     fits: Mapping[tuple[str, Scope], Fit]
@@ -54,7 +54,8 @@ class Baseline:
             "until": self.until,
             "psi": [[scope.key, name, *value] for (scope, name), value in self.psi_usual.items()],
         }
-        # In the plan's own order: channels lie in the order of its features, which sorting the keys would change.
+        # In the plan's own order: channels lie in the order of its features, which sorting the keys would
+        # change.
         text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
         partial = path.with_name(path.name + ".part")
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -157,7 +158,8 @@ def by_season(counts: Array, cells: Array) -> Array:
 
 def in_season(totals: Array, cells: Array, events: Array) -> Array:
     """The reference [width] as it would look at these ticks: ``totals`` [48, width] weighed by the ``events`` [T] that
-    fell into the ``cells`` [T], a twentieth of the whole mixed in; cells the reference never saw take the whole."""
+    fell into the ``cells`` [T], a twentieth of the whole mixed in; cells the reference never saw take the
+    whole."""
     whole = totals.sum(axis=0)
     weight = np.bincount(cells, weights=events, minlength=CELLS)
     sums = totals.sum(axis=1)

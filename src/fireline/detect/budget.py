@@ -13,7 +13,8 @@ TICKETS = 5.0
 class Purse:
     """One monitor's share of a service's budget and what its statistic must reach.
 
-    A = T / (B share): T ticks in 30 days, B false pages the service accepts in them. Tickets have five times B.
+    A = T / (B share): T ticks in 30 days, B false pages the service accepts in them. Tickets have five times
+    B.
     """
 
     page: float

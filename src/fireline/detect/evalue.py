@@ -1,7 +1,7 @@
 """The judge's arithmetic: e-factors of one tick, and the Shiryaev-Roberts mixture that adds them up.
 
-Each factor has mean at most 1 while nothing is wrong, so the statistic ``mean_j R_j`` exceeds A within T ticks
-with probability at most T / A, whatever the dependence between monitors (see DETECTION in the docs).
+Each factor has mean at most 1 while nothing is wrong, so the statistic ``mean_j R_j`` exceeds A within T
+ticks with probability at most T / A, whatever the dependence between monitors (see DETECTION in the docs).
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ def rate_log_factors(hits: Array, n: Array, p0: Array, phi: Array, cap: Array, u
 def run(log_factors: Array, valid: Array, state: Array, groups: Array, sizes: Array) -> Array:
     """Adds up one block: ``state`` [C, J] is updated in place, and the statistic [T, G] comes back.
 
-    ``log_factors`` [T, C, J]; ``valid`` [T, C] says where there was data (without data R stays); ``groups`` [G]
-    holds the first channel of each monitor, ``sizes`` [G] how many channels it has. Nothing is reset here.
+    ``log_factors`` [T, C, J]; ``valid`` [T, C] says where there was data (without data R stays); ``groups``
+    [G] holds the first channel of each monitor, ``sizes`` [G] how many channels it has. Nothing is reset
+    here.
     """
     factors = np.exp(log_factors)
     factors[~valid] = 1.0

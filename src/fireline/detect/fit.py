@@ -91,7 +91,8 @@ def _block_sums(values: Array, length: int) -> Array:
     return sums
 
 
-# -- rates ----------------------------------------------------------------------------------------------------
+# -- rates
+# ----------------------------------------------------------------------------------------------------
 
 
 def _fit_rates(kind: Kind, plan: Plan, ticks: Rates, cells: Array, merge: int, grain: int) -> Fit:
@@ -126,8 +127,8 @@ def _fit_rates(kind: Kind, plan: Plan, ticks: Rates, cells: Array, merge: int, g
 def _pseudo_events(cell_hits: Array, events: Array, pooled: Array) -> Array:
     """How many events at the pooled rate each season cell is shrunk by: [C], at least 50.
 
-    As many as the cells' rates differ less than chance lets them: with no season in sight the cells become one
-    (method of moments for a beta prior).
+    As many as the cells' rates differ less than chance lets them: with no season in sight the cells become
+    one (method of moments for a beta prior).
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = pooled * (1 - pooled)
@@ -178,7 +179,8 @@ def _overdispersion(hits: Array, n: Array, p: Array, p0: Array, blocks: tuple[in
     return worst
 
 
-# -- means ----------------------------------------------------------------------------------------------------
+# -- means
+# ----------------------------------------------------------------------------------------------------
 
 
 def _fit_means(kind: Kind, plan: Plan, ticks: Means, cells: Array, merge: int, grain: int) -> Fit:
@@ -226,9 +228,9 @@ def _seasonal_median(value: Array, cells: Array) -> tuple[Array, Array]:
 def _long_run(residual: Array, noise: Array, tolerance: Array, blocks: tuple[int, ...]) -> Array:
     """How much wider than independent ticks the excess of hours, of four hours and of days over the tolerance is.
 
-    ``residual`` and its variance ``noise`` are [T, C], NaN without data; the result [C] >= 1. What wobbles within
-    the tolerance costs nothing; weather that swings far beyond it widens the monitor a lot. Extremes are cut, so
-    that one incident in the reference does not blind the monitor.
+    ``residual`` and its variance ``noise`` are [T, C], NaN without data; the result [C] >= 1. What wobbles
+    within the tolerance costs nothing; weather that swings far beyond it widens the monitor a lot. Extremes
+    are cut, so that one incident in the reference does not blind the monitor.
     """
     found = np.ones(residual.shape[1])
     for channel in range(residual.shape[1]):

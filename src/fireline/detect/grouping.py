@@ -110,6 +110,14 @@ class Desk:
         }
 
     def _silenced(self, finding: Finding) -> bool:
+        for rule in self.runbook.monitors:
+            off = rule.off and rule.until is not None and finding.at < rule.until
+            if (
+                off
+                and rule.monitor in (finding.monitor, finding.family)
+                and rule.feature in (None, finding.feature)
+            ):
+                return True
         for silence in self.runbook.silences:
             named = silence.monitor in (None, finding.monitor, finding.family)
             feature = silence.feature in (None, finding.feature)
@@ -146,6 +154,8 @@ class Desk:
             )
             if named and rule.urgency and (rule.until is None or finding.at < rule.until):
                 return rule.urgency, "as the runbook says"
+        if finding.details.get("fixed"):
+            return finding.urgency, "its fixed threshold was crossed"
         if finding.details["level"] == "ticket":
             return "ticket", "enough for a ticket, not for a page"
         return self._by_family(finding, size)

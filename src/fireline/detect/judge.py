@@ -78,8 +78,9 @@ class Round:
 class Judge:
     """Judges a service against its ``baseline`` from ``since`` (microseconds) on.
 
-    ``advance`` judges every complete tick once, in order, and yields findings; ``save`` and ``restore`` carry the
-    state over a restart. Versions that the reference did not know join as they appear, on a reserved share.
+    ``advance`` judges every complete tick once, in order, and yields findings; ``save`` and ``restore`` carry
+    the state over a restart. Versions that the reference did not know join as they appear, on a reserved
+    share.
     """
 
     def __init__(self, baseline: Baseline, runbook: Runbook, since: int) -> None:
@@ -183,8 +184,8 @@ class Judge:
 
     def meet(self, version: str) -> None:
         """A version the reference did not know: judged from now on against the service's baseline and, while
-        others serve or shadow the same traffic, against them. Before its first event it has no data, so it may be
-        met early; versions are met in the order in which they appear."""
+        others serve or shadow the same traffic, against them. Before its first event it has no data, so it
+        may be met early; versions are met in the order in which they appear."""
         if version in self.versions or version in self.plan.versions or not version:
             return
         share = reserve_share(len(self.versions)) / 2
@@ -217,6 +218,7 @@ class Judge:
             last = (quality_until if one.quality else until) // (one.seconds * MICROS)
             while one.track.next_tick < last:
                 found += self._judge(one, read, last)
+        found += self.fixed.advance(read, until, quality_until)
         return sorted(
             found, key=lambda f: (f.at, f.family, f.monitor, f.scope_key, f.feature or "", f.against or "")
         )

@@ -1,7 +1,7 @@
 """Figures people know, from counts or from arrays: what the pages show beside the judge's evidence.
 
-Counts are count vectors over the same cells, a missing value being a cell like any other. Where a figure is read
-off bins, its error bound comes with it. Without enough data a figure is NaN, never a guess.
+Counts are count vectors over the same cells, a missing value being a cell like any other. Where a figure is
+read off bins, its error bound comes with it. Without enough data a figure is NaN, never a guess.
 """
 
 from __future__ import annotations
@@ -37,15 +37,16 @@ class Chi2(NamedTuple):
     p: float
 
 
-# -- two histograms -------------------------------------------------------------------------------------------
+# -- two histograms
+# -------------------------------------------------------------------------------------------
 
 
 def psi(reference: Array, current: Array) -> float:
     """Population stability index of two count vectors [B]: sum (p - q) ln(p / q), nulls and unseen being cells.
 
-    Both are smoothed by B / 2 pseudo-counts in proportion to the reference's shares, where a cell the reference
-    never filled counts as half an event of it. A flat half a cell would read drift where there is none. Equals
-    scipy.stats.entropy(p, q) + entropy(q, p) over the smoothed shares.
+    Both are smoothed by B / 2 pseudo-counts in proportion to the reference's shares, where a cell the
+    reference never filled counts as half an event of it. A flat half a cell would read drift where there is
+    none. Equals scipy.stats.entropy(p, q) + entropy(q, p) over the smoothed shares.
 
     >>> round(psi(np.array([50, 30, 20]), np.array([30, 30, 40])), 3)
     0.234
@@ -103,7 +104,8 @@ def _relative(p: Array, q: Array) -> float:
 def ks_of_bins(reference: Array, current: Array) -> Bounded:
     """Kolmogorov-Smirnov distance of two histograms [B] over the same bins, in order.
 
-    At the edges it is exact; within a bin the curves can part further by the smaller of their two shares there.
+    At the edges it is exact; within a bin the curves can part further by the smaller of their two shares
+    there.
     """
     if not reference.sum() or not current.sum():
         return Bounded(float("nan"), float("nan"), float("nan"))
@@ -126,7 +128,8 @@ def chi_square(table: Array) -> Chi2:
     return Chi2(statistic, degrees, chi_square_tail(statistic, degrees))
 
 
-# -- two samples ----------------------------------------------------------------------------------------------
+# -- two samples
+# ----------------------------------------------------------------------------------------------
 
 
 def ks(x: Array, y: Array) -> float:
@@ -141,8 +144,8 @@ def ks(x: Array, y: Array) -> float:
 def wasserstein(x: Array, y: Array, x_weights: Array | None = None, y_weights: Array | None = None) -> float:
     """First Wasserstein distance: the area between the two distribution functions, in the unit of the values.
 
-    With weights the values may be bin middles and the weights their counts; the error is then at most the width
-    of a bin.
+    With weights the values may be bin middles and the weights their counts; the error is then at most the
+    width of a bin.
     """
     a, b = (np.ones(len(v)) if w is None else w for v, w in ((x, x_weights), (y, y_weights)))
     if not a.sum() or not b.sum():
@@ -153,7 +156,8 @@ def wasserstein(x: Array, y: Array, x_weights: Array | None = None, y_weights: A
     return float((np.abs(np.cumsum(mass)[:-1]) * np.diff(values[order])).sum())
 
 
-# -- scores and labels ----------------------------------------------------------------------------------------
+# -- scores and labels
+# ----------------------------------------------------------------------------------------
 
 
 def auc(score: Array, positive: Array) -> float:
@@ -230,7 +234,8 @@ def wilson(hits: int, n: int, confidence: float = 0.95) -> Bounded:
     return Bounded(p, 0.0 if hits == 0 else middle - half, 1.0 if hits == n else middle + half)
 
 
-# -- quantiles ------------------------------------------------------------------------------------------------
+# -- quantiles
+# ------------------------------------------------------------------------------------------------
 
 
 def quantile_of_bins(edges: Array, counts: Array, q: float) -> Bounded:
@@ -258,7 +263,8 @@ def quantile_of_bins(edges: Array, counts: Array, q: float) -> Bounded:
     return Bounded(between(middles), between(lows), between(highs))
 
 
-# -- groups that must be treated alike ------------------------------------------------------------------------
+# -- groups that must be treated alike
+# ------------------------------------------------------------------------
 
 
 def demographic_parity_difference(chosen: Array, group: Array) -> float:

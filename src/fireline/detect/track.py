@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -50,7 +50,6 @@ class Track:
     since: Array
     sums: Array
     latched: Array
-    _fired: dict[int, int] = field(default_factory=dict, repr=False)
 
     @classmethod
     def start(cls, sizes: Array, page: Array, ticket: Array, branches: int, tick: int) -> Track:
@@ -88,86 +87,54 @@ class Track:
         groups = self.groups
         scale = self.sizes * self.r.shape[1]
         ticket, page = self.ticket * scale, self.page * scale
-        zero = np.empty((block.ticks, *self.w.shape), bool)
+        quiet = np.empty(self.w.shape, bool)
         for t in range(block.ticks):
             self.r += block.counted[t]
             self.r *= block.factors[t]
             self.w += block.logs[t]
             np.maximum(self.w, 0.0, out=self.w)
-            np.less_equal(self.w, 0.0, out=zero[t])
+            np.less_equal(self.w, 0.0, out=quiet)
+            # Tick after tick, so that how a log was cut into blocks does not show even in the last bit.
+            self.sums += block.weighted[:, t, :, None]
+            np.copyto(self.sums, 0.0, where=quiet)
+            np.copyto(self.since, self.next_tick + 1, where=quiet)
             stat = np.add.reduceat(self.r.sum(axis=1), groups)
             if (stat >= ticket).any():
                 for group in np.flatnonzero(stat >= ticket):
-                    paged = bool(stat[group] >= page[group])
-                    crossing = self._cross(
-                        int(group), t, float(stat[group] / scale[group]), paged, zero, block
-                    )
-                    if crossing is not None:
-                        yield crossing
-        self._carry(zero, block)
-        self.next_tick += block.ticks
+                    span = slice(int(groups[group]), int(groups[group] + self.sizes[group]))
+                    level = "page" if stat[group] >= page[group] else "ticket"
+                    if level == "page" or not self.latched[group]:
+                        yield self._cross(int(group), span, level, float(stat[group] / scale[group]))
+            if self.latched.any():
+                self._unlatch(groups, stat < ticket)
+            self.next_tick += 1
 
-    def _cross(
-        self, group: int, t: int, statistic: float, paged: bool, zero: Array, block: _Block
-    ) -> Crossing | None:
-        span = slice(int(self.groups[group]), int(self.groups[group] + self.sizes[group]))
-        if self._still_latched(group, span, t, zero) and not paged:
-            return None
+    def _cross(self, group: int, span: slice, level: str, statistic: float) -> Crossing:
         part = self.r[span]
         channel, branch = np.unravel_index(int(part.argmax()), part.shape)
-        since, sums = self._gathered(span, int(branch), span.start + int(channel), t, zero, block)
+        sums = self.sums[:, span, branch]
         total = np.maximum(sums[2], 1e-12)
         shares = part.sum(axis=1)
         crossing = Crossing(
-            group=group, tick=self.next_tick + t, level="page" if paged else "ticket", statistic=statistic,
-            since=since, seen=sums[0] / total, usual=sums[1] / total, weight=sums[2],
-            shares=shares / max(float(shares.sum()), 1e-300),
+            group=group, tick=self.next_tick, level=level, statistic=statistic,
+            since=int(self.since[span.start + channel, branch]), seen=sums[0] / total, usual=sums[1] / total,
+            weight=sums[2].copy(), shares=shares / max(float(shares.sum()), 1e-300),
         )  # fmt: skip
         self.latched[group] = 1 + int(channel) * self.r.shape[1] + int(branch)
-        self._fired[group] = t
-        if paged:
+        if level == "page":
             self.r[span] = 0.0
         return crossing
 
-    def _still_latched(self, group: int, span: slice, t: int, zero: Array) -> bool:
-        """Whether the branch that led a former ticket has not been quiet since."""
-        if not self.latched[group]:
-            return False
-        channel, branch = divmod(int(self.latched[group]) - 1, self.r.shape[1])
-        start = self._fired.get(group, -1) + 1
-        return not bool(zero[start:t, span.start + channel, branch].any())
-
-    def _gathered(
-        self, span: slice, branch: int, lead: int, t: int, zero: Array, block: _Block
-    ) -> tuple[int, Array]:
-        """Since when the leading branch has evidence, and the sums [3, channels] from there to ``t``."""
-        quiet = np.flatnonzero(zero[: t + 1, lead, branch])
-        cold = int(quiet[-1]) if quiet.size else -1
-        inside = np.stack([part[cold + 1 : t + 1, span].sum(axis=0) for part in block.weighted])
-        if cold >= 0:
-            return self.next_tick + cold + 1, inside
-        return int(self.since[lead, branch]), self.sums[:, span, branch] + inside
-
-    def _carry(self, zero: Array, block: _Block) -> None:
-        """What the next block must know: each branch's last zero, and the sums from there."""
-        for group in np.flatnonzero(self.latched):
-            span = slice(int(self.groups[group]), int(self.groups[group] + self.sizes[group]))
-            if not self._still_latched(int(group), span, len(zero), zero):
+    def _unlatch(self, groups: Array, low: Array) -> None:
+        """Lets a monitor [G] tell again once it is ``low`` and the branch that led its ticket has nothing to say."""
+        for group in np.flatnonzero((self.latched > 0) & low):
+            channel, branch = divmod(int(self.latched[group]) - 1, self.r.shape[1])
+            if self.w[groups[group] + channel, branch] <= 0:
                 self.latched[group] = 0
-        self._fired.clear()
-        ever = zero.any(axis=0)
-        last = len(zero) - 1 - zero[::-1].argmax(axis=0)
-        self.since = np.where(ever, self.next_tick + last + 1, self.since)
-        after = np.where(ever, last, -1)
-        columns = np.arange(len(after))[:, None]
-        for i, part in enumerate(block.weighted):
-            running = np.concatenate([np.zeros((1, part.shape[1])), np.cumsum(part, axis=0)])
-            kept = running[-1][:, None] - running[after + 1, columns]
-            self.sums[i] = np.where(ever, kept, self.sums[i] + running[-1][:, None])
 
 
 class _Block:
-    """Readings side by side: ``factors``, ``logs`` and ``counted`` [T, C, J or 1], ``weighted`` three arrays [T, C]."""
+    """Readings side by side: ``factors``, ``logs`` and ``counted`` [T, C, J or 1], ``weighted`` [3, T, C]."""
 
     def __init__(self, readings: Sequence[Reading]) -> None:
         valid = np.concatenate([r.valid for r in readings], axis=1)
@@ -179,4 +146,4 @@ class _Block:
         weight = np.where(valid, np.concatenate([r.weight for r in readings], axis=1), 0.0)
         seen = np.nan_to_num(np.concatenate([r.seen for r in readings], axis=1)) * weight
         usual = np.concatenate([r.usual for r in readings], axis=1) * weight
-        self.weighted = (seen, usual, weight)
+        self.weighted = np.stack([seen, usual, weight])
