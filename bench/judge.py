@@ -1,11 +1,12 @@
-"""False pages and time to detect, by simulation: the judge beside PSI > 0.2, JS 3-sigma and ADWIN, in one run.
+"""False pages and time to detect, by simulation: the judge beside PSI > 0.2, JS 3-sigma and ADWIN, in one
+run.
 
     python bench/judge.py [--services 20] [--rates 5,50,1000] [--days 28] [--live 30]
 
-Every service has 15 numeric and 5 categorical features, a score, errors, latency, a toxic flag and labels, with daily
-and weekly seasons, a slow wobble, and harmless two-minute blips of errors. Counts are drawn directly (they are all a
-monitor sees), so a service-month takes seconds. Each peer reads the same counts: PSI > 0.2 and JS 3-sigma hourly on
-the same bins, ADWIN (river) on the same tick means.
+Every service has 15 numeric and 5 categorical features, a score, errors, latency, a toxic flag and labels,
+with daily and weekly seasons, a slow wobble, and harmless two-minute blips of errors. Counts are drawn
+directly (they are all a monitor sees), so a service-month takes seconds. Each peer reads the same counts: PSI
+> 0.2 and JS 3-sigma hourly on the same bins, ADWIN (river) on the same tick means.
 """
 
 from __future__ import annotations
@@ -71,19 +72,35 @@ def plan_of(timezone: str = "UTC") -> Plan:
     bins = tuple(f"bin{i}" for i in range(202))
     edges200 = tuple(np.linspace(0, 1, 201))
     quality = (
-        Series("labels", "conditions", HOUR, ("n", "labelled", "positive", "judged", "correct"), shares=(1, 1, 0.2, 0, 0)),
+        Series(
+            "labels",
+            "conditions",
+            HOUR,
+            ("n", "labelled", "positive", "judged", "correct"),
+            shares=(1, 1, 0.2, 0, 0),
+        ),
         Series("negatives", "score_label", HOUR, bins, edges200),
         Series("positives", "score_label", HOUR, bins, edges200),
-        Series("moments", "moments", HOUR, ("bias", "bias2", "slope", "slope2", "error", "error2", "absolute")),
+        Series(
+            "moments", "moments", HOUR, ("bias", "bias2", "slope", "slope2", "error", "error2", "absolute")
+        ),
     )
     return Plan(
-        service="bench", timezone=timezone, task="binary",
-        rates=Layout("rates", (Series("rates", "conditions", MINUTE, tuple(rates), (100.0, 125.0)),), RATE_GRAINS),
-        shapes=Layout("shapes", tuple(shapes), SHAPE_GRAINS), delays=Layout("delays", (), DELAY_GRAINS),
+        service="bench",
+        timezone=timezone,
+        task="binary",
+        rates=Layout(
+            "rates", (Series("rates", "conditions", MINUTE, tuple(rates), (100.0, 125.0)),), RATE_GRAINS
+        ),
+        shapes=Layout("shapes", tuple(shapes), SHAPE_GRAINS),
+        delays=Layout("delays", (), DELAY_GRAINS),
         quality=Layout("quality", quality, QUALITY_GRAINS),
         features={**dict.fromkeys(NUMERIC, "numeric"), **dict.fromkeys(CATEGORIES, "categorical")},
-        segments={}, flags=("toxic",), versions=("A",), latency_p95=100.0,
-    )  # fmt: skip
+        segments={},
+        flags=("toxic",),
+        versions=("A",),
+        latency_p95=100.0,
+    )
 
 
 def zipf(k: int) -> tuple[float, ...]:
@@ -92,11 +109,20 @@ def zipf(k: int) -> tuple[float, ...]:
 
 
 def runbook_of(days: int) -> Runbook:
-    return Runbook.model_validate({
-        "service": "bench", "timezone": "UTC", "task": "binary", "ownership": {"team": "bench"},
-        "columns": {"time": "time"}, "labels": {"age": "0m"},
-        "reference": {"since": iso(from_micros(START)), "until": iso(from_micros(START + days * DAY * 1_000_000))},
-    })  # fmt: skip
+    return Runbook.model_validate(
+        {
+            "service": "bench",
+            "timezone": "UTC",
+            "task": "binary",
+            "ownership": {"team": "bench"},
+            "columns": {"time": "time"},
+            "labels": {"age": "0m"},
+            "reference": {
+                "since": iso(from_micros(START)),
+                "until": iso(from_micros(START + days * DAY * 1_000_000)),
+            },
+        }
+    )
 
 
 @dataclass
@@ -127,7 +153,9 @@ class World:
         return {} if found is None else {SERVICE: found[low - first : high - first]}
 
     def _amount(self, name: str, seconds: np.ndarray) -> np.ndarray:
-        return self.fault.amount(seconds) if self.fault and self.fault.name == name else np.zeros(len(seconds))
+        return (
+            self.fault.amount(seconds) if self.fault and self.fault.name == name else np.zeros(len(seconds))
+        )
 
     def _wobble(self, ticks: int, per_day: int, sd: float) -> np.ndarray:
         """A slow, harmless drift back and forth: an AR(1) of half a day's memory."""
@@ -151,10 +179,16 @@ class World:
         for start in self.rng.choice(len(n) - 2, self.days // 3, replace=False):  # harmless blips
             error[start : start + 2] = 0.2
         out[:, cells.index("error")] = self.rng.binomial(n, error)
-        slow = np.clip(0.05 * season * np.exp(self._wobble(len(n), 1440, 0.05)) + self._amount("latency", self.seconds), 0, 1)
+        slow = np.clip(
+            0.05 * season * np.exp(self._wobble(len(n), 1440, 0.05)) + self._amount("latency", self.seconds),
+            0,
+            1,
+        )
         out[:, cells.index("slow")] = self.rng.binomial(n, slow)
         out[:, cells.index("very_slow")] = self.rng.binomial(out[:, cells.index("slow")], 0.4)
-        out[:, cells.index("flag:toxic")] = self.rng.binomial(n, np.clip(0.002 + self._amount("toxic", self.seconds), 0, 1))
+        out[:, cells.index("flag:toxic")] = self.rng.binomial(
+            n, np.clip(0.002 + self._amount("toxic", self.seconds), 0, 1)
+        )
         for name in (*NUMERIC, *CATEGORIES):
             share = 0.002 + (self._amount("null", self.seconds) if name == "x0" else 0)
             out[:, cells.index(f"null:{name}")] = self.rng.binomial(n, np.clip(share, 0, 1))
@@ -171,17 +205,25 @@ class World:
             span = self.plan.shapes.span(series.name)
             if series.kind == "category":
                 shares = np.tile(zipf(len(series.values)), (len(seconds), 1))
-                shares[:, 0] *= np.exp(self._wobble(len(seconds), 96, 0.03) + (self._amount("drift", seconds) * 1.0))
+                shares[:, 0] *= np.exp(
+                    self._wobble(len(seconds), 96, 0.03) + (self._amount("drift", seconds) * 1.0)
+                )
                 shares /= shares.sum(axis=1, keepdims=True)
-                out[:, span.start : span.start + len(series.values)] = self.rng.poisson(per_quarter[:, None] * shares)
+                out[:, span.start : span.start + len(series.values)] = self.rng.poisson(
+                    per_quarter[:, None] * shares
+                )
                 continue
             amplitude = 0.1 if series.name in ("feature:x0", "feature:x1", "feature:x2", "score") else 0.0
             moved = self._wobble(len(seconds), 96, 0.03) + amplitude * np.sin(2 * np.pi * hour / 24)
             if series.name == "feature:x3":
                 moved = moved + self._amount("drift", seconds)
             cumulative = normal_cdf(edges[None, :] - moved[:, None])
-            full = np.concatenate([np.zeros((len(seconds), 1)), cumulative, np.ones((len(seconds), 1))], axis=1)
-            out[:, span.start : span.start + BINS] = self.rng.poisson(per_quarter[:, None] * np.diff(full, axis=1))
+            full = np.concatenate(
+                [np.zeros((len(seconds), 1)), cumulative, np.ones((len(seconds), 1))], axis=1
+            )
+            out[:, span.start : span.start + BINS] = self.rng.poisson(
+                per_quarter[:, None] * np.diff(full, axis=1)
+            )
         return out
 
     def _quality(self) -> np.ndarray:
@@ -206,14 +248,15 @@ class World:
 
 
 def normal_cdf(x: np.ndarray) -> np.ndarray:
-    """Phi by the complementary error function's rational form (Abramowitz and Stegun 7.1.26), error below 1e-7."""
+    """Phi by the complementary error function's rational form (Abramowitz and Stegun 7.1.26), error below
+    1e-7."""
     t = 1 / (1 + 0.2316419 * np.abs(x))
     d = 0.3989422804014327 * np.exp(-x * x / 2)
     p = d * t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
     return np.where(x >= 0, 1 - p, p)
 
 
-# -- the contestants: each gives alarm instants (seconds into live) ---------------------------------------------
+# -- the contestants: each gives alarm instants (seconds into live) ------------------------------------------
 
 
 def ours(world: World) -> tuple[list[float], list[float], dict[str, int]]:
@@ -252,8 +295,9 @@ def ours(world: World) -> tuple[list[float], list[float], dict[str, int]]:
 def grouped(alarms: list[float]) -> list[float]:
     """Rising edges, grouped per service for four hours."""
     found: list[float] = []
+    last = -np.inf
     for at in sorted(alarms):
-        if not found or at - last >= GROUP:
+        if at - last >= GROUP:
             found.append(at)
         last = at
     return found
@@ -289,7 +333,9 @@ def js_sigma(world: World) -> list[float]:
         def js(counts: np.ndarray, p: np.ndarray = p) -> np.ndarray:
             q = (counts + 1e-9) / (counts + 1e-9).sum(axis=1, keepdims=True)
             m = (p + q) / 2
-            return np.sqrt(np.maximum(0.5 * (p * np.log(p / m)).sum(axis=1) + 0.5 * (q * np.log(q / m)).sum(axis=1), 0))
+            return np.sqrt(
+                np.maximum(0.5 * (p * np.log(p / m)).sum(axis=1) + 0.5 * (q * np.log(q / m)).sum(axis=1), 0)
+            )
 
         usual = js(reference[:, span])
         alarms += list((np.flatnonzero(js(live[:, span]) > usual.mean() + 3 * usual.std()) + 1) * 3600.0)
@@ -338,7 +384,13 @@ def delay(alarms: list[float], fault: Fault) -> float | None:
 def spoken(seconds: float | None) -> str:
     if seconds is None:
         return "-"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h" if seconds < 2 * DAY else f"{seconds / DAY:.1f} d"
+    return (
+        f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+        if seconds < 2 * DAY
+        else f"{seconds / DAY:.1f} d"
+    )
 
 
 def row(delays: list[float | None]) -> str:
@@ -361,8 +413,14 @@ def main() -> None:
     asked = parser.parse_args()
     contestants = {"psi > .2": psi_fixed, "js 3 sigma": js_sigma, "adwin": adwin} if asked.peers else {}
     for rate in (float(r) for r in asked.rates.split(",")):
-        print(f"\n{rate:g} events a minute, {asked.services} services, {asked.days} days reference, {asked.live} live")
-        print(f"{'scene':30} {'ours: page':>16} {'ours: any':>16}" + "".join(f"{name:>16}" for name in contestants))
+        print(
+            f"\n{rate:g} events a minute, {asked.services} services, {asked.days} days reference, "
+            f"{asked.live} live"
+        )
+        print(
+            f"{'scene':30} {'ours: page':>16} {'ours: any':>16}"
+            + "".join(f"{name:>16}" for name in contestants)
+        )
         for name, fault in SCENES.items():
             if asked.scenes and not any(part in name for part in asked.scenes.split(",")):
                 continue
@@ -390,7 +448,12 @@ def main() -> None:
                 cells = [f"{np.mean(v) * 30 / asked.live:.2f} / 30 d" for v in (paged, any_, *peers.values())]
             else:
                 cells = [row(v) for v in (paged, any_, *peers.values())]
-            print(f"{name:30} " + "".join(f"{c:>16}" for c in cells) + f"   {time.perf_counter() - started:.0f} s", flush=True)
+            print(
+                f"{name:30} "
+                + "".join(f"{c:>16}" for c in cells)
+                + f"   {time.perf_counter() - started:.0f} s",
+                flush=True,
+            )
             if fault is None and families:
                 print(f"{'':30} {dict(sorted(families.items()))}")
 

@@ -2,9 +2,10 @@
 
     python -m bench.tally [--rows 1000000] [--rounds 5]
 
-The log is 28 days of one service: 20 features (16 numeric, 4 categorical), a score, latency, errors, 5 segment columns
-and 2 versions; the tally counts all of it in every scope. The scan reads the same columns and sums each of them (the
-lengths of words). Runs alternate, so that a busy machine slows both; the ratio is that of the medians.
+The log is 28 days of one service: 20 features (16 numeric, 4 categorical), a score, latency, errors, 5
+segment columns and 2 versions; the tally counts all of it in every scope. The scan reads the same columns and
+sums each of them (the lengths of words). Runs alternate, so that a busy machine slows both; the ratio is that
+of the medians.
 """
 
 from __future__ import annotations
@@ -38,15 +39,25 @@ def runbook() -> Runbook:
     """A runbook for the bench's log."""
     numeric = {f"x{i}": "numeric" for i in range(16)}
     words = dict.fromkeys(("device", "carrier", "browser", "city"), "categorical")
-    return Runbook.model_validate({
-        "service": "bench", "task": "binary", "ownership": {"team": "bench"},
-        "columns": {
-            "time": "time", "version": "version", "score": "score", "label": "label", "latency_ms": "latency_ms",
-            "segments": list(SEGMENTS), "features": numeric | words, "flags": ["toxic"],
-        },
-        "labels": {"age": "0m"},
-        "reference": {"since": "2024-03-04T00:00:00Z", "until": "2024-04-01T00:00:00Z"},
-    })  # fmt: skip
+    return Runbook.model_validate(
+        {
+            "service": "bench",
+            "task": "binary",
+            "ownership": {"team": "bench"},
+            "columns": {
+                "time": "time",
+                "version": "version",
+                "score": "score",
+                "label": "label",
+                "latency_ms": "latency_ms",
+                "segments": list(SEGMENTS),
+                "features": numeric | words,
+                "flags": ["toxic"],
+            },
+            "labels": {"age": "0m"},
+            "reference": {"since": "2024-03-04T00:00:00Z", "until": "2024-04-01T00:00:00Z"},
+        }
+    )
 
 
 def log(rows: int, seed: int = 0) -> pa.Table:
@@ -151,14 +162,16 @@ def main() -> None:
             for name, work in works.items():
                 runs[name].append(timed(work))
         print(
-            f"{asked.rows:,} rows, {table.num_columns} columns, {scopes} scopes, {cells:,} cells a scope and tick, "
+            f"{asked.rows:,} rows, {table.num_columns} columns, {scopes} scopes, {cells:,} cells a scope "
+            f"and tick, "
             f"{count(plan, table) / 1e6:.1f} MB of counts, {path.stat().st_size / 1e6:.0f} MB of Parquet"
         )
     median = {
         name: [statistics.median(part) for part in zip(*found, strict=True)] for name, found in runs.items()
     }
     print(
-        f"{'':20}{'wall s':>9}{'cpu s':>9}{'x pyarrow':>11}{'x duckdb':>11}   (ratios of wall; in brackets of cpu)"
+        f"{'':20}{'wall s':>9}{'cpu s':>9}{'x pyarrow':>11}{'x duckdb':>11}   (ratios of wall; in brackets "
+        f"of cpu)"
     )
     for name, (wall, cpu) in median.items():
         ratios = [

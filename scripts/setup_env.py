@@ -61,7 +61,8 @@ def venv_python():
         if subprocess.call([sys.executable, "-m", "venv", "--clear", VENV]) != 0:
             print(
                 "This Python cannot make a virtual environment.\n"
-                "-> on Debian or Ubuntu: apt-get install python3-venv; or name another Python with PYTHON=...",
+                "-> on Debian or Ubuntu: apt-get install python3-venv; or name another Python with "
+                "PYTHON=...",
                 file=sys.stderr,
             )
             return None

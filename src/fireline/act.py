@@ -1,8 +1,8 @@
 """Act: claims what was requested, does it, writes the receipt. It decides nothing.
 
-A measure is done at most once as far as production can tell, whatever dies when: the claim says who does it and
-until when, the idempotency key lets the data plane answer "already done" to who tries again, the switch's version
-lets it refuse who comes too late, and the receipt is taken only from who still holds the claim.
+A measure is done at most once as far as production can tell, whatever dies when: the claim says who does it
+and until when, the idempotency key lets the data plane answer "already done" to who tries again, the switch's
+version lets it refuse who comes too late, and the receipt is taken only from who still holds the claim.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class SimulatedSwitchBoard:
 
 @dataclass(frozen=True)
 class Worker:
-    """One who does measures. ``name`` is for people; workers of one store may be many and may die at any moment."""
+    """One who does measures. ``name`` is for people; workers of one store may be many and may die at any
+    moment."""
 
     store: Store
     switches: SwitchBoard
@@ -57,7 +58,8 @@ class Worker:
     def work(self) -> tuple[str, ...]:
         """Do everything that waits now; ids of the measures whose receipt this worker wrote.
 
-        What an action raises becomes a `failed` entry. Raises StoreError when the store itself cannot be used.
+        What an action raises becomes a `failed` entry. Raises StoreError when the store itself cannot be
+        used.
         """
         waiting = self.store.claimable(self.clock.now())
         return tuple(measure.id for measure in waiting if self._take(measure))
@@ -155,7 +157,8 @@ class Worker:
             tx.append(measure.incident, draft, self.clock.now())
 
     def _came_too_late(self, claim: Claim, receipt: Mapping[str, Any]) -> None:
-        """The claim was lost while the hand was at work. Where nobody else goes on with it, people must know."""
+        """The claim was lost while the hand was at work. Where nobody else goes on with it, people must
+        know."""
         state = self.store.measure(claim.measure.id).state
         if state in LIVE:
             return
@@ -207,7 +210,8 @@ def simulated_switch(measures: list[Measure]) -> Switch | None:
 def plan(
     measure: Measure, before: Switch | None = None, actions: Mapping[str, Action] | None = None
 ) -> Measure:
-    """``measure`` with what its action says of it, where it does not say so itself: dry run, expected, inverse.
+    """``measure`` with what its action says of it, where it does not say so itself: dry run, expected,
+    inverse.
 
     Raises RunbookError when the action is not known or cannot be done with these parameters.
     """

@@ -1,4 +1,5 @@
-"""What triage and verification look at: traces of the monitors, and raw events before and after, cut to size."""
+"""What triage and verification look at: traces of the monitors, and raw events before and after, cut to
+size."""
 
 from __future__ import annotations
 
@@ -49,8 +50,8 @@ GOING_BACK = ("rollback", "route_share")
 class CaseFile:
     """Builds the case of an incident from what was recorded by ``now``.
 
-    ``archive`` reads canonical rows of the lake; ``changes`` are announced and inferred ones; ``runbook_text`` is the
-    runbook's file as it stands.
+    ``archive`` reads canonical rows of the lake; ``changes`` are announced and inferred ones;
+    ``runbook_text`` is the runbook's file as it stands.
     """
 
     judge: Judge
@@ -137,11 +138,12 @@ class CaseFile:
         if measure.action not in GOING_BACK or now <= since:
             return None
         key = (incident.id, measure.id, since, now, len(incident.alerts))
-        return self._once(key, lambda: shadow(
+        found: Comparison | None = self._once(key, lambda: shadow(
             self.after(since, now).columns, self.before(since).columns, good=str(measure.params["to"]),
             bad=measure.params.get("from", measure.params.get("version")), alerts=incident.alerts,
             since=since, until=now, timezone=self.runbook.timezone,
         ))  # fmt: skip
+        return found
 
     def is_moot(self, finding: Finding, now: datetime) -> bool:
         """Whether the finding is about recorded traffic that a simulated measure would have taken away."""
@@ -154,9 +156,14 @@ class CaseFile:
         return False
 
     def _moot_there(self, incident: Incident, held: Measure, finding: Finding, now: datetime) -> bool:
-        """A finding about the version taken out is moot; of others the shadow knows whether going back would help."""
+        """A finding about the version taken out is moot; of others the shadow knows whether going back would
+        help."""
         out = (held.params.get("from"), held.params.get("version"))
-        if finding.version is not None and finding.version in out and finding.at >= (held.confirmed_at or now):
+        if (
+            finding.version is not None
+            and finding.version in out
+            and finding.at >= (held.confirmed_at or now)
+        ):
             return True
         since = max(held.confirmed_at or now, now - LEAD)
         key = (incident.id, held.id, "moot", micros(now) // (6 * HOUR))
@@ -185,7 +192,8 @@ class CaseFile:
         return found
 
     def shares(self, now: datetime) -> dict[str, float]:
-        """Each live version's share of the last two hours' traffic, or of the last day's where those were quiet."""
+        """Each live version's share of the last two hours' traffic, or of the last day's where those were
+        quiet."""
         for hours in (2, 24):
             served = self._served(now - timedelta(hours=hours), now)
             total = sum(served.values())
@@ -276,13 +284,15 @@ class CaseFile:
 
 
 def _chosen(table: pa.Table, limit: int) -> Any:
-    """Which rows stay, about ``limit`` of them: by request, so that a shadow call stays with its live call."""
+    """Which rows stay, about ``limit`` of them: by request, so that a shadow call stays with its live
+    call."""
     hashed = hash_text(table.column("request_id"))
     return (hashed % np.uint64(1 << 20)).astype(np.float64) < (1 << 20) * (limit / len(table))
 
 
 def _telling(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The trigger, then pages before tickets and the whole service and versions before segments, as many as fit."""
+    """The trigger, then pages before tickets and the whole service and versions before segments, as many as
+    fit."""
 
     def order(place: int) -> tuple[bool, bool, int]:
         return findings[place].urgency != "page", findings[place].segment is not None, place

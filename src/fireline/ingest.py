@@ -1,7 +1,7 @@
 """From paths to canonical batches: finds the files, reads them, normalises, puts rows in order of arrival.
 
-Files are read one by one; several files (one per host, one per day) are ordered each by itself and then merged
-by the time it was when each row came.
+Files are read one by one; several files (one per host, one per day) are ordered each by itself and then
+merged by the time it was when each row came.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ def open_log(
 ) -> Log:
     """Read ``paths`` (files, folders, patterns; events and labels) by the runbook's ``columns``.
 
-    ``zone`` is where times without an offset are taken. ``progress`` is told each file, its place and how many there
-    are. Raises InputError when a file cannot be read, a mapped column is nowhere, or no event can be used.
+    ``zone`` is where times without an offset are taken. ``progress`` is told each file, its place and how
+    many there are. Raises InputError when a file cannot be read, a mapped column is nowhere, or no event can
+    be used.
     """
     files, passed = sources.find(paths)
     intake = Intake(columns, service=service, task=task, positive=positive, zone=zone)
@@ -158,9 +159,11 @@ class _Reader:
                 self._note(f"{file}: empty")
             else:
                 raise InputError(
-                    "the file is empty", where=Where(file=file),
-                    todo="expected one row per event (in CSV after a line of column names): look at what writes it",
-                )  # fmt: skip
+                    "the file is empty",
+                    where=Where(file=file),
+                    todo="expected one row per event (in CSV after a line of column names): look at what "
+                    "writes it",
+                )
         self.intake.finish()
         parts = self._alike()
         clock = np.concatenate(self.clocks)

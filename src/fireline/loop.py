@@ -83,7 +83,7 @@ def tick(house: House, findings: Sequence[Finding]) -> None:
     report(house)
 
 
-# -- hear: findings become alerts, alerts become incidents ------------------------------------------------------
+# -- hear: findings become alerts, alerts become incidents ---------------------------------------------------
 
 
 def hear(house: House, findings: Sequence[Finding]) -> None:
@@ -129,7 +129,7 @@ def _why(state: State, alert: Alert) -> str:
     return "What it is, since when and why is worked out next."
 
 
-# -- understand: triage ---------------------------------------------------------------------------------------
+# -- understand: triage --------------------------------------------------------------------------------------
 
 
 def understand(house: House, incident: Incident) -> None:
@@ -177,14 +177,19 @@ def _assessed(incident: Incident, found: Assessment) -> list[Draft]:
 def _merge(house: House, incident: Incident, other: Incident) -> None:
     """The younger one's alerts move to ``other``; it ends with a pointer."""
     known = {a["id"] for a in other.alerts}
-    house.write(other.id, [
-        Draft(EntryKind.ALERTED, a["because"], {"alert": dict(a)}) for a in incident.alerts if a["id"] not in known
-    ])  # fmt: skip
+    house.write(
+        other.id,
+        [
+            Draft(EntryKind.ALERTED, a["because"], {"alert": dict(a)})
+            for a in incident.alerts
+            if a["id"] not in known
+        ],
+    )
     because = f"The same change explains {other.id}, which is open: one incident for one cause."
     house.write(incident.id, [Draft(EntryKind.MOVED, because, {"to": State.MERGED.value, "into": other.id})])
 
 
-# -- contain, act ---------------------------------------------------------------------------------------------
+# -- contain, act --------------------------------------------------------------------------------------------
 
 
 def contain(house: House, incident: Incident) -> None:
@@ -204,7 +209,8 @@ def _settle(house: House, name: str) -> None:
 
 
 def confirm(house: House, incident: Incident) -> None:
-    """A simulated measure is in force at once: no traffic can say otherwise. A real one waits for live traffic."""
+    """A simulated measure is in force at once: no traffic can say otherwise. A real one waits for live
+    traffic."""
     for measure in incident.measures:
         if measure.state is MeasureState.APPLIED and measure.simulated:
             says = "Nothing was performed: from here on the replay reckons with it."
@@ -212,7 +218,7 @@ def confirm(house: House, incident: Incident) -> None:
     _settle(house, incident.id)
 
 
-# -- verify, learn --------------------------------------------------------------------------------------------
+# -- verify, learn -------------------------------------------------------------------------------------------
 
 
 def verify(house: House, incident: Incident) -> None:

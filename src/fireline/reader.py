@@ -21,8 +21,8 @@ KEPT_BYTES = 250_000_000
 class CountsReader:
     """Reads int64 [ticks, width] for each scope of a layout and grain; on-time rows only.
 
-    Whole days are added up once and kept while they fit: the rounds of a judge and the traces of an incident ask
-    for the same ones. ``forget`` a layout after new counts of it were committed.
+    Whole days are added up once and kept while they fit: the rounds of a judge and the traces of an incident
+    ask for the same ones. ``forget`` a layout after new counts of it were committed.
     """
 
     def __init__(self, store: Store, service: str) -> None:
@@ -48,7 +48,9 @@ class CountsReader:
         if key not in self._kept:
             per_day = DAY // grain
             first, last = day * per_day, (day + 1) * per_day
-            rows = self.store.counts(grain, first, last, late=False, service=self.service, layout=layout.identity)
+            rows = self.store.counts(
+                grain, first, last, late=False, service=self.service, layout=layout.identity
+            )
             summed = add_up(rows, layout, grain, first, last)
             self._kept[key] = {scope: counts.astype(_narrow(layout)) for scope, counts in summed.items()}
             self._bytes += _size(self._kept[key])

@@ -18,6 +18,7 @@ from fireline.telemetry.labels import join_labels
 from fireline.telemetry.lake import Lake
 from fireline.telemetry.log import Batch, Log
 from fireline.telemetry.tally import outcome, tally, tally_quality
+from fireline.terms.counts import CountsRow
 from fireline.terms.plan import Plan
 from fireline.terms.quarantine import BadRow
 
@@ -28,8 +29,8 @@ ROWS = 100_000
 class Recorder:
     """Records one service's telemetry into ``store`` and ``lake``.
 
-    Batches have stable names: one that is there already is passed over, so a recording that was cut short at any
-    write goes on where it stopped, and its counts equal those of an uninterrupted one.
+    Batches have stable names: one that is there already is passed over, so a recording that was cut short at
+    any write goes on where it stopped, and its counts equal those of an uninterrupted one.
     """
 
     def __init__(self, plan: Plan, runbook: Runbook, store: Store, lake: Lake) -> None:
@@ -157,7 +158,7 @@ class Cohorts:
         )
 
 
-def quality_rows(plan: Plan, runbook: Runbook, events: pa.Table, labels: pa.Table) -> list:  # type: ignore[type-arg]
+def quality_rows(plan: Plan, runbook: Runbook, events: pa.Table, labels: pa.Table) -> list[CountsRow]:
     """Quality counts of ``events`` with the labels they had at the runbook's age."""
     assert runbook.labels is not None
     joined = join_labels(events, labels, age=runbook.labels.age)

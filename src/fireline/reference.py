@@ -38,8 +38,9 @@ def take_baseline(
     log: Log | None = None,
     progress: Progress = lambda what, done: None,
 ) -> Baseline:
-    """Takes the runbook's reference window out of ``events`` (or of a ``log`` that was read already), learns what is
-    usual and writes the baseline file the runbook names. Raises InputError when the window holds too little."""
+    """Takes the runbook's reference window out of ``events`` (or of a ``log`` that was read already), learns
+    what is usual and writes the baseline file the runbook names. Raises InputError when the window holds too
+    little."""
     runbook = load(runbook_path)
     if log is None:
         log = log_of(runbook, events, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
@@ -52,7 +53,8 @@ def take_baseline(
         raise InputError(
             f"the reference {iso(since)} to {iso(until)} holds {len(live)} events, too few to learn from",
             where=Where(file=str(runbook_path), key="reference"),
-            todo="choose a later --until or give a longer log; two weeks are a good reference, four a better one",
+            todo="choose a later --until or give a longer log; two weeks are a good reference, four a "
+            "better one",
         )
     plan = _with_labels(declare(runbook, live), runbook, live, log.labels)
     read = _Counted(plan, runbook, table, log.labels, progress)

@@ -1,4 +1,5 @@
-"""The loop over a recorded log, in virtual time. Nothing is performed: measures say what would have been done."""
+"""The loop over a recorded log, in virtual time. Nothing is performed: measures say what would have been
+done."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a replay gave: the files written, the incidents, and the summary that the report and story show."""
+    """What a replay gave: the files written, the incidents, and the summary that the report and story
+    show."""
 
     incidents: tuple[Mapping[str, Any], ...]
     summary: Mapping[str, Any]
@@ -70,12 +72,12 @@ def run(
     on_tick: Callable[[datetime, float], None] = lambda now, done: None,
     progress: Progress = lambda what, done: None,
 ) -> Outcome:
-    """Replays ``events`` (and label logs among them) under the runbook from ``since`` (default: the end of its
-    reference) and writes ``incidents.json`` into ``out``.
+    """Replays ``events`` (and label logs among them) under the runbook from ``since`` (default: the end of
+    its reference) and writes ``incidents.json`` into ``out``.
 
-    A replay that was killed goes on where it stopped when it is started again with the same inputs; the same inputs
-    give the same bytes. ``on_entry`` hears each entry as it is written, ``on_tick`` the virtual time, ``progress`` long
-    work. Raises InputError and RunbookError with what to do.
+    A replay that was killed goes on where it stopped when it is started again with the same inputs; the same
+    inputs give the same bytes. ``on_entry`` hears each entry as it is written, ``on_tick`` the virtual time,
+    ``progress`` long work. Raises InputError and RunbookError with what to do.
     """
     runbook = load(runbook_path)
     paths = list(events)
@@ -111,7 +113,8 @@ def run(
 
 
 def _baseline(runbook_path: Path, runbook: Runbook, log: Any, progress: Progress) -> Baseline:
-    """The frozen baseline beside the runbook; where there is none, one taken from the log's reference part."""
+    """The frozen baseline beside the runbook; where there is none, one taken from the log's reference
+    part."""
     path = runbook_path.parent / runbook.reference.baseline
     if path.exists():
         return Baseline.load(path)
@@ -126,7 +129,8 @@ def _baseline(runbook_path: Path, runbook: Runbook, log: Any, progress: Progress
 def _state_folder(
     out: Path, runbook_path: Path, paths: Sequence[Path | str], changes: Path | None, since: datetime | None
 ) -> Path:
-    """Where the replay keeps its state: taken up again when the inputs are the same and it was not finished."""
+    """Where the replay keeps its state: taken up again when the inputs are the same and it was not
+    finished."""
     known = changes.read_text(encoding="utf-8", errors="replace") if changes else ""
     seen = [runbook_path.read_text(encoding="utf-8"), str(since), known]
     baseline = runbook_path.parent / load(runbook_path).reference.baseline
@@ -236,9 +240,14 @@ class _Play:
 
 
 def _summary(
-    runbook: Runbook, log: Any, recorder: Recorder, play: _Play, incidents: Sequence[Mapping[str, Any]], begin: datetime,
+    runbook: Runbook,
+    log: Any,
+    recorder: Recorder,
+    play: _Play,
+    incidents: Sequence[Mapping[str, Any]],
+    begin: datetime,
     bad_changes: Sequence[Any],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     return {
         "service": runbook.service,
         "timezone": runbook.timezone,

@@ -37,8 +37,8 @@ def is_due(incident: Incident, now: datetime) -> bool:
 
 
 def is_check(incident: Incident, now: datetime) -> bool:
-    """Whether ``now`` is one of the incident's check times: hourly at first, then every six hours, and the end of
-    its watch period."""
+    """Whether ``now`` is one of the incident's check times: hourly at first, then every six hours, and the
+    end of its watch period."""
     if incident.state in OVER or incident.state in (State.RESOLVED, State.LEARNING):
         return False
     return now == incident.watch_until or now == next_check(incident, now - timedelta(microseconds=1))

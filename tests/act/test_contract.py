@@ -1,4 +1,5 @@
-"""What every action must hold to, whichever it is: a new file in actions/ is tested here without being named."""
+"""What every action must hold to, whichever it is: a new file in actions/ is tested here without being
+named."""
 
 from __future__ import annotations
 

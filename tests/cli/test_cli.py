@@ -96,7 +96,10 @@ def test_every_command_and_option_says_what_it_does() -> None:
 
 def test_the_base_install_says_what_to_install() -> None:
     source = str(Path(__file__).parents[2] / "src")
-    code = "import sys; sys.modules['typer'] = None\nfrom fireline.cli.entry import main; sys.exit(main(['check']))"
+    code = (
+        "import sys; sys.modules['typer'] = None\nfrom fireline.cli.entry import main; "
+        "sys.exit(main(['check']))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

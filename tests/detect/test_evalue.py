@@ -1,4 +1,5 @@
-"""While nothing is wrong a tick's factor is 1 on average at most; so a level A is reached in T ticks with P <= T/A."""
+"""While nothing is wrong a tick's factor is 1 on average at most; so a level A is reached in T ticks with P
+<= T/A."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
-"""What is usual is learnt: the truth within its error, whatever one incident did, and silent on where it came from."""
+"""What is usual is learnt: the truth within its error, whatever one incident did, and silent on where it came
+from."""
 
 import warnings
 from dataclasses import replace
@@ -174,15 +175,21 @@ def harsh() -> dict[str, tuple[str, np.ndarray]]:
     weekly = np.where((np.arange(quarters) // 96) % 7 == 2, 0.5, 0.0)
     return {
         "errors in storms": ("error_rate", errors(rng, storms, 20)),
-        "errors with heavy tails": ("error_rate", errors(rng, (0.002 * rng.pareto(1.2, DAYS * 24)).repeat(60), 20)),
+        "errors with heavy tails": (
+            "error_rate",
+            errors(rng, (0.002 * rng.pareto(1.2, DAYS * 24)).repeat(60), 20),
+        ),
         "errors that wander": ("error_rate", errors(rng, 0.02 * np.exp(wave(rng, minutes, 0.999, 0.8)), 20)),
-        "ages with heavy tails": ("numeric_drift", ages(rng, np.round(0.05 * rng.standard_t(1.5, quarters), 2), 20)),
+        "ages with heavy tails": (
+            "numeric_drift",
+            ages(rng, np.round(0.05 * rng.standard_t(1.5, quarters), 2), 20),
+        ),
         "ages that wander": ("numeric_drift", ages(rng, wave(rng, quarters, 0.97, 0.4), 20)),
         "ages that wander slowly": ("numeric_drift", ages(rng, wave(rng, quarters, 0.999, 0.4), 20)),
         "another crowd each Wednesday": ("numeric_drift", ages(rng, weekly, 20)),
         "traffic in waves": ("traffic", ages(rng, 0.0, 20 * np.exp(wave(rng, quarters, 0.98, 0.8)))),
         "countries in waves": ("category_drift", countries(rng, wave(rng, quarters, 0.98, 0.6))),
-    }  # fmt: skip
+    }
 
 
 def countries(rng: np.random.Generator, lean: np.ndarray) -> np.ndarray:

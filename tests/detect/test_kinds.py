@@ -1,4 +1,5 @@
-"""One suite for every kind of monitor: a new file in ``monitors/`` is held to it without a line here but its fault."""
+"""One suite for every kind of monitor: a new file in ``monitors/`` is held to it without a line here but its
+fault."""
 
 import inspect
 import warnings

@@ -1,4 +1,5 @@
-"""Every figure equals its oracle to 1e-9; a figure read off bins holds the exact one within its stated bound."""
+"""Every figure equals its oracle to 1e-9; a figure read off bins holds the exact one within its stated
+bound."""
 
 import numpy as np
 import pytest

@@ -10,8 +10,18 @@ from hypothesis import strategies as st
 
 from fireline.detect.season import CELLS, cells_of
 
-ZONES = ["UTC", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/St_Johns", "Asia/Kathmandu",
-         "Europe/Berlin", "Pacific/Apia", "Africa/Casablanca", "America/Caracas"]  # fmt: skip
+ZONES = [
+    "UTC",
+    "America/New_York",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "America/St_Johns",
+    "Asia/Kathmandu",
+    "Europe/Berlin",
+    "Pacific/Apia",
+    "Africa/Casablanca",
+    "America/Caracas",
+]
 
 
 def by_zoneinfo(tick: int, grain: int, zone: str) -> int:

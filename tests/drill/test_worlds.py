@@ -34,8 +34,20 @@ def test_the_model_is_calibrated_and_as_good_as_asked(seed, target):
 
 def test_a_log_has_the_columns_of_the_file_reference(healthy):
     names = healthy.log.events.column_names
-    for name in ("time", "request_id", "version", "shadow", "host", "source", "score", "prediction", "latency_ms",
-                 "status", "toxic", "refusal"):  # fmt: skip
+    for name in (
+        "time",
+        "request_id",
+        "version",
+        "shadow",
+        "host",
+        "source",
+        "score",
+        "prediction",
+        "latency_ms",
+        "status",
+        "toxic",
+        "refusal",
+    ):
         assert name in names
     assert healthy.log.labels.column_names == ["request_id", "label", "label_time"]
     features = [f.name for f in healthy.log.world.inputs]

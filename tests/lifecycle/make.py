@@ -66,10 +66,26 @@ def moved(to: str, because: str = "It goes on.", by: str = "fireline", **more: A
 
 
 def alert(name: str = "alr-1", family: str = "auc", urgency: str = "page", **more: Any) -> dict[str, Any]:
-    return {"id": name, "monitor": family, "family": family, "series": f"{family}/service", "feature": None,
-            "segment": None, "version": None, "against": None, "fired_at": iso(T0), "urgency": urgency, "evidence": 4.2,
-            "threshold": 3.5, "seen": 0.65, "usual": 0.72, "unit": "", "because": f"{family} is off.",
-            "details": {}, **more}  # fmt: skip
+    return {
+        "id": name,
+        "monitor": family,
+        "family": family,
+        "series": f"{family}/service",
+        "feature": None,
+        "segment": None,
+        "version": None,
+        "against": None,
+        "fired_at": iso(T0),
+        "urgency": urgency,
+        "evidence": 4.2,
+        "threshold": 3.5,
+        "seen": 0.65,
+        "usual": 0.72,
+        "unit": "",
+        "because": f"{family} is off.",
+        "details": {},
+        **more,
+    }
 
 
 def alerted(*args: Any, **more: Any) -> Draft:
@@ -79,10 +95,27 @@ def alerted(*args: Any, **more: Any) -> Draft:
 def measure(
     name: str = "msr-1", action: str = "rollback", simulated: bool = True, **more: Any
 ) -> dict[str, Any]:
-    return {"id": name, "action": action, "params": {"to": "A", "from": "B"}, "state": "requested",
-            "requested_at": iso(T0), "applied_at": None, "confirmed_at": None, "ended_at": None, "expires_at": None,
-            "because": "B alone is bad.", "authority": "observe", "simulated": simulated, "temporary": True,
-            "approver": None, "expected": "", "dry_run": "", "inverse": {}, "effect": None, **more}  # fmt: skip
+    return {
+        "id": name,
+        "action": action,
+        "params": {"to": "A", "from": "B"},
+        "state": "requested",
+        "requested_at": iso(T0),
+        "applied_at": None,
+        "confirmed_at": None,
+        "ended_at": None,
+        "expires_at": None,
+        "because": "B alone is bad.",
+        "authority": "observe",
+        "simulated": simulated,
+        "temporary": True,
+        "approver": None,
+        "expected": "",
+        "dry_run": "",
+        "inverse": {},
+        "effect": None,
+        **more,
+    }
 
 
 def about(kind: EntryKind, name: str = "msr-1", by: str = "fireline", **more: Any) -> Draft:
@@ -90,8 +123,14 @@ def about(kind: EntryKind, name: str = "msr-1", by: str = "fireline", **more: An
 
 
 def verdict(kind: str, when: datetime, measure: str | None = None) -> Draft:
-    said = {"at": iso(when), "verdict": kind, "because": f"It is {kind}.", "measure": measure, "simulated": True,
-            "figures": {}}  # fmt: skip
+    said = {
+        "at": iso(when),
+        "verdict": kind,
+        "because": f"It is {kind}.",
+        "measure": measure,
+        "simulated": True,
+        "figures": {},
+    }
     return Draft(K.VERDICT, f"It is {kind}.", {"verdict": said})
 
 
@@ -109,24 +148,45 @@ def runbook(**more: Any) -> Runbook:
     plain: dict[str, Any] = {
         "service": "flights",
         "timezone": "America/New_York",
-        "columns": {"time": "time", "request_id": "request_id", "version": "version", "score": "score",
-                    "features": {"hour": "numeric", "carrier": "categorical"}},
+        "columns": {
+            "time": "time",
+            "request_id": "request_id",
+            "version": "version",
+            "score": "score",
+            "features": {"hour": "numeric", "carrier": "categorical"},
+        },
         "reference": {"since": "2013-03-01T00:00:00Z", "until": "2013-03-15T00:00:00Z"},
-        "ownership": {"team": "delays", "contacts": [{"name": "Kim", "role": "incident commander", "reach": "555"}]},
+        "ownership": {
+            "team": "delays",
+            "contacts": [{"name": "Kim", "role": "incident commander", "reach": "555"}],
+        },
         "decisions": default_decisions(),
         "ladder": [
             {"name": "full", "kind": "current"},
             {"name": "before", "kind": "last_known_good", "version": "A"},
-            {"name": "schedule-only", "kind": "reduced", "because": "Weather is not used; a little less sharp."},
+            {
+                "name": "schedule-only",
+                "kind": "reduced",
+                "because": "Weather is not used; a little less sharp.",
+            },
             {"name": "yesterday", "kind": "cached"},
         ],
-        "last_known_good": {"version": "A", "known_by": "AUC 0.72 over six weeks", "since": "2013-03-01T00:00:00Z"},
-    }  # fmt: skip
+        "last_known_good": {
+            "version": "A",
+            "known_by": "AUC 0.72 over six weeks",
+            "since": "2013-03-01T00:00:00Z",
+        },
+    }
     return Runbook.from_plain(plain | more)
 
 
-def cause(kind: str = "deploy", score: float = 0.9, because: str = "Only version B is worse.", version: str = "B",
-          rejected: bool = False) -> Cause:  # fmt: skip
+def cause(
+    kind: str = "deploy",
+    score: float = 0.9,
+    because: str = "Only version B is worse.",
+    version: str = "B",
+    rejected: bool = False,
+) -> Cause:
     change = Change(T0, "deploy", f"model {version}", "flights", version) if kind == "deploy" else None
     return Cause(CauseKind(kind), score, because, change, rejected=rejected)
 

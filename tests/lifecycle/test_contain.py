@@ -277,17 +277,31 @@ def test_a_waiver_contains() -> None:
 
 some_facts = st.builds(
     lambda kind, score, new, bad, shares, severity, rejected: Facts(
-        causes=(cause("deploy", 0.1, rejected=True), cause(kind, score)) if rejected else (cause(kind, score),),
-        families=("auc",), severity=severity, new_version=new, equally_bad=bad, shares=shares),
-    st.sampled_from([kind.value for kind in CauseKind]), st.floats(0, 1), st.sampled_from([None, "A", "B", "C"]),
-    st.sampled_from([(), ("A",), ("A", "B")]), st.sampled_from([{}, {"A": 1.0}, {"A": 0.8, "B": 0.2}]),
-    st.sampled_from(list(Severity)), st.booleans(),
-)  # fmt: skip
+        causes=(cause("deploy", 0.1, rejected=True), cause(kind, score))
+        if rejected
+        else (cause(kind, score),),
+        families=("auc",),
+        severity=severity,
+        new_version=new,
+        equally_bad=bad,
+        shares=shares,
+    ),
+    st.sampled_from([kind.value for kind in CauseKind]),
+    st.floats(0, 1),
+    st.sampled_from([None, "A", "B", "C"]),
+    st.sampled_from([(), ("A",), ("A", "B")]),
+    st.sampled_from([{}, {"A": 1.0}, {"A": 0.8, "B": 0.2}]),
+    st.sampled_from(list(Severity)),
+    st.booleans(),
+)
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(st.tuples(some_facts, st.sampled_from(["effective", "ineffective", "undecided"])), max_size=5),
-       st.sampled_from(["real", "replay"]), st.sampled_from(["observe", "ask", "auto"]))  # fmt: skip
+@given(
+    st.lists(st.tuples(some_facts, st.sampled_from(["effective", "ineffective", "undecided"])), max_size=5),
+    st.sampled_from(["real", "replay"]),
+    st.sampled_from(["observe", "ask", "auto"]),
+)
 def test_never_two_at_once_never_the_same_in_vain_and_never_to_a_bad_version(
     rounds: list[tuple[Facts, str]], mode: str, authority: str
 ) -> None:

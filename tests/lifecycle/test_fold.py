@@ -1,4 +1,5 @@
-"""The fold: what each entry does to the incident, and that it is one whether read at once or piece by piece."""
+"""The fold: what each entry does to the incident, and that it is one whether read at once or piece by
+piece."""
 
 from __future__ import annotations
 
@@ -46,27 +47,35 @@ def data_of(kind: EntryKind) -> st.SearchStrategy[dict[str, Any]]:
     minutes = st.integers(0, 600)
     item = st.fixed_dictionaries({"id": st.sampled_from(["act-1", "act-2"]), "what": st.just("Add a check.")})
     shapes: dict[EntryKind, dict[str, st.SearchStrategy[Any]]] = {
-        K.OPENED: {"service": st.just("flights"), "mode": st.sampled_from(["real", "replay"]), "title": st.just("t")},
+        K.OPENED: {
+            "service": st.just("flights"),
+            "mode": st.sampled_from(["real", "replay"]),
+            "title": st.just("t"),
+        },
         K.ALERTED: {"alert": st.builds(alert, st.sampled_from(["alr-1", "alr-2"]))},
         K.SEVERITY: {"severity": st.sampled_from(["SEV1", "SEV2", "SEV3"])},
         K.ONSET: {"earliest": st.just("2013-03-18T05:00:00Z"), "latest": st.just("2013-03-18T05:30:00Z")},
         K.SLICE: {"slice": st.sampled_from([None, {"carrier": "UA"}])},
         K.CAUSES: {"causes": st.just([{"cause": "deploy", "score": 0.9, "because": "B alone is bad."}])},
-        K.EVIDENCE: {"evidence": st.just([{"kind": "note", "title": "n", "because": "b", "data": {"text": "x"}}])},
+        K.EVIDENCE: {
+            "evidence": st.just([{"kind": "note", "title": "n", "because": "b", "data": {"text": "x"}}])
+        },
         K.NEXT: {"checks": st.just(["Look at the new version."])},
         K.DECIDED: {"row": st.none(), "action": st.none(), "authority": st.just("observe")},
         K.ASKED: {"measure": measures, "default": st.just("do"), "due": st.just("2013-03-18T06:15:00Z")},
         K.REQUESTED: {"measure": measures},
         K.FAILED: {"measure": names, "permanent": st.booleans()},
         K.EFFECT: {"measure": names, "effect": st.just({"auc": 0.07})},
-        K.VERDICT: {"verdict": st.builds(said, st.sampled_from(list(VerdictKind)), minutes, st.none() | names)},
+        K.VERDICT: {
+            "verdict": st.builds(said, st.sampled_from(list(VerdictKind)), minutes, st.none() | names)
+        },
         K.WAIVED: {"what": st.sampled_from(["contained", "closed"])},
         K.MOVED: {"to": st.sampled_from(STATES), "into": st.just("inc-9")},
         K.WATCH: {"until": minutes.map(lambda m: at(minutes=m).isoformat())},
         K.ROLE: {"role": st.just("ops"), "person": st.just("Kim")},
         K.REVIEW: {"review": st.fixed_dictionaries({"action_items": st.lists(item, max_size=2)})},
         K.ACTION_ITEM: {"item": item},
-    }  # fmt: skip
+    }
     return st.fixed_dictionaries(shapes.get(kind, {"measure": names}))
 
 
@@ -212,15 +221,24 @@ def test_containment_falls_back_when_its_measure_ends() -> None:
 
 def test_containment_falls_back_when_its_measure_is_judged_useless() -> None:
     journal = triaging()
-    journal.write(at(), moved("containing"), Draft(K.REQUESTED, "B is bad.", {"measure": measure()}), *performed(),
-                  moved("contained"))  # fmt: skip
+    journal.write(
+        at(),
+        moved("containing"),
+        Draft(K.REQUESTED, "B is bad.", {"measure": measure()}),
+        *performed(),
+        moved("contained"),
+    )
     assert journal.write(at(hours=1), verdict("ineffective", at(hours=1), "msr-1")).state is State.CONTAINING
 
 
 def test_a_failure_that_may_pass_is_requested_again() -> None:
     journal = triaging()
-    journal.write(at(), Draft(K.REQUESTED, "B is bad.", {"measure": measure()}), about(K.CLAIMED, worker="act"),
-                  about(K.FAILED, permanent=False))  # fmt: skip
+    journal.write(
+        at(),
+        Draft(K.REQUESTED, "B is bad.", {"measure": measure()}),
+        about(K.CLAIMED, worker="act"),
+        about(K.FAILED, permanent=False),
+    )
     assert journal.now.measures[0].state == "requested"
     assert journal.write(at(), about(K.FAILED, permanent=True)).measures[0].state == "failed"
 

@@ -32,8 +32,12 @@ def contained(mode: str = "replay", simulated: bool = True) -> Journal:
 
 
 def watched(journal: Journal) -> Journal:
-    journal.write(at(hours=2), moved("recovering"), moved("verifying"),
-                  Draft(K.WATCH, "A day of quiet is asked for.", {"until": at(hours=26).isoformat()}))  # fmt: skip
+    journal.write(
+        at(hours=2),
+        moved("recovering"),
+        moved("verifying"),
+        Draft(K.WATCH, "A day of quiet is asked for.", {"until": at(hours=26).isoformat()}),
+    )
     return journal
 
 

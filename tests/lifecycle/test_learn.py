@@ -40,10 +40,16 @@ from tests.lifecycle.make import (
 )
 
 HISTOGRAM = {
-    "kind": "histogram", "title": "hour before and after", "because": "hour moved",
-    "data": {"cells": ["0 to 5", "6 to 11", "12 to 23"], "before": [0.05, 0.40, 0.55], "after": [0.25, 0.30, 0.45],
-             "unit": "share"},
-}  # fmt: skip
+    "kind": "histogram",
+    "title": "hour before and after",
+    "because": "hour moved",
+    "data": {
+        "cells": ["0 to 5", "6 to 11", "12 to 23"],
+        "before": [0.05, 0.40, 0.55],
+        "after": [0.25, 0.30, 0.45],
+        "unit": "share",
+    },
+}
 CANARY = (Change(T0 - timedelta(hours=7), "deploy", "B to a 20 % canary", "flights", "B"),
           Change(T0 - timedelta(hours=1), "deploy", "B to everybody", "flights", "B"))  # fmt: skip
 
@@ -81,8 +87,13 @@ def resolved(**more: Any) -> Journal:
 
 
 def known(**more: Any) -> ReviewFacts:
-    given: dict[str, Any] = {"requests_affected": 12_345, "requests_total": 20_000, "requests_avoidable": 9_000,
-                             "changes": CANARY, "shadowed": True}  # fmt: skip
+    given: dict[str, Any] = {
+        "requests_affected": 12_345,
+        "requests_total": 20_000,
+        "requests_avoidable": 9_000,
+        "changes": CANARY,
+        "shadowed": True,
+    }
     return ReviewFacts(at(hours=27), **(given | more))
 
 
@@ -225,7 +236,8 @@ def test_a_review_comes_back_from_json_as_it_was() -> None:
     assert Review.of_json(review.as_json()) == review
 
 
-# --- guardrails -------------------------------------------------------------------------------------------------
+# --- guardrails
+# -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -281,7 +293,8 @@ def test_no_guardrail_is_proposed_for_what_the_world_does() -> None:
     assert "expectation" not in items(drafted(journal))
 
 
-# --- pages --------------------------------------------------------------------------------------------------------
+# --- pages
+# --------------------------------------------------------------------------------------------------------
 
 
 def evil() -> Review:
@@ -325,7 +338,8 @@ def test_both_pages_say_the_same() -> None:
     assert "\n\n\n" not in markdown
 
 
-# --- wrapping up --------------------------------------------------------------------------------------------------
+# --- wrapping up
+# --------------------------------------------------------------------------------------------------
 
 
 def test_wrapping_up_goes_step_by_step_and_waits_for_a_person_where_it_must() -> None:

@@ -1,4 +1,5 @@
-"""Whole lives: from the first alert to the closed incident, through every step as the loop would call them."""
+"""Whole lives: from the first alert to the closed incident, through every step as the loop would call
+them."""
 
 from __future__ import annotations
 
@@ -81,8 +82,17 @@ def states(journal: Journal) -> list[str]:
 
 def test_a_bad_deploy_is_rolled_back_in_the_replay_watched_resolved_reviewed_and_closed() -> None:
     journal = played(facts(), runbook(), fault_log())
-    assert states(journal) == ["declared", "triaging", "containing", "contained", "recovering", "verifying", "resolved",
-                               "learning", "closed"]  # fmt: skip
+    assert states(journal) == [
+        "declared",
+        "triaging",
+        "containing",
+        "contained",
+        "recovering",
+        "verifying",
+        "resolved",
+        "learning",
+        "closed",
+    ]
     (measure,) = journal.now.measures
     assert measure.simulated
     assert measure.effect is not None

@@ -1,4 +1,5 @@
-"""Verdicts: what the shadow, a control or the series say of a measure, and what is missing where they cannot."""
+"""Verdicts: what the shadow, a control or the series say of a measure, and what is missing where they
+cannot."""
 
 from __future__ import annotations
 
@@ -191,8 +192,15 @@ def test_a_night_is_compared_with_nights() -> None:
 
 def test_a_control_answers_for_other_requests() -> None:
     treated, untreated = served(seed=11), served(seed=12)
-    evidence = control(treated, untreated | {"score": noisy(untreated, 2)}, REFERENCE, alerts=[alert()], since=SINCE,
-                       until=UNTIL, timezone="UTC")  # fmt: skip
+    evidence = control(
+        treated,
+        untreated | {"score": noisy(untreated, 2)},
+        REFERENCE,
+        alerts=[alert()],
+        since=SINCE,
+        until=UNTIL,
+        timezone="UTC",
+    )
     assert verdict_on(evidence)[0] == "effective"
 
 
@@ -263,7 +271,8 @@ def days_that_differ(seed: int, days: int, since: datetime) -> Columns:
 
 
 def test_a_bad_day_is_no_harm_where_days_differ_that_much() -> None:
-    """The same day, served by a worse version: the shadow is judged against it and against days, not one number."""
+    """The same day, served by a worse version: the shadow is judged against it and against days, not one
+    number."""
     usual = days_that_differ(1, 20, at(days=-20))
     told = alert(seen=0.60, usual=0.70)
     unwell = 0

@@ -25,8 +25,16 @@ def counterfactual(since: datetime, hours: float, *, good: bool = True, seed: in
     live = traffic(3000, since, hours, seed=seed)
     bad = noisy(live, 2)
     shadowed = answered_by(live, "A", shadow=True, score=live["score"] if good else noisy(live, 2.2, seed=8))
-    found = shadow(both(answered_by(live, "B", score=bad), shadowed), REFERENCE, good="A", bad="B", alerts=[alert()],
-                   since=since, until=since + timedelta(hours=hours), timezone="UTC")  # fmt: skip
+    found = shadow(
+        both(answered_by(live, "B", score=bad), shadowed),
+        REFERENCE,
+        good="A",
+        bad="B",
+        alerts=[alert()],
+        since=since,
+        until=since + timedelta(hours=hours),
+        timezone="UTC",
+    )
     assert found is not None
     return found
 

@@ -28,9 +28,22 @@ def as_text(table: pa.Table) -> pa.Table:
     return pa.table(columns)
 
 
-@pytest.mark.parametrize("form", [lambda t: t, as_text, lambda t: t.cast(pa.schema(
-    [f if f.name != "country" else pa.field("country", pa.dictionary(pa.int32(), pa.string())) for f in t.schema]))],
-    ids=["typed", "text", "dictionary"])  # fmt: skip
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda t: t,
+        as_text,
+        lambda t: t.cast(
+            pa.schema(
+                [
+                    f if f.name != "country" else pa.field("country", pa.dictionary(pa.int32(), pa.string()))
+                    for f in t.schema
+                ]
+            )
+        ),
+    ],
+    ids=["typed", "text", "dictionary"],
+)
 def test_every_role_is_found_by_name_and_value(form: Any) -> None:
     columns, notes = infer_columns(form(log()))
     assert columns.roles() == {
@@ -222,10 +235,17 @@ def test_times_are_read_as_logs_write_them(column: pa.Array) -> None:
 
 
 def test_text_is_what_nearly_all_of_it_says() -> None:
-    table = typed(pa.table({
-        "n": ["1"] * 99 + ["oops"], "code": ["01234"] * 100, "t": ["True", "false"] * 50, "w": ["NA", "a"] * 50,
-        "half": ["1", "x"] * 50,
-    }))  # fmt: skip
+    table = typed(
+        pa.table(
+            {
+                "n": ["1"] * 99 + ["oops"],
+                "code": ["01234"] * 100,
+                "t": ["True", "false"] * 50,
+                "w": ["NA", "a"] * 50,
+                "half": ["1", "x"] * 50,
+            }
+        )
+    )
     kinds = {name: look.kind for name, look in look_at(table).items()}
     assert kinds == {"n": "integer", "code": "text", "t": "bool", "w": "text", "half": "text"}
     assert table.column("n").null_count == 1

@@ -129,7 +129,8 @@ def test_a_runbook_that_is_not_there_says_how_to_get_one(tmp_path: Path) -> None
 
 
 def test_words_stay_words() -> None:
-    """Versions keep their zeros and Norway stays a country: plain scalars are text until the schema says otherwise."""
+    """Versions keep their zeros and Norway stays a country: plain scalars are text until the schema says
+    otherwise."""
     text = READY.replace("version: v1", "version: 1.10").replace(
         "features: {rooms: numeric", "features: {no: numeric"
     )

@@ -143,9 +143,20 @@ def test_a_quoted_text_reads_back_in_any_yaml(value: str, inside: bool) -> None:
 
 
 def test_words_that_other_readers_take_for_truth_values_stand_in_quotes() -> None:
-    assert [quote(value) for value in ("no", "On", "null", "1.10", "0x1f", "-", "#a", "a #b", "v1", "15m")] == [
-        '"no"', '"On"', '"null"', '"1.10"', '"0x1f"', '"-"', '"#a"', '"a #b"', "v1", "15m",
-    ]  # fmt: skip
+    assert [
+        quote(value) for value in ("no", "On", "null", "1.10", "0x1f", "-", "#a", "a #b", "v1", "15m")
+    ] == [
+        '"no"',
+        '"On"',
+        '"null"',
+        '"1.10"',
+        '"0x1f"',
+        '"-"',
+        '"#a"',
+        '"a #b"',
+        "v1",
+        "15m",
+    ]
 
 
 def test_notes_stand_beside_their_keys_and_change_nothing() -> None:

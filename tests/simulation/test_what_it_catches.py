@@ -49,7 +49,8 @@ def found_with(
         return first_problem(lambda seed: simulate(seed, opened, cast=with_parts(**parts)))
 
 
-# --- rows ---------------------------------------------------------------------------------------------------------
+# --- rows
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_batch_acknowledged_before_it_is_committed() -> None:
@@ -117,7 +118,8 @@ def test_a_cursor_moved_without_asking_where_it_stands(monkeypatch: pytest.Monke
     assert "were sent" in found_with()
 
 
-# --- ticks and incidents ----------------------------------------------------------------------------------------------
+# --- ticks and incidents
+# ----------------------------------------------------------------------------------------------
 
 
 def test_a_tick_judged_without_asking_for_the_mark(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +177,8 @@ def test_a_projection_written_after_the_entries() -> None:
     assert "in the projection and" in said or "not projected" in said or "broke" in said
 
 
-# --- measures --------------------------------------------------------------------------------------------------------
+# --- measures
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_a_claim_that_does_not_ask_for_the_state(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,8 @@ def test_sqlite_refuses_a_replace_too(tmp_path) -> None:
             tx.append("inc-1", opened(), T0)
         with pytest.raises(sa.exc.SQLAlchemyError), store.database.begin() as connection:
             connection.exec_driver_sql(
-                "INSERT OR REPLACE INTO entries SELECT incident, seq, at, kind, 'mallory', 'x', data FROM entries"
+                "INSERT OR REPLACE INTO entries SELECT incident, seq, at, kind, 'mallory', 'x', data FROM "
+                "entries"
             )
         assert store.entries("inc-1")[0].by == "fireline"
 

@@ -1,9 +1,9 @@
 """Census rows with a model's predictions that hardly drift at all: a true null, which no alarm may ring on.
 
-American Community Survey (Massachusetts, 2015-2018), who is employed, with predictions, as packed in NannyML's
-wheel. The wheel is fetched and read, never installed. Its rows have no time but a year, and households stand
-together, so the rows are shuffled and given invented times, Poisson with a daily rhythm: nothing in the order means
-anything.
+American Community Survey (Massachusetts, 2015-2018), who is employed, with predictions, as packed in
+NannyML's wheel. The wheel is fetched and read, never installed. Its rows have no time but a year, and
+households stand together, so the rows are shuffled and given invented times, Poisson with a daily rhythm:
+nothing in the order means anything.
 """
 
 from __future__ import annotations
@@ -25,8 +25,23 @@ import pytest
 WHEEL = "nannyml==0.13.1"
 FOLDER = "nannyml/datasets/data"
 NUMERIC = ("AGEP",)
-CATEGORICAL = ("SCHL", "MAR", "RELP", "DIS", "ESP", "CIT", "MIG", "MIL", "ANC", "NATIVITY", "DEAR", "DEYE", "DREM",
-               "SEX", "RAC1P")  # fmt: skip
+CATEGORICAL = (
+    "SCHL",
+    "MAR",
+    "RELP",
+    "DIS",
+    "ESP",
+    "CIT",
+    "MIG",
+    "MIL",
+    "ANC",
+    "NATIVITY",
+    "DEAR",
+    "DEYE",
+    "DREM",
+    "SEX",
+    "RAC1P",
+)
 DAY = 86_400_000_000
 
 
@@ -109,7 +124,11 @@ def _read(wheel: Path) -> pa.Table:
 
         later = part("analysis").join(part("analysis_target"), keys="id")
         first = part("reference")
-        plain = pa.schema([(name, pa.string() if pa.types.is_dictionary(kind) else kind)
-                           for name, kind in zip(first.schema.names, first.schema.types, strict=True)])  # fmt: skip
+        plain = pa.schema(
+            [
+                (name, pa.string() if pa.types.is_dictionary(kind) else kind)
+                for name, kind in zip(first.schema.names, first.schema.types, strict=True)
+            ]
+        )
         both = [first.cast(plain), later.select(first.schema.names).cast(plain)]
     return pa.concat_tables(both).sort_by("id")

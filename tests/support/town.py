@@ -1,4 +1,5 @@
-"""A small faultless service over weeks, as counts: what monitors are tried on, and faults made by editing them."""
+"""A small faultless service over weeks, as counts: what monitors are tried on, and faults made by editing
+them."""
 
 from __future__ import annotations
 
@@ -70,7 +71,8 @@ def times(rng: np.random.Generator, rate: float, since: float, until: float) -> 
 def events(
     seed: int, rate: float, since: float, until: float, newcomer: float = 0.0
 ) -> tuple[pa.Table, np.ndarray]:
-    """Events of those days and their labels; ``newcomer`` is the share that version B serves, as well as A."""
+    """Events of those days and their labels; ``newcomer`` is the share that version B serves, as well as
+    A."""
     rng = np.random.default_rng(seed)
     table = logs.log(rng, times(rng, rate, since, until))
     served = np.where(rng.random(len(table)) < newcomer, "B", "A")

@@ -88,10 +88,14 @@ def test_times_in_mixed_forms():
     assert found.without_offset
 
 
-@pytest.mark.parametrize("column", [
-    pa.array([AT.replace(tzinfo=None)], pa.timestamp("ms")), pa.array([AT], pa.timestamp("ns", "America/New_York")),
-    pa.array([AT], pa.timestamp("us", "UTC")).dictionary_encode(),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([AT.replace(tzinfo=None)], pa.timestamp("ms")),
+        pa.array([AT], pa.timestamp("ns", "America/New_York")),
+        pa.array([AT], pa.timestamp("us", "UTC")).dictionary_encode(),
+    ],
+)
 def test_timestamps_of_every_type(column):
     assert read_instants(column).array().to_pylist() == [AT]
 

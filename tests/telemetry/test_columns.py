@@ -19,12 +19,16 @@ def forms(values: list) -> list[pa.Table]:
     half = len(values) // 2
     chunks = [plain[:half], plain[half:]]
     found = [
-        plain, plain.cast(pa.large_string()), pa.chunked_array(chunks, pa.string()), plain.dictionary_encode(),
+        plain,
+        plain.cast(pa.large_string()),
+        pa.chunked_array(chunks, pa.string()),
+        plain.dictionary_encode(),
         pa.chunked_array([c.dictionary_encode() for c in chunks], pa.dictionary(pa.int32(), pa.string())),
         pa.concat_arrays([pa.array(["x"], pa.string()), plain])[1:],
         pa.DictionaryArray.from_arrays(pa.array([0] * len(values), pa.int8()), pa.array([None], pa.string()))
-        if not any(v is not None for v in values) else plain,
-    ]  # fmt: skip
+        if not any(v is not None for v in values)
+        else plain,
+    ]
     return [pa.table({"c": column}) for column in found]
 
 

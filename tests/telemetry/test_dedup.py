@@ -17,13 +17,17 @@ START = 1_363_000_000 * 10**6
 def events(rows):
     """Rows of (hours, id) or (hours, id, version, shadow, late) as a canonical batch, in order of arrival."""
     full = [(*row, *("A", False, False)[len(row) - 2 :]) for row in rows]
-    return pa.table({
-        "time": pa.array([START + int(row[0] * HOUR) for row in full], pa.int64()).cast(pa.timestamp("us", tz="UTC")),
-        "request_id": pa.array([row[1] for row in full], pa.string()),
-        "version": pa.array([row[2] for row in full], pa.string()),
-        "shadow": pa.array([row[3] for row in full], pa.bool_()),
-        "late": pa.array([row[4] for row in full], pa.bool_()),
-    })  # fmt: skip
+    return pa.table(
+        {
+            "time": pa.array([START + int(row[0] * HOUR) for row in full], pa.int64()).cast(
+                pa.timestamp("us", tz="UTC")
+            ),
+            "request_id": pa.array([row[1] for row in full], pa.string()),
+            "version": pa.array([row[2] for row in full], pa.string()),
+            "shadow": pa.array([row[3] for row in full], pa.bool_()),
+            "late": pa.array([row[4] for row in full], pa.bool_()),
+        }
+    )
 
 
 def ids(table):

@@ -23,10 +23,22 @@ from fireline.terms.piece import Piece
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
 COLUMNS = Columns(
-    time="ts", request_id="id", version="model", segments=("carrier",), flags=("toxic",), service="svc",
-    features={"distance": "numeric", "carrier": "categorical"}, score="p_late", prediction="said", latency_ms="ms",
-    status="code", label="late", label_time="landed", host="machine", shadow="shadow",
-)  # fmt: skip
+    time="ts",
+    request_id="id",
+    version="model",
+    segments=("carrier",),
+    flags=("toxic",),
+    service="svc",
+    features={"distance": "numeric", "carrier": "categorical"},
+    score="p_late",
+    prediction="said",
+    latency_ms="ms",
+    status="code",
+    label="late",
+    label_time="landed",
+    host="machine",
+    shadow="shadow",
+)
 
 
 def rows(n=200, start=START, seed=0):
@@ -35,14 +47,25 @@ def rows(n=200, start=START, seed=0):
     found = []
     for i in range(n):
         at = start + timedelta(minutes=i)
-        found.append({
-            "ts": at.isoformat().replace("+00:00", "Z"), "id": f"r{i:05d}", "model": "AB"[i % 2], "svc": "flights",
-            "carrier": ["UA", "DL", None][i % 3], "distance": round(float(rng.uniform(100, 3000)), 2),
-            "toxic": bool(i % 50 == 0), "p_late": round(float(rng.uniform(0, 1)), 6), "said": int(i % 4 == 0),
-            "ms": round(float(rng.gamma(2, 30)), 3), "code": 500 if i % 40 == 0 else 200, "late": i % 2,
-            "landed": (at + timedelta(hours=3)).isoformat().replace("+00:00", "Z"), "machine": f"web-{i % 3}",
-            "shadow": False,
-        })  # fmt: skip
+        found.append(
+            {
+                "ts": at.isoformat().replace("+00:00", "Z"),
+                "id": f"r{i:05d}",
+                "model": "AB"[i % 2],
+                "svc": "flights",
+                "carrier": ["UA", "DL", None][i % 3],
+                "distance": round(float(rng.uniform(100, 3000)), 2),
+                "toxic": bool(i % 50 == 0),
+                "p_late": round(float(rng.uniform(0, 1)), 6),
+                "said": int(i % 4 == 0),
+                "ms": round(float(rng.gamma(2, 30)), 3),
+                "code": 500 if i % 40 == 0 else 200,
+                "late": i % 2,
+                "landed": (at + timedelta(hours=3)).isoformat().replace("+00:00", "Z"),
+                "machine": f"web-{i % 3}",
+                "shadow": False,
+            }
+        )
     return found
 
 
@@ -75,14 +98,29 @@ class TestCanonical:
         log = read(write(tmp_path / "log.csv", rows()))
         found = {field.name: str(field.type) for field in log.events().schema}
         assert found == {
-            "time": "timestamp[us, tz=UTC]", "request_id": "string", "version": "string", "shadow": "bool",
-            "weight": "double", "score": "double", "prediction": "double", "latency_ms": "double", "status": "string",
-            "error": "bool", "host": "string", "carrier": "string", "distance": "double", "toxic": "bool",
-            "row": "int64", "late": "bool",
-        }  # fmt: skip
+            "time": "timestamp[us, tz=UTC]",
+            "request_id": "string",
+            "version": "string",
+            "shadow": "bool",
+            "weight": "double",
+            "score": "double",
+            "prediction": "double",
+            "latency_ms": "double",
+            "status": "string",
+            "error": "bool",
+            "host": "string",
+            "carrier": "string",
+            "distance": "double",
+            "toxic": "bool",
+            "row": "int64",
+            "late": "bool",
+        }
         assert {field.name: str(field.type) for field in log.labels.schema} == {
-            "request_id": "string", "label": "double", "label_time": "timestamp[us, tz=UTC]", "version": "string",
-        }  # fmt: skip
+            "request_id": "string",
+            "label": "double",
+            "label_time": "timestamp[us, tz=UTC]",
+            "version": "string",
+        }
 
     def test_values(self, tmp_path):
         given_rows = rows()
@@ -140,10 +178,20 @@ class TestCanonical:
         assert "no offset: taken as America/New_York" in log.notes[0]
 
     def test_words_for_errors_and_flags(self, tmp_path):
-        found = [{"ts": 1_362_096_000 + i, "code": code, "flag": flag} for i, (code, flag) in enumerate([
-            ("ok", "yes"), ("Timed Out", "0"), ("503 Service Unavailable", "TRUE"), (None, None), ("no error", "f"),
-            ("DEADLINE_EXCEEDED", 1), ("not_found", ""),
-        ])]  # fmt: skip
+        found = [
+            {"ts": 1_362_096_000 + i, "code": code, "flag": flag}
+            for i, (code, flag) in enumerate(
+                [
+                    ("ok", "yes"),
+                    ("Timed Out", "0"),
+                    ("503 Service Unavailable", "TRUE"),
+                    (None, None),
+                    ("no error", "f"),
+                    ("DEADLINE_EXCEEDED", 1),
+                    ("not_found", ""),
+                ]
+            )
+        ]
         log = open_log(
             [write(tmp_path / "log.jsonl", found)], Columns(time="ts", status="code", flags=("flag",))
         )

@@ -1,4 +1,5 @@
-"""Declaring what is counted: edges that increase, a cell for every value, an identity for every declaration."""
+"""Declaring what is counted: edges that increase, a cell for every value, an identity for every
+declaration."""
 
 import json
 from dataclasses import fields, replace
@@ -182,10 +183,16 @@ def test_the_commonest_values_have_cells_and_ties_go_by_name():
 def test_identity_changes_when_anything_declared_changes():
     first = series(np.arange(100.0))
     changed = {
-        "name": "feature:y", "kind": "latency", "grain": 60, "cells": (*first.cells[:-1], "none"),
-        "edges": (*first.edges[:-1], 100.0), "values": ("a",), "known": ("b",), "shares": (*first.shares[:-1], 0.1),
+        "name": "feature:y",
+        "kind": "latency",
+        "grain": 60,
+        "cells": (*first.cells[:-1], "none"),
+        "edges": (*first.edges[:-1], 100.0),
+        "values": ("a",),
+        "known": ("b",),
+        "shares": (*first.shares[:-1], 0.1),
         "reference": "other",
-    }  # fmt: skip
+    }
     assert set(changed) == {f.name for f in fields(Series)}
     identities = [replace(first, **{name: value}).identity for name, value in changed.items()]
     assert len({first.identity, *identities}) == len(changed) + 1

@@ -15,7 +15,8 @@ START = 1_363_000_000 * 10**6
 
 
 def traffic(n, days=3.0, seed=0, jitter=0.0):
-    """Times of n requests in order, thin at night; ``jitter`` seconds of disorder, as several writers give."""
+    """Times of n requests in order, thin at night; ``jitter`` seconds of disorder, as several writers
+    give."""
     rng = np.random.default_rng(seed)
     hours = np.sort(rng.uniform(0, days * 24, 4 * n))
     kept = hours[rng.uniform(0, 1, 4 * n) < 0.05 + np.sin(np.pi * (hours % 24) / 24) ** 2][:n]

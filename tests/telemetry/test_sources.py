@@ -148,8 +148,10 @@ class TestText:
         path.write_text("id,x\na,1\n", encoding="utf-8-sig")
         assert read(path)[0] == [{"id": "a", "x": "1"}]
 
-    @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=12), min_size=1),
-           st.integers(16, 64))  # fmt: skip
+    @given(
+        st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=12), min_size=1),
+        st.integers(16, 64),
+    )
     def test_csv_in_blocks_of_any_size_reads_as_the_csv_module_does(self, tmp_path_factory, values, block):
         path = tmp_path_factory.mktemp("csv") / "log.csv"
         rows = [{"id": str(i), "w": value} for i, value in enumerate(values)]

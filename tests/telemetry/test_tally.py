@@ -127,7 +127,8 @@ def part(found: Counter, layout: Layout) -> dict:
 
 
 def sql(events: pa.Table, layout: Layout, cells_sql: list[tuple[str, str, str]]) -> dict:
-    """Counts by GROUP BY: ``cells_sql`` holds (series, cell, amount) expressions; NULL cells count nowhere."""
+    """Counts by GROUP BY: ``cells_sql`` holds (series, cell, amount) expressions; NULL cells count
+    nowhere."""
     scopes = {
         "service": "case when not shadow then 'service' end",
         "version": "case when not shadow and version <> '' then 'version=' || version end",
@@ -147,8 +148,10 @@ def sql(events: pa.Table, layout: Layout, cells_sql: list[tuple[str, str, str]])
         con.register("events", events)
         found = con.execute(f"""
             with placed as (select *, unnest([{", ".join(places)}]) as place from events),
-                 marked as (select place, epoch_us(time) as us, unnest([{", ".join(marks)}]) as mark from placed)
-            select place.scope, mark.series, mark.cell, us // (place.grain * 1000000), sum(mark.amount) from marked
+                 marked as (select place, epoch_us(time) as us, unnest([{", ".join(marks)}]) as mark
+                            from placed)
+            select place.scope, mark.series, mark.cell, us // (place.grain * 1000000), sum(mark.amount)
+            from marked
             where place.scope is not null and mark.cell is not null group by all having sum(mark.amount) <> 0
         """).fetchall()
     return {(False, *key): int(count) for *key, count in found}
@@ -165,7 +168,8 @@ def words(values: tuple[str, ...]) -> str:
 def bin_in_sql(column: str, edges: tuple[float, ...]) -> str:
     inner = "[" + ", ".join(num(e) for e in edges[1:-1]) + "]::double[]"
     return (
-        f"case when {column} is null or isnan({column}) then 'null' when {column} < {num(edges[0])} then 'below' "
+        f"case when {column} is null or isnan({column}) then 'null' when {column} < {num(edges[0])} then "
+        f"'below' "
         f"when {column} > {num(edges[-1])} then 'above' "
         f"else 'bin' || len(list_filter({inner}, lambda edge: edge <= {column})) end"
     )
@@ -175,10 +179,15 @@ def shapes_in_sql(plan: Plan, layout: str = "shapes") -> list[tuple[str, str, st
     found = []
     for series in getattr(plan, layout).series:
         column = {"latency": "latency_ms"}.get(series.name, series.name.removeprefix("feature:"))
-        cell = bin_in_sql(column, series.edges) if series.kind != "category" else (
-            f"case when {column} is null then 'null' when {column} in ({words(series.values)}) then '=' || {column} "
-            f"when {column} in ({words(series.known)}) then 'other' else 'unseen' end"
-        )  # fmt: skip
+        cell = (
+            bin_in_sql(column, series.edges)
+            if series.kind != "category"
+            else (
+                f"case when {column} is null then 'null' when {column} in ({words(series.values)}) then '=' "
+                f"|| {column} "
+                f"when {column} in ({words(series.known)}) then 'other' else 'unseen' end"
+            )
+        )
         found.append((series.name, cell, "1"))
     return found
 
@@ -187,10 +196,15 @@ def conditions_in_sql(plan: Plan) -> list[tuple[str, str, str]]:
     p95 = num(plan.latency_p95)
     timed = "latency_ms is not null and not isnan(latency_ms)"
     holds = {
-        "n": "true", "error": "error", "fallback": "rung not in ('', 'current')", "timed": timed,
-        "slow": f"{timed} and latency_ms > {p95}", "very_slow": f"{timed} and latency_ms > {p95} * {num(1.25)}",
-        "flag:toxic": "toxic", "flag:refused": "refused",
-    }  # fmt: skip
+        "n": "true",
+        "error": "error",
+        "fallback": "rung not in ('', 'current')",
+        "timed": timed,
+        "slow": f"{timed} and latency_ms > {p95}",
+        "very_slow": f"{timed} and latency_ms > {p95} * {num(1.25)}",
+        "flag:toxic": "toxic",
+        "flag:refused": "refused",
+    }
     for series in plan.shapes.series:
         name = series.name.removeprefix("feature:")
         if name == series.name:

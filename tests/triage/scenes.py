@@ -1,4 +1,5 @@
-"""Seeded synthetic incidents with a known truth: a small service, one fault, simple monitors, and their case."""
+"""Seeded synthetic incidents with a known truth: a small service, one fault, simple monitors, and their
+case."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ CATEGORICAL = ("device", "plan")
 
 @dataclass
 class Plot:
-    """What happens in a scene; it is assessed ``now_hours`` after the alert. ``onset_day`` counts from the start."""
+    """What happens in a scene; it is assessed ``now_hours`` after the alert. ``onset_day`` counts from the
+    start."""
 
     kind: str
     seed: int
@@ -56,18 +58,32 @@ class Scene:
 def runbook(**more: Any) -> Runbook:
     return Runbook.from_plain(
         {
-            "service": "shop", "timezone": "Europe/Berlin", "task": "binary",
+            "service": "shop",
+            "timezone": "Europe/Berlin",
+            "task": "binary",
             "columns": {
-                "time": "time", "request_id": "request_id", "version": "version", "segments": ["region", "channel"],
-                "features": {**dict.fromkeys(NUMERIC, "numeric"), **dict.fromkeys(CATEGORICAL, "categorical")},
-                "score": "score", "label": "label", "label_time": "label_time", "latency_ms": "latency_ms",
-                "status": "status", "host": "host", "source": "source", "shadow": "shadow",
+                "time": "time",
+                "request_id": "request_id",
+                "version": "version",
+                "segments": ["region", "channel"],
+                "features": {
+                    **dict.fromkeys(NUMERIC, "numeric"),
+                    **dict.fromkeys(CATEGORICAL, "categorical"),
+                },
+                "score": "score",
+                "label": "label",
+                "label_time": "label_time",
+                "latency_ms": "latency_ms",
+                "status": "status",
+                "host": "host",
+                "source": "source",
+                "shadow": "shadow",
             },
             "labels": {"age": "36h", "usual_share": 0.95},
             "reference": {"since": "2026-03-02T00:00:00Z", "until": "2026-03-16T00:00:00Z"},
             **more,
         }
-    )  # fmt: skip
+    )
 
 
 def sigmoid(x: Any) -> Any:
@@ -347,11 +363,24 @@ def innocents(rng: Any, onset: int, count: int) -> list[Change]:
     """Changes that have nothing to do with it, around the onset."""
     told = [
         Change(from_micros(onset - 2 * HOUR), "campaign", "spring newsletter", "shop"),
-        Change(from_micros(onset - int(rng.uniform(1, 5) * HOUR)), "config", "limits for the isles", "shop", None,
-               {"region": "isles"}),
+        Change(
+            from_micros(onset - int(rng.uniform(1, 5) * HOUR)),
+            "config",
+            "limits for the isles",
+            "shop",
+            None,
+            {"region": "isles"},
+        ),
         Change(from_micros(onset + int(rng.uniform(1, 6) * HOUR)), "deploy", "model C", "shop", "C"),
         Change(from_micros(onset - int(rng.uniform(8, 30) * HOUR)), "config", "log level", "shop"),
-        Change(from_micros(onset - int(rng.uniform(20, 60) * HOUR)), "infrastructure", "kernel update", "shop"),
-        Change(from_micros(onset - int(rng.uniform(4, 20) * HOUR)), "data", "export moved to another bucket", "shop"),
-    ]  # fmt: skip
+        Change(
+            from_micros(onset - int(rng.uniform(20, 60) * HOUR)), "infrastructure", "kernel update", "shop"
+        ),
+        Change(
+            from_micros(onset - int(rng.uniform(4, 20) * HOUR)),
+            "data",
+            "export moved to another bucket",
+            "shop",
+        ),
+    ]
     return told[:count]

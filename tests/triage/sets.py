@@ -45,7 +45,9 @@ def columns(seed: int, since: datetime, until: datetime, per_hour: int) -> dict[
         "shadow": np.zeros(n, dtype=bool),
         "region": rng.choice(REGIONS, n, p=[0.3, 0.25, 0.2, 0.15, 0.1]),
         "channel": rng.choice(np.array(["web", "app", "partner"], dtype=object), n),
-        "device": rng.choice(np.array(["phone", "laptop", "tablet", "tv"], dtype=object), n, p=[0.5, 0.3, 0.15, 0.05]),
+        "device": rng.choice(
+            np.array(["phone", "laptop", "tablet", "tv"], dtype=object), n, p=[0.5, 0.3, 0.15, 0.05]
+        ),
         "plan": rng.choice(np.array(["free", "basic", "pro"], dtype=object), n),
         "amount": np.exp(rng.normal(3.7, 0.6, n)),
         "age": np.round(rng.normal(40, 12, n)),
@@ -61,7 +63,7 @@ def columns(seed: int, since: datetime, until: datetime, per_hour: int) -> dict[
         "score": score,
         "label": (rng.random(n) < score).astype(float),
         "label_time": (time + 3600 * MICROS).astype(float),
-    }  # fmt: skip
+    }
 
 
 def hit(rows: dict[str, Any]) -> Any:
@@ -72,7 +74,8 @@ def hit(rows: dict[str, Any]) -> Any:
 def make(
     change: Any = None, seed: int = 1, per_hour: int = 200, width: timedelta = timedelta(minutes=5)
 ) -> Made:
-    """Two weeks of reference, three calm days and half a day since ONSET; ``change(rows)`` alters the rows after."""
+    """Two weeks of reference, three calm days and half a day since ONSET; ``change(rows)`` alters the rows
+    after."""
     before = columns(seed, START, START + timedelta(days=14), per_hour // 2)
     after = columns(seed + 1000, ONSET - timedelta(days=3), NOW, per_hour)
     if change is not None:

@@ -1,5 +1,5 @@
-"""The assessment as a whole: on seeded incidents of every kind, with and without the deploy announced, with five
-innocent changes around, and on weather that a harmless deploy falls into."""
+"""The assessment as a whole: on seeded incidents of every kind, with and without the deploy announced, with
+five innocent changes around, and on weather that a harmless deploy falls into."""
 
 from __future__ import annotations
 

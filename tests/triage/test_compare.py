@@ -73,8 +73,10 @@ def test_psi_equals_scipy_and_reads_its_noise_without_drift() -> None:
     p, q = np.array([400.0, 300, 200, 100]), np.array([100.0, 200, 300, 400])
     value, _ = psi(p * 1e6, q * 1e6)
     assert value == pytest.approx(stats.entropy(p, q) + stats.entropy(q, p), rel=1e-5)
-    read = [psi(RNG.multinomial(2000, [0.1] * 10).astype(float), RNG.multinomial(500, [0.1] * 10).astype(float))
-            for _ in range(200)]  # fmt: skip
+    read = [
+        psi(RNG.multinomial(2000, [0.1] * 10).astype(float), RNG.multinomial(500, [0.1] * 10).astype(float))
+        for _ in range(200)
+    ]
     assert np.mean([v for v, _ in read]) == pytest.approx(read[0][1], rel=0.15)
 
 

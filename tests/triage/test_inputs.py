@@ -1,4 +1,5 @@
-"""What happened to the inputs: each kind of break is told from an ordinary shift, and the calendar from both."""
+"""What happened to the inputs: each kind of break is told from an ordinary shift, and the calendar from
+both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The profile likelihood: its interval holds the true onset, is narrow for clear steps and wider for slopes."""
+"""The profile likelihood: its interval holds the true onset, is narrow for clear steps and wider for
+slopes."""
 
 from __future__ import annotations
 

@@ -46,9 +46,13 @@ def test_a_burning_budget_is_said() -> None:
 
 def test_the_runbooks_map_decides_before_anything_else() -> None:
     rules = [
-        {"when": {"family": ["auc"], "share_at_least": 0.5}, "severity": "SEV1", "because": "Late crews cost a day."},
+        {
+            "when": {"family": ["auc"], "share_at_least": 0.5},
+            "severity": "SEV1",
+            "because": "Late crews cost a day.",
+        },
         {"when": {}, "severity": "SEV3", "because": "The rest can wait."},
-    ]  # fmt: skip
+    ]
     hit = found_by("auc", seen=0.70, usual=0.75)
     assert judged(hit, severity=rules)[0] is Severity.SEV1
     assert "Late crews" in judged(hit, severity=rules)[1]
@@ -58,11 +62,17 @@ def test_the_runbooks_map_decides_before_anything_else() -> None:
 @pytest.mark.parametrize(
     ("when", "holds"),
     [
-        ({"urgency": "page"}, True), ({"urgency": "ticket"}, False), ({"harm": ["medium"]}, True),
-        ({"reversible": False}, False), ({"autonomy": ["supervised"]}, True), ({"effect_at_least": 5}, True),
-        ({"effect_at_least": 50}, False), ({"burn_at_least": 1}, False), ({"family": ["error_rate", "auc"]}, True),
+        ({"urgency": "page"}, True),
+        ({"urgency": "ticket"}, False),
+        ({"harm": ["medium"]}, True),
+        ({"reversible": False}, False),
+        ({"autonomy": ["supervised"]}, True),
+        ({"effect_at_least": 5}, True),
+        ({"effect_at_least": 50}, False),
+        ({"burn_at_least": 1}, False),
+        ({"family": ["error_rate", "auc"]}, True),
     ],
-)  # fmt: skip
+)
 def test_every_condition_of_the_map_is_read(when: dict[str, Any], holds: bool) -> None:
     rules = [{"when": when, "severity": "SEV1"}, {"when": {}, "severity": "SEV3"}]
     severity, _ = judged(found_by("error_rate", seen=0.06, usual=0.006), severity=rules)

@@ -1,4 +1,5 @@
-"""Slices: found where the harm is, and only there; a global shift and a mix shift are called what they are."""
+"""Slices: found where the harm is, and only there; a global shift and a mix shift are called what they
+are."""
 
 from __future__ import annotations
 

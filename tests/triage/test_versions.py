@@ -1,4 +1,5 @@
-"""Versions side by side: one alone bad, equally bad, or too little to tell; pairs on the same requests first."""
+"""Versions side by side: one alone bad, equally bad, or too little to tell; pairs on the same requests
+first."""
 
 from __future__ import annotations
 
@@ -120,10 +121,13 @@ def test_two_well_versions_are_never_told_apart(seed: int) -> None:
 def test_shadow_rows_learn_the_label_of_their_request() -> None:
     frame = Frame(
         {
-            "time": np.array([1, 1], dtype=np.int64), "request_id": np.array(["a", "a"], dtype=object),
-            "shadow": np.array([False, True]), "label": np.array([1.0, np.nan]), "label_time": np.array([5.0, np.nan]),
+            "time": np.array([1, 1], dtype=np.int64),
+            "request_id": np.array(["a", "a"], dtype=object),
+            "shadow": np.array([False, True]),
+            "label": np.array([1.0, np.nan]),
+            "label_time": np.array([5.0, np.nan]),
         }
-    )  # fmt: skip
+    )
     shared = with_shared_labels(frame)
     assert shared.number("label").tolist() == [1.0, 1.0]
     assert shared.number("label_time").tolist() == [5.0, 5.0]

@@ -227,8 +227,20 @@ def _seasonal(s: Any, n: Any, grain: int, ref: int) -> Any:
     return ((np.bincount(cell[:ref], s[:ref], 24) + 50 * mean) / (total + 50))[cell]
 
 
-def _rate(monitor: str, family: str, values: Any, rows: Any, time: Any, base: int, until: int, urgency: str, grain: int,
-          feature: str | None = None, version: str | None = None, pool: Any = None) -> Watched:  # fmt: skip
+def _rate(
+    monitor: str,
+    family: str,
+    values: Any,
+    rows: Any,
+    time: Any,
+    base: int,
+    until: int,
+    urgency: str,
+    grain: int,
+    feature: str | None = None,
+    version: str | None = None,
+    pool: Any = None,
+) -> Watched:
     n, s, _ = _sums(values, rows, time, base, grain)
     ref = int((until - base) // (grain * MICROS))
     n0, s0, _ = (n, s, s) if pool is None else _sums(values, pool, time, base, grain)
@@ -237,14 +249,34 @@ def _rate(monitor: str, family: str, values: Any, rows: Any, time: Any, base: in
         seen = np.where(n > 0, s / n, np.nan)
         z = (s - n * usual * 1.25) / np.sqrt(np.maximum(n * usual * (1 - usual), 1e-9))
     return Watched(
-        {"monitor": monitor, "family": family, "series": "rates", "urgency": urgency, "feature": feature,
-         "version": version, "unit": "share"},
-        Trace(from_micros(base), grain, seen, usual, n, np.where(n > 0, z, np.nan), 1.5), None, 5 * 60 * MICROS,
-    )  # fmt: skip
+        {
+            "monitor": monitor,
+            "family": family,
+            "series": "rates",
+            "urgency": urgency,
+            "feature": feature,
+            "version": version,
+            "unit": "share",
+        },
+        Trace(from_micros(base), grain, seen, usual, n, np.where(n > 0, z, np.nan), 1.5),
+        None,
+        5 * 60 * MICROS,
+    )
 
 
-def _mean(monitor: str, family: str, values: Any, rows: Any, time: Any, base: int, until: int, urgency: str,
-          feature: str | None = None, version: str | None = None, pool: Any = None) -> list[Watched]:  # fmt: skip
+def _mean(
+    monitor: str,
+    family: str,
+    values: Any,
+    rows: Any,
+    time: Any,
+    base: int,
+    until: int,
+    urgency: str,
+    feature: str | None = None,
+    version: str | None = None,
+    pool: Any = None,
+) -> list[Watched]:
     grain = 900
     n, s, _ = _sums(values, rows, time, base, grain)
     ref = int((until - base) // (grain * MICROS))
@@ -261,8 +293,16 @@ def _mean(monitor: str, family: str, values: Any, rows: Any, time: Any, base: in
     found = []
     for sign, direction in ((1, "up"), (-1, "down")):
         series = f"feature:{feature}" if feature else "score"
-        fields = {"monitor": monitor, "family": family, "series": series, "urgency": urgency, "feature": feature,
-                  "version": version, "unit": "reference sd", "direction": direction}  # fmt: skip
+        fields = {
+            "monitor": monitor,
+            "family": family,
+            "series": series,
+            "urgency": urgency,
+            "feature": feature,
+            "version": version,
+            "unit": "reference sd",
+            "direction": direction,
+        }
         found.append(
             Watched(
                 fields,

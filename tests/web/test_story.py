@@ -43,8 +43,17 @@ def test_told_in_the_services_time_day_by_day():
 
 def test_alert_decision_verdict_and_review_are_in_it():
     told = tell()
-    for words in ("81 % a deploy", "SEV2", "rollback of B to A", "05:54 to 06:14", "effective", "review drafted",
-                  "out/report.html", "ticket: temp drifts (natural drift)", "43 rows put aside"):  # fmt: skip
+    for words in (
+        "81 % a deploy",
+        "SEV2",
+        "rollback of B to A",
+        "05:54 to 06:14",
+        "effective",
+        "review drafted",
+        "out/report.html",
+        "ticket: temp drifts (natural drift)",
+        "43 rows put aside",
+    ):
         assert words in told
     assert "▇" in told
     assert "▂" in told

@@ -1,8 +1,8 @@
 """Actions: what Fireline can do to a service. One file per kind; this listing is the registry.
 
-An action never decides. It says what it would do (``dry_run``), what should come of it (``expected``) and how it is
-taken back (``inverse``), and it does it once per idempotency key (``perform``). A new kind is a new file here with
-``ACTION`` in it; the contract suite in ``tests/act`` runs on it without being told.
+An action never decides. It says what it would do (``dry_run``), what should come of it (``expected``) and how
+it is taken back (``inverse``), and it does it once per idempotency key (``perform``). A new kind is a new
+file here with ``ACTION`` in it; the contract suite in ``tests/act`` runs on it without being told.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class Action(Protocol):
         ...
 
     def inverse(self, params: Mapping[str, Any], before: Switch | None) -> Mapping[str, Any]:
-        """What takes it back: ``{"action": name, "params": {...}}``; ``before`` is the switch that is out now."""
+        """What takes it back: ``{"action": name, "params": {...}}``; ``before`` is the switch that is out
+        now."""
         ...
 
     def expected(self, params: Mapping[str, Any]) -> str:
@@ -129,7 +130,8 @@ def restoring(before: Switch | None) -> dict[str, Any]:
 def put(
     hands: Hands, measure: Measure, key: str, add: tuple[Route, ...] = (), drop: str | None = None
 ) -> dict[str, Any]:
-    """Put the next switch out, with the routes ``add`` and without those of measure ``drop``; the receipt of it."""
+    """Put the next switch out, with the routes ``add`` and without those of measure ``drop``; the receipt of
+    it."""
     before = hands.switches.current(measure.service)
     switch = amended(before, measure.service, measure.ordinal, hands.at, measure.because, add=add, drop=drop)
     told = hands.switches.put(switch, key)

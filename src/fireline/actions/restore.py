@@ -13,8 +13,8 @@ from fireline.terms.switch import Switch
 class Restore:
     """The routes of ``measure`` are taken off; ``was`` says how calls went before it.
 
-    Its receipt names the measure under ``undid``, and act writes that one down as undone. What undoes a restore is
-    the measure it took back, requested anew.
+    Its receipt names the measure under ``undid``, and act writes that one down as undone. What undoes a
+    restore is the measure it took back, requested anew.
 
     >>> Restore().dry_run({"measure": "msr-1", "was": "all calls the usual way"})
     'Take back measure msr-1: all calls the usual way.'

@@ -30,7 +30,10 @@ class Rollback:
         return restoring(before)
 
     def expected(self, params: Mapping[str, Any]) -> str:
-        return f"Every call is answered by version {params['to']}, and what went wrong goes back to its usual level."
+        return (
+            f"Every call is answered by version {params['to']}, and what went wrong goes back to its "
+            f"usual level."
+        )
 
     def perform(self, hands: Hands, measure: Measure, key: str) -> Mapping[str, Any]:
         self.check(measure.params)

@@ -11,7 +11,8 @@ from fireline.terms.switch import Route, Switch
 
 
 class RouteShare:
-    """``version`` keeps ``share`` of the calls (of ``segment``, where given); all the others go to version ``to``.
+    """``version`` keeps ``share`` of the calls (of ``segment``, where given); all the others go to version
+    ``to``.
 
     >>> RouteShare().dry_run({"version": "B", "share": 0.05, "to": "A", "segment": {"carrier": "UA"}})
     'Of calls with carrier=UA leave 5% to version B and send the others to version A.'

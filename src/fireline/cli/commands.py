@@ -13,8 +13,8 @@ _HEAD = """# Commands
 Every command says more with `--help`. This page is made from the commands themselves:
 `fireline commands -o docs/reference/commands.md`.
 
-Exit codes: 0 all well, 1 something was found, 2 wrong usage or input. Results go to standard output, progress and
-errors to standard error; `NO_COLOR` or `--no-color` leaves colours out.
+Exit codes: 0 all well, 1 something was found, 2 wrong usage or input. Results go to standard output, progress
+and errors to standard error; `NO_COLOR` or `--no-color` leaves colours out.
 """
 
 

@@ -143,11 +143,17 @@ def _tell(drafted: Draft, sample: Sample, notes: list[str], output: Path) -> Non
     rows = [
         ("task", f"{runbook.task}: {drafted.notes.get(('task',), '')}"),
         ("reference", f"{iso(past.since)} to {iso(past.until)}, {words.number(sample.rows)} events"),
-        ("columns", f"{len(columns.features)} features, {len(columns.segments)} segment columns, "
-                    f"{len(columns.ignore)} left out"),
+        (
+            "columns",
+            f"{len(columns.features)} features, {len(columns.segments)} segment columns, "
+            f"{len(columns.ignore)} left out",
+        ),
         ("labels", _labels(drafted)),
-        ("last known good", runbook.last_known_good.version if runbook.last_known_good else "no version column"),
-    ]  # fmt: skip
+        (
+            "last known good",
+            runbook.last_known_good.version if runbook.last_known_good else "no version column",
+        ),
+    ]
     for name, says in rows:
         console.print(Text(f"  {name:<16} ", "dim").append(says, "default"))
     for at, name in enumerate(columns.ignore[:8]):

@@ -79,7 +79,8 @@ def roles_of(given: Sequence[str]) -> dict[str, str]:
 
 
 def contacts_of(given: Sequence[str]) -> list[Contact]:
-    """``NAME, ROLE, REACH`` each; ROLE may be several with a slash between, or all. Raises typer.BadParameter."""
+    """``NAME, ROLE, REACH`` each; ROLE may be several with a slash between, or all. Raises
+    typer.BadParameter."""
     return [contact for one in given for contact in _contact(one)]
 
 

@@ -63,7 +63,8 @@ class Thinned:
 
 @dataclass(frozen=True)
 class Sample:
-    """Events before a time, the label logs, and how the files were told apart; ``time`` is the column of times."""
+    """Events before a time, the label logs, and how the files were told apart; ``time`` is the column of
+    times."""
 
     events: pa.Table
     time: str
@@ -181,7 +182,8 @@ def _as_text(table: pa.Table) -> pa.Table:
 
 
 def is_label_log(table: pa.Table) -> bool:
-    """Whether a file holds labels and no events: few columns, a label among them, and nothing a model answers."""
+    """Whether a file holds labels and no events: few columns, a label among them, and nothing a model
+    answers."""
     plain = {look.plain for look in look_at(table.slice(0, 1_000)).values()}
     answers = {name for role in _ANSWERS for name in NAMES[role]}
     return len(plain) <= LABEL_LOG_COLUMNS and bool(plain & set(NAMES["label"])) and not plain & answers

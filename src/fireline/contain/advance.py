@@ -1,4 +1,5 @@
-"""What follows by itself: a question nobody answered, a measure that ran out or did not help, containment reached."""
+"""What follows by itself: a question nobody answered, a measure that ran out or did not help, containment
+reached."""
 
 from __future__ import annotations
 
@@ -37,7 +38,10 @@ def _due(incident: Incident, measure: Measure, now: datetime) -> list[Draft]:
     if measure.state is not MeasureState.CONFIRMED or not measure.temporary:
         return []
     if measure.expires_at and measure.expires_at <= now:
-        why = f"It was to end after {words.length(measure.expires_at - measure.requested_at)}, and nobody kept it."
+        why = (
+            f"It was to end after {words.length(measure.expires_at - measure.requested_at)}, and nobody "
+            f"kept it."
+        )
         return [Draft(EntryKind.EXPIRED, why, data)]
     if measure.simulated and last_verdict(incident, measure.id) in USELESS:
         why = "It did not help: taken back, so that the next step stands alone."
@@ -65,7 +69,8 @@ def _unanswered(question: Entry, measure: Measure, now: datetime) -> list[Draft]
 
 
 def _take_back(incident: Incident, now: datetime) -> list[Draft]:
-    """A measure on production that did not help is taken back by the one that undoes it, under the same authority."""
+    """A measure on production that did not help is taken back by the one that undoes it, under the same
+    authority."""
     for measure in incident.live_measures:
         undoing = measure.inverse.get("action")
         useless = measure.temporary and last_verdict(incident, measure.id) is VerdictKind.INEFFECTIVE

@@ -30,7 +30,8 @@ def decide(incident: Incident, facts: Facts, runbook: Runbook, now: datetime) ->
 
     Without a measure: one ``decided`` entry, written once for each different answer. With one: ``decided``,
     ``moved`` to containing where it is still triaging, and ``requested`` or ``asked``. A real incident under
-    authority ``observe`` gets the ``decided`` entry alone; a replay runs the measure through the ledger, simulated.
+    authority ``observe`` gets the ``decided`` entry alone; a replay runs the measure through the ledger,
+    simulated.
     """
     if incident.state not in (State.TRIAGING, State.CONTAINING) or _busy(incident):
         return []
@@ -43,7 +44,8 @@ def decide(incident: Incident, facts: Facts, runbook: Runbook, now: datetime) ->
 
 
 def _busy(incident: Incident) -> bool:
-    """One change at a time: a measure is in flight, or one in force still waits for its verdict or did help."""
+    """One change at a time: a measure is in flight, or one in force still waits for its verdict or did
+    help."""
     useless = (VerdictKind.INEFFECTIVE, VerdictKind.RELAPSED)
     return any(
         m.in_flight
@@ -57,7 +59,10 @@ def _walk(
 ) -> tuple[Decision, DecisionRow | None, Proposal | None]:
     kind = facts.kind.value
     if not incident.paged:
-        says = f"No measure: nothing here pages, so it is a ticket to look at in working hours{_cause_says(facts)}."
+        says = (
+            f"No measure: nothing here pages, so it is a ticket to look at in working "
+            f"hours{_cause_says(facts)}."
+        )
         return Decision(says, cause=kind), None, None
     passed: list[str] = []
     for place, row in rows_that_hold(runbook, facts):

@@ -32,8 +32,9 @@ class Facts:
     """The facts of one decision.
 
     ``families`` are the alerts', the trigger's first. ``new_version`` is the version that alone is bad;
-    ``equally_bad`` are the versions seen to be as bad as the suspect on the same traffic. ``shares`` is each live
-    version's share of the traffic now, empty when not known; ``rung`` the rung of the ladder that answers now.
+    ``equally_bad`` are the versions seen to be as bad as the suspect on the same traffic. ``shares`` is each
+    live version's share of the traffic now, empty when not known; ``rung`` the rung of the ladder that
+    answers now.
     """
 
     causes: tuple[Cause, ...] = ()

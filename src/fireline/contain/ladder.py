@@ -10,7 +10,8 @@ from fireline.terms import words
 from fireline.terms.cause import CauseKind
 
 SAFE_KINDS = ("reduced", "cached", "rules")
-"""Kinds a fallback may choose by itself. Refusing all requests or letting all pass must be named in the row."""
+"""Kinds a fallback may choose by itself. Refusing all requests or letting all pass must be named in the
+row."""
 
 KIND_WORDS = {
     "current": "the current model",
@@ -28,8 +29,8 @@ def choose(
 ) -> tuple[Rung | None, str]:
     """The rung to fall back to, and why it is that one (or why there is none).
 
-    ``wanted`` are rung names or kinds, best first. ``tried`` says why a rung is not to be used again, or None.
-    Only rungs below the one in use count.
+    ``wanted`` are rung names or kinds, best first. ``tried`` says why a rung is not to be used again, or
+    None. Only rungs below the one in use count.
     """
     wanted = tuple(wanted) or SAFE_KINDS
     if not runbook.ladder:

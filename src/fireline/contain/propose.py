@@ -21,8 +21,8 @@ ALL = 0.999
 class Proposal:
     """A measure as it would be.
 
-    ``before`` says how calls go now, which is what undoing restores; ``why`` why this measure, ``instead_of`` why not
-    the one the row asked for.
+    ``before`` says how calls go now, which is what undoing restores; ``why`` why this measure, ``instead_of``
+    why not the one the row asked for.
     """
 
     action: str
@@ -47,7 +47,8 @@ class Refusal:
 def propose(incident: Incident, facts: Facts, row: DecisionRow, runbook: Runbook) -> Proposal | Refusal:
     """What ``row`` asks for, made concrete.
 
-    A rollback that makes no sense falls down the ladder instead; one that was tried leaves it to the next row.
+    A rollback that makes no sense falls down the ladder instead; one that was tried leaves it to the next
+    row.
     """
     if row.action == "fallback":
         return _fallback(incident, facts, row, runbook)
@@ -161,7 +162,8 @@ def _wanted(row: DecisionRow) -> tuple[str, ...]:
 
 
 def _expected(incident: Incident, left: float = 0.0) -> str:
-    """The figure that hurts most, and where it should go back to; ``left`` is the share that stays exposed."""
+    """The figure that hurts most, and where it should go back to; ``left`` is the share that stays
+    exposed."""
     hurting = [a for a in incident.alerts if a.get("seen") is not None and a.get("usual") is not None]
     pages = [a for a in hurting if a["urgency"] == "page"] or hurting
     if not pages:

@@ -11,7 +11,8 @@ from fireline.terms.timeline import EntryKind
 
 
 def recall(incident: Incident, shares: Mapping[str, float]) -> Facts:
-    """The facts of ``incident`` from its last assessment; ``shares`` is each version's share of the traffic now."""
+    """The facts of ``incident`` from its last assessment; ``shares`` is each version's share of the traffic
+    now."""
     told = next((e for e in reversed(incident.timeline) if e.kind is EntryKind.CAUSES), None)
     data = told.data if told else {}
     return Facts(

@@ -73,7 +73,8 @@ class DelayModel:
 
 
 def train(version: str, columns: Columns, late: Floats) -> DelayModel:
-    """Fit ``version``'s settings: scikit-learn's histogram gradient boosting on nulls and categories as they are."""
+    """Fit ``version``'s settings: scikit-learn's histogram gradient boosting on nulls and categories as they
+    are."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     categories = {name: tuple(sorted(set(columns[name].tolist()))) for name in CATEGORICAL}
@@ -97,7 +98,8 @@ def auc(late: Floats, score: Floats) -> float:
 
 
 def _one_thread() -> Any:
-    """OpenMP's threads wait for each other by spinning: on a busy machine two were measured at 40 times one."""
+    """OpenMP's threads wait for each other by spinning: on a busy machine two were measured at 40 times
+    one."""
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1)

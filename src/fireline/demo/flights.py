@@ -1,8 +1,9 @@
 """Writes the log that a delay service would have written in 2013, with a bug deployed on a day in March.
 
-``events.parquet`` (predictions), ``labels.parquet`` (what came of them, when it was known) and ``changes.jsonl``
-(the two deploy events) are all that a detector gets to read. Flights, weather, model, scores and labels are real;
-``latency_ms`` and ``status`` are invented (seeded, the same for every version) since no service stood behind this.
+``events.parquet`` (predictions), ``labels.parquet`` (what came of them, when it was known) and
+``changes.jsonl`` (the two deploy events) are all that a detector gets to read. Flights, weather, model,
+scores and labels are real; ``latency_ms`` and ``status`` are invented (seeded, the same for every version)
+since no service stood behind this.
 """
 
 from __future__ import annotations
@@ -239,7 +240,8 @@ class _Traffic:
 
 
 def _held_out_auc(history: Timetable, readings: Any) -> float:
-    """AUC of A's settings fitted up to mid-February on the fortnight after: split by time, never at random."""
+    """AUC of A's settings fitted up to mid-February on the fortnight after: split by time, never at
+    random."""
     first = history.between(local(1, 1), local(2, 15))
     train, rest = history.pick(first), history.pick(~first)
     model = delay_model.train("A", delay_model.features(train, readings), train.late)
@@ -247,7 +249,8 @@ def _held_out_auc(history: Timetable, readings: Any) -> float:
 
 
 def _chance(ids: NDArray[np.object_], salt: str) -> NDArray[np.float64]:
-    """A number in (0, 1) per request that depends on its id and ``salt`` alone: sticky, and the same every time."""
+    """A number in (0, 1) per request that depends on its id and ``salt`` alone: sticky, and the same every
+    time."""
     key = salt.encode()
     drawn = [
         int.from_bytes(blake2b(i.encode(), digest_size=6, key=key).digest(), "big") for i in ids.tolist()

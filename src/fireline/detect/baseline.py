@@ -157,9 +157,9 @@ def by_season(counts: Array, cells: Array) -> Array:
 
 
 def in_season(totals: Array, cells: Array, events: Array) -> Array:
-    """The reference [width] as it would look at these ticks: ``totals`` [48, width] weighed by the ``events`` [T] that
-    fell into the ``cells`` [T], a twentieth of the whole mixed in; cells the reference never saw take the
-    whole."""
+    """The reference [width] as it would look at these ticks: ``totals`` [48, width] weighed by the ``events``
+    [T] that fell into the ``cells`` [T], a twentieth of the whole mixed in; cells the reference never saw
+    take the whole."""
     whole = totals.sum(axis=0)
     weight = np.bincount(cells, weights=events, minlength=CELLS)
     sums = totals.sum(axis=1)

@@ -33,5 +33,6 @@ def purse(false_pages: float, share: float, tick_seconds: float) -> Purse:
 
 
 def reserve_share(order: int) -> float:
-    """Share of the ``order``-th version (0, 1, ...) that appears later: they halve, and sum to the reserve."""
+    """Share of the ``order``-th version (0, 1, ...) that appears later: they halve, and sum to the
+    reserve."""
     return RESERVE * 0.5 ** (order + 1)

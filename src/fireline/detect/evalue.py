@@ -1,7 +1,7 @@
 """The judge's arithmetic: e-factors of one tick, and the Shiryaev-Roberts mixture that adds them up.
 
 Each factor has mean at most 1 while nothing is wrong, so the statistic ``mean_j R_j`` exceeds A within T
-ticks with probability at most T / A, whatever the dependence between monitors (see DETECTION in the docs).
+ticks with probability at most T / A, whatever the dependence between monitors (docs/detection.md).
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ QUARTERS = (0.25, 0.25, 0.25, 0.25, 0.0, 0.0, 0.0)
 
 
 def plan(task: str = "binary") -> Plan:
-    """A service with the features ``age`` and ``country``, a score of four bins, the flag ``toxic``, latency, labels.
+    """A service with the features ``age`` and ``country``, a score of four bins, the flag ``toxic``, latency,
+    labels.
 
     A fifth of its labels are positive and four of five predictions right.
     """
@@ -34,25 +35,42 @@ def plan(task: str = "binary") -> Plan:
     )
     scored = ("below", *BINS, "above")
     quality = (
-        Series("labels", "conditions", HOUR, ("n", "labelled", "positive", "judged", "correct"),
-               shares=(1.0, 1.0, 0.2, 1.0, 0.8)),
+        Series(
+            "labels",
+            "conditions",
+            HOUR,
+            ("n", "labelled", "positive", "judged", "correct"),
+            shares=(1.0, 1.0, 0.2, 1.0, 0.8),
+        ),
         Series("negatives", "score_label", HOUR, scored, (0, 0.25, 0.5, 0.75, 1)),
         Series("positives", "score_label", HOUR, scored, (0, 0.25, 0.5, 0.75, 1)),
-        Series("moments", "moments", HOUR, ("bias", "bias2", "slope", "slope2", "error", "error2", "absolute")),
-    )  # fmt: skip
+        Series(
+            "moments", "moments", HOUR, ("bias", "bias2", "slope", "slope2", "error", "error2", "absolute")
+        ),
+    )
     return Plan(
-        service="example", timezone="UTC", task=task,
-        rates=Layout("rates", (Series("rates", "conditions", MINUTE, conditions, (100.0, 125.0)),), RATE_GRAINS),
-        shapes=Layout("shapes", shapes, SHAPE_GRAINS), delays=Layout("delays", (), DELAY_GRAINS),
-        quality=Layout("quality", quality, QUALITY_GRAINS), features={"age": "numeric", "country": "categorical"},
-        segments={}, flags=("toxic",), versions=("A",), latency_p95=100.0,
-    )  # fmt: skip
+        service="example",
+        timezone="UTC",
+        task=task,
+        rates=Layout(
+            "rates", (Series("rates", "conditions", MINUTE, conditions, (100.0, 125.0)),), RATE_GRAINS
+        ),
+        shapes=Layout("shapes", shapes, SHAPE_GRAINS),
+        delays=Layout("delays", (), DELAY_GRAINS),
+        quality=Layout("quality", quality, QUALITY_GRAINS),
+        features={"age": "numeric", "country": "categorical"},
+        segments={},
+        flags=("toxic",),
+        versions=("A",),
+        latency_p95=100.0,
+    )
 
 
 def counted(
     layout: str, counts: Mapping[str, Mapping[str, int] | Sequence[int]], task: str = "binary"
 ) -> tuple[Plan, Array]:
-    """The plan, and one tick of counts [1, width] of one of its layouts: by series, its cells by name or in order."""
+    """The plan, and one tick of counts [1, width] of one of its layouts: by series, its cells by name or in
+    order."""
     made = plan(task)
     laid_out: Layout = getattr(made, layout)
     found = np.zeros((1, laid_out.width), np.int64)

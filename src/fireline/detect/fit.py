@@ -43,7 +43,8 @@ class Fit:
 
 
 def merged(counts: Array, first: int, merge: int) -> tuple[Array, int]:
-    """Counts [T, W] from tick ``first`` added up in groups of ``merge`` aligned to 1970: ([T', W], first')."""
+    """Counts [T, W] from tick ``first`` added up in groups of ``merge`` aligned to 1970: ([T', W],
+    first')."""
     if merge == 1:
         return counts, first
     lead = first % merge
@@ -66,7 +67,8 @@ def choose_merge(kind: Kind, plan: Plan, counts: Array, grain: int) -> int:
 
 
 def fit(kind: Kind, plan: Plan, counts: Array, first: int, grain: int) -> Fit:
-    """The baseline of ``kind`` from reference counts [T, W] of one scope, T ticks of ``grain`` s from ``first``."""
+    """The baseline of ``kind`` from reference counts [T, W] of one scope, T ticks of ``grain`` s from
+    ``first``."""
     merge = choose_merge(kind, plan, counts, grain)
     folded, start = merged(counts, first, merge)
     cells = cells_of(np.arange(start, start + len(folded)), grain * merge, plan.timezone)
@@ -91,8 +93,7 @@ def _block_sums(values: Array, length: int) -> Array:
     return sums
 
 
-# -- rates
-# ----------------------------------------------------------------------------------------------------
+# -- rates ---------------------------------------------------------------------------------------------------
 
 
 def _fit_rates(kind: Kind, plan: Plan, ticks: Rates, cells: Array, merge: int, grain: int) -> Fit:
@@ -179,8 +180,7 @@ def _overdispersion(hits: Array, n: Array, p: Array, p0: Array, blocks: tuple[in
     return worst
 
 
-# -- means
-# ----------------------------------------------------------------------------------------------------
+# -- means ---------------------------------------------------------------------------------------------------
 
 
 def _fit_means(kind: Kind, plan: Plan, ticks: Means, cells: Array, merge: int, grain: int) -> Fit:
@@ -209,7 +209,8 @@ def _median(values: Array) -> Array:
 
 
 def _seasonal_median(value: Array, cells: Array) -> tuple[Array, Array]:
-    """Median by season cell [48, C] and how many ticks it rests on [48, C]; thin cells take the pooled one."""
+    """Median by season cell [48, C] and how many ticks it rests on [48, C]; thin cells take the pooled
+    one."""
     with np.errstate(all="ignore"):
         pooled = _median(value)
         count = np.isfinite(value).sum(axis=0)
@@ -226,7 +227,8 @@ def _seasonal_median(value: Array, cells: Array) -> tuple[Array, Array]:
 
 
 def _long_run(residual: Array, noise: Array, tolerance: Array, blocks: tuple[int, ...]) -> Array:
-    """How much wider than independent ticks the excess of hours, of four hours and of days over the tolerance is.
+    """How much wider than independent ticks the excess of hours, of four hours and of days over the tolerance
+    is.
 
     ``residual`` and its variance ``noise`` are [T, C], NaN without data; the result [C] >= 1. What wobbles
     within the tolerance costs nothing; weather that swings far beyond it widens the monitor a lot. Extremes

@@ -1,7 +1,8 @@
 """Fixed thresholds, such as PSI > 0.2, for teams that have them: plain figures over plain windows.
 
-A rule with ``threshold`` takes its monitors from the judge. A window is an hour, or as many hours up to a day as it
-takes to hold enough events (30 a bin for histograms, 100 for rates); a day that holds fewer is not judged.
+A rule with ``threshold`` takes its monitors from the judge. A window is an hour, or as many hours up to a day
+as it takes to hold enough events (30 a bin for histograms, 100 for rates); a day that holds fewer is not
+judged.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class FixedThresholds:
                     place += len(monitor.channels)
 
     def advance(self, read: Read, until: int, quality_until: int) -> list[Finding]:
-        """Findings of every window that is complete by ``until`` (quality: ``quality_until``), in microseconds."""
+        """Findings of every window that is complete by ``until`` (quality: ``quality_until``), in
+        microseconds."""
         found = []
         for i, one in enumerate(self.ruled):
             limit = (quality_until if one.kind.layout == "quality" else until) // (HOUR * MICROS)
@@ -139,15 +141,28 @@ class FixedThresholds:
             f"{what}{of} {value:.3g} over {events:,}, {beyond} the fixed threshold {one.rule.threshold:g}"
         )
         return Finding(
-            monitor=one.kind.name, family=one.monitor.family or one.kind.family, series=one.monitor.series, at=at,
-            urgency=one.rule.urgency or one.kind.urgency, evidence=round(value, 4),
-            threshold=float(one.rule.threshold or 0.0), feature=one.monitor.feature, seen=float(f"{value:.6g}"),
-            usual=float(f"{usual:.6g}"), unit=what if one.is_histogram else one.kind.unit,
+            monitor=one.kind.name,
+            family=one.monitor.family or one.kind.family,
+            series=one.monitor.series,
+            at=at,
+            urgency=one.rule.urgency or one.kind.urgency,
+            evidence=round(value, 4),
+            threshold=float(one.rule.threshold or 0.0),
+            feature=one.monitor.feature,
+            seen=float(f"{value:.6g}"),
+            usual=float(f"{usual:.6g}"),
+            unit=what if one.is_histogram else one.kind.unit,
             direction="down" if one.kind.sides == "down" else "up",
-            since=from_micros(first * HOUR * MICROS), because=because,
-            details={"channel": "", "events": events, "level": "page", "fixed": True,
-                     "tick_seconds": int(timedelta(hours=hours).total_seconds())},
-        )  # fmt: skip
+            since=from_micros(first * HOUR * MICROS),
+            because=because,
+            details={
+                "channel": "",
+                "events": events,
+                "level": "page",
+                "fixed": True,
+                "tick_seconds": int(timedelta(hours=hours).total_seconds()),
+            },
+        )
 
 
 def _value(ticks: Ticks, place: int) -> float:

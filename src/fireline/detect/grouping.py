@@ -24,24 +24,37 @@ LARGE_SHARE = 0.05
 DUPLICATE_STORM = 0.2
 MANY = 30
 HALF = 0.5
-HARM = frozenset({
-    "error_rate", "latency", "auc", "accuracy", "calibration", "freshness", "toxic_rate", "refusal_rate", "pii",
-    "injection", "resource", "kpi",
-})  # fmt: skip
+HARM = frozenset(
+    {
+        "error_rate",
+        "latency",
+        "auc",
+        "accuracy",
+        "calibration",
+        "freshness",
+        "toxic_rate",
+        "refusal_rate",
+        "pii",
+        "injection",
+        "resource",
+        "kpi",
+    }
+)
 
 
 Key = tuple[str, str, str, str, str]
 
 
 def key_of(finding: Finding) -> Key:
-    """What makes two findings the same one again: family, monitor, feature, scope, and what it was compared with."""
+    """What makes two findings the same one again: family, monitor, feature, scope, and what it was compared
+    with."""
     return finding.family, finding.monitor, finding.feature or "", finding.scope_key, finding.against or ""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much a histogram moved since the finding's evidence began: PSI now, what such a stretch of the reference
-    read (95 % of them less), and what a whole day of it did."""
+    """How much a histogram moved since the finding's evidence began: PSI now, what such a stretch of the
+    reference read (95 % of them less), and what a whole day of it did."""
 
     psi: float
     usual: float
@@ -50,7 +63,8 @@ class Size:
 
     @property
     def large(self) -> bool:
-        """At least .2 and far above what is usual, of an input that keeps still from day to day: weather does not."""
+        """At least .2 and far above what is usual, of an input that keeps still from day to day: weather does
+        not."""
         return self.psi >= max(LARGE_PSI, 3 * self.usual) and self.day <= LARGE_PSI / 2
 
 
@@ -68,7 +82,8 @@ class Desk:
     def hear(self, finding: Finding, open_keys: Set[Key]) -> Alert | None:
         """The alert of ``finding``, or None when nobody needs to hear of it (again) now.
 
-        ``open_keys`` are the keys of alerts in open incidents: what was told of one that is over is told anew.
+        ``open_keys`` are the keys of alerts in open incidents: what was told of one that is over is told
+        anew.
         """
         if self._silenced(finding):
             return None

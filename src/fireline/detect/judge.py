@@ -121,7 +121,8 @@ class Judge:
             yield grain, merge, dict(sorted(fits.items()))
 
     def _ruled(self, kind: Kind, one: Fit) -> Fit:
-        """A fit with the runbook's overrides: monitors off for good or under a fixed threshold, tolerances set."""
+        """A fit with the runbook's overrides: monitors off for good or under a fixed threshold, tolerances
+        set."""
         usable, tolerance = one.usable.copy(), one.tolerance.copy()
         at = 0
         for monitor in kind.monitors(self.plan):
@@ -208,7 +209,8 @@ class Judge:
     # -- judging ------------------------------------------------------------------------------------------
 
     def advance(self, read: Read, until: int, quality_until: int) -> list[Finding]:
-        """Judges what is complete: ticks that end by ``until``, cohorts that end by ``quality_until`` (microseconds).
+        """Judges what is complete: ticks that end by ``until``, cohorts that end by ``quality_until``
+        (microseconds).
 
         Returns findings in the order in which they became known.
         """
@@ -276,8 +278,8 @@ class Judge:
         )  # fmt: skip
 
     def trace(self, found: Finding, read: Read, since: int, until: int) -> tuple[int, int, Reading] | None:
-        """The finding's monitor over a stretch of time (microseconds): (first tick, seconds a tick, reading of its
-        channels without e-factors), or None when nothing judges it."""
+        """The finding's monitor over a stretch of time (microseconds): (first tick, seconds a tick, reading
+        of its channels without e-factors), or None when nothing judges it."""
         kind, scope = kind_named(found.monitor), Scope.of_key(found.scope_key)
         one = self.baseline.fits.get((kind.name, scope)) or self.baseline.fits.get((kind.name, SERVICE))
         place = next((i for i, m in enumerate(kind.monitors(self.plan)) if m.series == found.series), None)
@@ -333,7 +335,8 @@ class Judge:
         return buffer.getvalue()
 
     def restore(self, body: bytes) -> None:
-        """Takes up the state ``save`` gave. A state of another plan is not mixed in: the judge starts cold."""
+        """Takes up the state ``save`` gave. A state of another plan is not mixed in: the judge starts
+        cold."""
         with np.load(io.BytesIO(body), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         head = json.loads(arrays["head"].tobytes())

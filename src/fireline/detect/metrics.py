@@ -37,12 +37,12 @@ class Chi2(NamedTuple):
     p: float
 
 
-# -- two histograms
-# -------------------------------------------------------------------------------------------
+# -- two histograms ------------------------------------------------------------------------------------------
 
 
 def psi(reference: Array, current: Array) -> float:
-    """Population stability index of two count vectors [B]: sum (p - q) ln(p / q), nulls and unseen being cells.
+    """Population stability index of two count vectors [B]: sum (p - q) ln(p / q), nulls and unseen being
+    cells.
 
     Both are smoothed by B / 2 pseudo-counts in proportion to the reference's shares, where a cell the
     reference never filled counts as half an event of it. A flat half a cell would read drift where there is
@@ -64,7 +64,8 @@ def smoothed(reference: Array, current: Array) -> tuple[Array, Array]:
 
 
 def psi_noise(reference: Array, current: Array) -> float:
-    """What ``psi`` reads on average without any drift: (B - 1)(1/n + 1/m) over the B cells the reference fills.
+    """What ``psi`` reads on average without any drift: (B - 1)(1/n + 1/m) over the B cells the reference
+    fills.
 
     Without drift PSI / (1/n + 1/m) is chi-square of B - 1 degrees. NaN without rows.
     """
@@ -128,8 +129,7 @@ def chi_square(table: Array) -> Chi2:
     return Chi2(statistic, degrees, chi_square_tail(statistic, degrees))
 
 
-# -- two samples
-# ----------------------------------------------------------------------------------------------
+# -- two samples ---------------------------------------------------------------------------------------------
 
 
 def ks(x: Array, y: Array) -> float:
@@ -156,8 +156,7 @@ def wasserstein(x: Array, y: Array, x_weights: Array | None = None, y_weights: A
     return float((np.abs(np.cumsum(mass)[:-1]) * np.diff(values[order])).sum())
 
 
-# -- scores and labels
-# ----------------------------------------------------------------------------------------
+# -- scores and labels ---------------------------------------------------------------------------------------
 
 
 def auc(score: Array, positive: Array) -> float:
@@ -174,7 +173,8 @@ def auc(score: Array, positive: Array) -> float:
 
 
 def auc_of_bins(negatives: Array, positives: Array) -> Bounded:
-    """AUC from counts [B] of each class over ordered score bins; the error is half the share of pairs in one bin."""
+    """AUC from counts [B] of each class over ordered score bins; the error is half the share of pairs in one
+    bin."""
     n0, n1 = float(negatives.sum()), float(positives.sum())
     if not n0 or not n1:
         return Bounded(float("nan"), float("nan"), float("nan"))
@@ -185,7 +185,8 @@ def auc_of_bins(negatives: Array, positives: Array) -> Bounded:
 
 
 def average_precision(score: Array, positive: Array) -> float:
-    """Area under the precision-recall curve in steps, sum (R_k - R_k-1) P_k over distinct scores, never trapezoids."""
+    """Area under the precision-recall curve in steps, sum (R_k - R_k-1) P_k over distinct scores, never
+    trapezoids."""
     if not positive.any():
         return float("nan")
     order = np.argsort(-score, kind="stable")
@@ -196,7 +197,8 @@ def average_precision(score: Array, positive: Array) -> float:
 
 
 def log_loss(p: Array, positive: Array) -> float:
-    """Mean of -ln of the probability given to what happened, probabilities kept a machine epsilon from 0 and 1."""
+    """Mean of -ln of the probability given to what happened, probabilities kept a machine epsilon from 0 and
+    1."""
     eps = float(np.finfo(np.float64).eps)
     kept = np.clip(p, eps, 1 - eps)
     return float(-np.log(np.where(positive, kept, 1 - kept)).mean()) if p.size else float("nan")
@@ -208,7 +210,8 @@ def brier(p: Array, positive: Array) -> float:
 
 
 def ece(p: Array, positive: Array, bins: int = 10) -> float:
-    """Expected calibration error: |mean outcome - mean probability| over bins of equal width, weighted by events.
+    """Expected calibration error: |mean outcome - mean probability| over bins of equal width, weighted by
+    events.
 
     Bins are (a, b], the first closed, as in Guo et al. 2017 and scikit-learn's calibration curve.
     """
@@ -234,12 +237,12 @@ def wilson(hits: int, n: int, confidence: float = 0.95) -> Bounded:
     return Bounded(p, 0.0 if hits == 0 else middle - half, 1.0 if hits == n else middle + half)
 
 
-# -- quantiles
-# ------------------------------------------------------------------------------------------------
+# -- quantiles -----------------------------------------------------------------------------------------------
 
 
 def quantile_of_bins(edges: Array, counts: Array, q: float) -> Bounded:
-    """Quantile ``q`` as numpy's 'linear' method gives it, from counts [B] of positive values over edges [B + 1].
+    """Quantile ``q`` as numpy's 'linear' method gives it, from counts [B] of positive values over edges [B +
+    1].
 
     ``counts`` may go on with what lies below and above the edges. Within a bin the geometric middle is taken,
     so that over bins 2 % wide the error is about 1 %; [low, high] is certain.
@@ -263,8 +266,7 @@ def quantile_of_bins(edges: Array, counts: Array, q: float) -> Bounded:
     return Bounded(between(middles), between(lows), between(highs))
 
 
-# -- groups that must be treated alike
-# ------------------------------------------------------------------------
+# -- groups that must be treated alike -----------------------------------------------------------------------
 
 
 def demographic_parity_difference(chosen: Array, group: Array) -> float:
@@ -283,7 +285,8 @@ def equalized_odds_difference(chosen: Array, positive: Array, group: Array) -> f
 
 
 def _spread(chosen: Array, group: Array, among: Array) -> float:
-    """Largest less smallest share of ``chosen`` between groups, of the rows ``among``; NaN without two groups."""
+    """Largest less smallest share of ``chosen`` between groups, of the rows ``among``; NaN without two
+    groups."""
     _, place = np.unique(group, return_inverse=True)
     n = np.bincount(place[among])
     rates = np.bincount(place[among], chosen[among].astype(np.float64))[n > 0] / n[n > 0]

@@ -22,7 +22,8 @@ def _offset(second: int, timezone: str) -> int:
 
 
 def _offsets(starts: Array, timezone: str) -> Array:
-    """``_offset`` of each of ``starts`` [T], looked up once a quarter of an hour unless the clocks change within it."""
+    """``_offset`` of each of ``starts`` [T], looked up once a quarter of an hour unless the clocks change
+    within it."""
     quarters, inverse = np.unique(starts // QUARTER, return_inverse=True)
     edges = np.unique(np.concatenate([quarters, quarters + 1]))
     known = np.array([_offset(int(q) * QUARTER, timezone) for q in edges], dtype=np.int64)

@@ -33,7 +33,8 @@ def normal_scores(shares: Array) -> Array:
 
 
 def location_and_scale(counts: Array, shares: Array) -> Means:
-    """Location and scale means [T, 2] of histogram ``counts`` [T, B + 3] whose reference ``shares`` are [B + 3].
+    """Location and scale means [T, 2] of histogram ``counts`` [T, B + 3] whose reference ``shares`` are [B +
+    3].
 
     Cells are bins, below, above, null; what lies outside counts a little further than the outermost bin.
     Values are standardised by the reference, so the unit is its standard deviation.

@@ -10,7 +10,8 @@ LONGEST = 10_000
 
 
 def chi_square_tail(statistic: float, degrees: int) -> float:
-    """P(chi-square of ``degrees`` >= ``statistic``): the regularised upper incomplete gamma Q(degrees/2, statistic/2).
+    """P(chi-square of ``degrees`` >= ``statistic``): the regularised upper incomplete gamma Q(degrees/2,
+    statistic/2).
 
     Series below a + 1, Lentz's continued fraction above (Press et al., Numerical Recipes, 6.2).
 
@@ -55,7 +56,8 @@ def _apart(value: float) -> float:
 
 
 def kolmogorov_tail(distance: float, n: int, m: int) -> float:
-    """P of a two-sample Kolmogorov-Smirnov distance this large by chance, for large samples of ``n`` and ``m``.
+    """P of a two-sample Kolmogorov-Smirnov distance this large by chance, for large samples of ``n`` and
+    ``m``.
 
     Kolmogorov's limit 2 sum (-1)^(k-1) exp(-2 k^2 t^2) at t = distance sqrt(nm / (n + m)).
 

@@ -34,11 +34,11 @@ class Crossing:
 class Track:
     """R of every channel and branch [C, J], and what has gathered since each branch last had nothing to say.
 
-    ``sizes`` [G] are the channels of each monitor, lying end to end; ``page`` and ``ticket`` [G] the levels that
-    fire; ``next_tick`` is the first tick not yet judged. Beside R runs a CUSUM ``w`` [C, J] of the same factors,
-    never below 0: its last zero dates the evidence (``since`` [C, J]), and ``sums`` [3, C, J] are the weighted seen,
-    usual and weight from there. A monitor that fired a ticket is ``latched`` [G] (1 + the branch that led, else 0)
-    until that branch falls back to 0.
+    ``sizes`` [G] are the channels of each monitor, lying end to end; ``page`` and ``ticket`` [G] the levels
+    that fire; ``next_tick`` is the first tick not yet judged. Beside R runs a CUSUM ``w`` [C, J] of the same
+    factors, never below 0: its last zero dates the evidence (``since`` [C, J]), and ``sums`` [3, C, J] are
+    the weighted seen, usual and weight from there. A monitor that fired a ticket is ``latched`` [G] (1 + the
+    branch that led, else 0) until that branch falls back to 0.
     """
 
     sizes: Array
@@ -126,7 +126,8 @@ class Track:
         return crossing
 
     def _unlatch(self, groups: Array, low: Array) -> None:
-        """Lets a monitor [G] tell again once it is ``low`` and the branch that led its ticket has nothing to say."""
+        """Lets a monitor [G] tell again once it is ``low`` and the branch that led its ticket has nothing to
+        say."""
         for group in np.flatnonzero((self.latched > 0) & low):
             channel, branch = divmod(int(self.latched[group]) - 1, self.r.shape[1])
             if self.w[groups[group] + channel, branch] <= 0:

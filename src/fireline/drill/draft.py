@@ -23,10 +23,11 @@ MISSING = -1
 class Draft:
     """Requests of one log, one row each, in time order until delivery.
 
-    ``rows`` holds time (int64 us), id, draw (what routes the request, [0, 1)), version (code), host, source, tag (0,
-    or the surge that sent it); later logit (the truth's), positive, score, latency, status, label, label_time, arrival.
-    ``latents`` and ``true`` hold inputs as they are in the world, ``seen`` as the feature pipeline served them (NaN or
-    -1 missing). ``names`` gives the strings of every coded column; an effect may append to it.
+    ``rows`` holds time (int64 us), id, draw (what routes the request, [0, 1)), version (code), host, source,
+    tag (0, or the surge that sent it); later logit (the truth's), positive, score, latency, status, label,
+    label_time, arrival. ``latents`` and ``true`` hold inputs as they are in the world, ``seen`` as the
+    feature pipeline served them (NaN or -1 missing). ``names`` gives the strings of every coded column; an
+    effect may append to it.
     """
 
     calendar: Calendar
@@ -74,7 +75,8 @@ class Draft:
         self.put(name, rows, np.nan if self.features[name].numeric else MISSING)
 
     def move(self, name: str, rows: Ints, by: Array | float) -> None:
-        """Move the latent draws of a numeric input on ``rows``; its true values follow. Only at the stage "inputs"."""
+        """Move the latent draws of a numeric input on ``rows``; its true values follow. Only at the stage
+        "inputs"."""
         draws = self.latents[name].copy()
         draws[rows] += by
         self.latents[name] = draws
@@ -111,8 +113,8 @@ Do = Callable[[Draft, Ints, Floats, np.random.Generator], None]
 class Effect:
     """One thing that goes differently from ``since`` on: ``do(draft, rows, strength, rng)`` at its stage.
 
-    ``rows`` are those in the time span, segment, version and surge named; ``strength`` climbs from 0 to 1 over
-    ``ramp`` and is 1 at once without one. At the stage "labels" the span is of label times.
+    ``rows`` are those in the time span, segment, version and surge named; ``strength`` climbs from 0 to 1
+    over ``ramp`` and is 1 at once without one. At the stage "labels" the span is of label times.
     """
 
     stage: Stage

@@ -1,7 +1,7 @@
 """Fake hands that remember: a data plane that obeys switches, a pager, a lake of files, a source of batches.
 
-They stand for what lives outside the process and survives its death. Each answers a repeated idempotency key as the
-real one must, and counts what really happened, so that a test can see anything done twice.
+They stand for what lives outside the process and survives its death. Each answers a repeated idempotency key
+as the real one must, and counts what really happened, so that a test can see anything done twice.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ class FakeOutbox:
 
 @dataclass
 class Tripwire:
-    """Wraps any hand: ``before`` and ``after`` are called around every call of its methods, with the call's name."""
+    """Wraps any hand: ``before`` and ``after`` are called around every call of its methods, with the call's
+    name."""
 
     hand: object
     name: str

@@ -48,9 +48,9 @@ class Dose:
 class Fault:
     """One fault, or a harmless twin of one (``cause`` None).
 
-    ``family`` are the alert families it should raise, most telling first; ``sizes`` the amounts of small, medium and
-    large in whatever ``apply`` counts in; ``lasts`` None means until the end of the log. ``deploys`` says that a new
-    version is rolled out in any case. ``doc`` says what happens, for people.
+    ``family`` are the alert families it should raise, most telling first; ``sizes`` the amounts of small,
+    medium and large in whatever ``apply`` counts in; ``lasts`` None means until the end of the log.
+    ``deploys`` says that a new version is rolled out in any case. ``doc`` says what happens, for people.
     """
 
     name: str
@@ -82,10 +82,10 @@ class Fault:
     ) -> World:
         """``world`` with this fault in it, and the truth.
 
-        ``where``, ``shape`` and ``kind`` default to the fault's first; ``onset`` to a minute in the first part of the
-        live time; ``segment`` to a value with 8 to 30 % of the traffic. Where "version", a new version B is rolled out
-        at the onset (a fifth of the traffic, six hours later all of it) and only B is hit. Raises ValueError for what
-        this fault cannot do.
+        ``where``, ``shape`` and ``kind`` default to the fault's first; ``onset`` to a minute in the first
+        part of the live time; ``segment`` to a value with 8 to 30 % of the traffic. Where "version", a new
+        version B is rolled out at the onset (a fifth of the traffic, six hours later all of it) and only B is
+        hit. Raises ValueError for what this fault cannot do.
         """
         where, shape = where or self.where[0], shape or self.shapes[0]
         kind = self.kinds[0] if kind is None else kind
@@ -141,7 +141,8 @@ def _pick_segment(world: World, rng: np.random.Generator) -> tuple[str, str]:
 
 
 def heavy(world: World, rng: np.random.Generator, count: int = 1, shapes: tuple[str, ...] = ()) -> list[str]:
-    """``count`` numeric inputs that matter to the model, drawn from the heavier half (of the given shapes)."""
+    """``count`` numeric inputs that matter to the model, drawn from the heavier half (of the given
+    shapes)."""
     fits = [f.name for f in world.inputs if (f.shape in shapes if shapes else f.numeric)]
     if not fits:
         raise ValueError(

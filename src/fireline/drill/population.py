@@ -1,4 +1,5 @@
-"""What a synthetic service's requests look like: features, segments, and how they move by hour, day and week."""
+"""What a synthetic service's requests look like: features, segments, and how they move by hour, day and
+week."""
 
 from __future__ import annotations
 
@@ -17,10 +18,12 @@ Shape = Literal["normal", "lognormal", "zero_inflated", "count", "category"]
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One model input. ``mean`` and ``spread`` are of the value (normal) or its log (the other numeric shapes).
+    """One model input. ``mean`` and ``spread`` are of the value (normal) or its log (the other numeric
+    shapes).
 
     ``season`` and ``wobble`` move the mean, in spreads, by local hour and weekday, and slowly over days.
-    ``zeros`` is the share of exact zeros, ``nulls`` of missing values. ``values`` and ``shares`` are a category's.
+    ``zeros`` is the share of exact zeros, ``nulls`` of missing values. ``values`` and ``shares`` are a
+    category's.
     """
 
     name: str
@@ -79,13 +82,18 @@ FEATURES = (
 )  # fmt: skip
 
 SEGMENTS = (
-    Segment("region", ("north", "west", "south", "east", "coast", "islands"), (0.30, 0.24, 0.18, 0.14, 0.10, 0.04)),
+    Segment(
+        "region", ("north", "west", "south", "east", "coast", "islands"), (0.30, 0.24, 0.18, 0.14, 0.10, 0.04)
+    ),
     Segment("channel", ("app", "web", "partner", "phone"), (0.52, 0.30, 0.14, 0.04)),
-    Segment("tenant", ("acme", "birch", "cedar", "delta", "elm", "fjord", "gale", "hazel"),
-            (0.28, 0.20, 0.15, 0.12, 0.09, 0.07, 0.05, 0.04)),
+    Segment(
+        "tenant",
+        ("acme", "birch", "cedar", "delta", "elm", "fjord", "gale", "hazel"),
+        (0.28, 0.20, 0.15, 0.12, 0.09, 0.07, 0.05, 0.04),
+    ),
     Segment("plan", ("free", "plus", "pro"), (0.63, 0.28, 0.09)),
     Segment("customer", ("known", "returning", "new"), (0.55, 0.30, 0.15)),
-)  # fmt: skip
+)
 
 
 def features(count: int) -> tuple[Feature, ...]:
@@ -105,7 +113,8 @@ def chance(seed: int, *names: object) -> np.random.Generator:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Local time of each row: ``hour`` in [0, 24) with its fraction, ``weekday`` 0 = Monday, ``days`` since start."""
+    """Local time of each row: ``hour`` in [0, 24) with its fraction, ``weekday`` 0 = Monday, ``days`` since
+    start."""
 
     hour: Floats
     weekday: Ints
@@ -147,9 +156,11 @@ def pick(shares: tuple[float, ...], sway: float, cell: Ints, rng: np.random.Gene
 def latent(
     feature: Feature, calendar: Calendar, offset: Floats | float, seed: int, stream: str = "live"
 ) -> Floats:
-    """Standard normal draws for a numeric feature, moved by its season, its wobble and ``offset``. float64[n].
+    """Standard normal draws for a numeric feature, moved by its season, its wobble and ``offset``.
+    float64[n].
 
-    ``seed`` fixes season and wobble; ``stream`` names one of many independent sets of draws in the same world.
+    ``seed`` fixes season and wobble; ``stream`` names one of many independent sets of draws in the same
+    world.
     """
     draws = chance(seed, stream, feature.name).standard_normal(len(calendar.hour))
     if feature.season:
@@ -161,7 +172,8 @@ def latent(
 
 
 def value(feature: Feature, draws: Floats) -> Floats:
-    """Latent draws as values of a numeric feature. float64[n]; counts and zero-inflated ones are never negative."""
+    """Latent draws as values of a numeric feature. float64[n]; counts and zero-inflated ones are never
+    negative."""
     if feature.shape == "normal":
         return feature.mean + feature.spread * draws
     if feature.shape == "lognormal":

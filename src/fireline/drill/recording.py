@@ -1,7 +1,8 @@
 """Playing a world: stage by stage from traffic to the rows that were logged, then the tables.
 
-The order of the stages is the order of causes: who asks, what is true of them, what the label will be, what the feature
-pipeline serves, how the model scores it, how the answer goes, when the label comes, how the log is delivered.
+The order of the stages is the order of causes: who asks, what is true of them, what the label will be, what
+the feature pipeline serves, how the model scores it, how the answer goes, when the label comes, how the log
+is delivered.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ SOURCES = 400
 
 @dataclass(frozen=True)
 class Log:
-    """What was recorded: ``events`` in order of arrival, ``labels`` by label_time, ``changes`` as JSON, the truth."""
+    """What was recorded: ``events`` in order of arrival, ``labels`` by label_time, ``changes`` as JSON, the
+    truth."""
 
     world: World
     events: pa.Table
@@ -36,7 +38,8 @@ class Log:
 
 
 def generate(world: World) -> Log:
-    """Play the world once. Equal worlds give equal logs; until the onset a fault's world equals the healthy one."""
+    """Play the world once. Equal worlds give equal logs; until the onset a fault's world equals the healthy
+    one."""
     live = _requests(world)
     _inputs(world, live)
     _truth(world, live)
@@ -56,7 +59,8 @@ def generate(world: World) -> Log:
 
 
 def traffic(world: World, stream: str = "live") -> Floats:
-    """Expected requests in each minute of the world's life: daily, weekly and slow rhythm around ``per_minute``."""
+    """Expected requests in each minute of the world's life: daily, weekly and slow rhythm around
+    ``per_minute``."""
     minutes = micros(world.start) + np.arange(int(world.days * 1440), dtype=np.int64) * MINUTE
     when = calendar(world, minutes)
     daily = (
@@ -145,7 +149,8 @@ def _inputs(world: World, draft: Draft) -> None:
 
 
 def _truth(world: World, draft: Draft) -> None:
-    """The true odds of a positive label: the law on what is true, a small slow wobble, and what effects do to it."""
+    """The true odds of a positive label: the law on what is true, a small slow wobble, and what effects do to
+    it."""
     wobble = 0.03 * wave(draft.calendar.days, chance(world.seed, "odds"))
     draft.rows["logit"] = draft.model.logit({**draft.true, **draft.segments}) + wobble
     _effects(world, draft, "truth")
@@ -182,7 +187,8 @@ def _shadow(world: World, live: Draft) -> Draft:
 
 
 def _score(world: World, draft: Draft) -> None:
-    """Each version's model on what it was served; the first version knows the law, later ones learnt it again."""
+    """Each version's model on what it was served; the first version knows the law, later ones learnt it
+    again."""
     _effects(world, draft, "score")
     columns = {**draft.seen, **draft.segments}
     logit = np.zeros(draft.size)

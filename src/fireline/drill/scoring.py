@@ -14,7 +14,8 @@ from fireline.drill.population import Feature, Floats, Ints, chance
 
 @dataclass(frozen=True)
 class Term:
-    """How one input enters the logit: standardised (its log first for skewed shapes), or one effect per category.
+    """How one input enters the logit: standardised (its log first for skewed shapes), or one effect per
+    category.
 
     A missing value counts as the mean, an unknown category as none.
     """
@@ -44,7 +45,8 @@ class Model:
     intercept: float
 
     def logit(self, columns: Mapping[str, Floats | Ints]) -> Floats:
-        """The log odds of each row. float64[n]; ``columns`` holds numbers, and codes for categories and segments."""
+        """The log odds of each row. float64[n]; ``columns`` holds numbers, and codes for categories and
+        segments."""
         found = np.full(len(next(iter(columns.values()))), self.intercept)
         for name, term in self.terms.items():
             found += term.read(columns[name])
@@ -82,9 +84,11 @@ def fit(
     auc: float,
     rate: float,
 ) -> Model:
-    """The law of a world: weights fall geometrically in a seeded order, scaled until AUC and positive rate are met.
+    """The law of a world: weights fall geometrically in a seeded order, scaled until AUC and positive rate
+    are met.
 
-    ``probe`` holds a sample of true values of each input, ``widths`` the number of values of each segment column.
+    ``probe`` holds a sample of true values of each input, ``widths`` the number of values of each segment
+    column.
     """
     rng = chance(seed, "law")
     terms: dict[str, Term] = {}

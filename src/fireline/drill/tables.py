@@ -29,7 +29,8 @@ def events_table(world: World, drafts: list[Draft]) -> pa.Table:
 
 
 def labels_table(world: World, draft: Draft) -> pa.Table:
-    """One row for each label known before the world's end, by label_time: request_id, label (0 or 1), label_time."""
+    """One row for each label known before the world's end, by label_time: request_id, label (0 or 1),
+    label_time."""
     at = draft.rows["label_time"]
     rows = np.flatnonzero((at >= 0) & (at < micros(world.end)))
     rows = rows[np.argsort(at[rows], kind="stable")]

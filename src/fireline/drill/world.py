@@ -1,4 +1,5 @@
-"""A synthetic service's life as one frozen value: traffic, inputs, law of labels, rollouts, and what goes wrong."""
+"""A synthetic service's life as one frozen value: traffic, inputs, law of labels, rollouts, and what goes
+wrong."""
 
 from __future__ import annotations
 
@@ -52,12 +53,13 @@ class Surge:
 class World:
     """One service's life, wholly determined by its fields.
 
-    ``days`` in all, the first ``reference_days`` of them calm; ``per_minute`` requests on average; ``features`` and
-    ``segments`` how many columns; ``base_auc`` the calibrated model's AUC, ``base_rate`` its positive share;
-    ``label_hours`` the median delay of labels, ``labelled`` their share; ``harmless_deploys`` retrained versions spread
-    over the life; ``shadow`` the share of requests that the previous version also scores for a week after a rollout.
-    ``announced`` False leaves deploys out of the change log; ``innocents`` adds unrelated changes around the onset.
-    Faults add ``rollouts``, ``surges``, ``effects``, ``changes`` and the ``truth``.
+    ``days`` in all, the first ``reference_days`` of them calm; ``per_minute`` requests on average;
+    ``features`` and ``segments`` how many columns; ``base_auc`` the calibrated model's AUC, ``base_rate`` its
+    positive share; ``label_hours`` the median delay of labels, ``labelled`` their share; ``harmless_deploys``
+    retrained versions spread over the life; ``shadow`` the share of requests that the previous version also
+    scores for a week after a rollout. ``announced`` False leaves deploys out of the change log; ``innocents``
+    adds unrelated changes around the onset. Faults add ``rollouts``, ``surges``, ``effects``, ``changes`` and
+    the ``truth``.
     """
 
     seed: int = 0
@@ -194,7 +196,8 @@ def draw_segments(world: World, when: Calendar, stream: str = "live") -> dict[st
 def draw_inputs(
     world: World, when: Calendar, codes: dict[str, Ints], stream: str = "live"
 ) -> tuple[dict[str, Floats], dict[str, Floats | Ints]]:
-    """Latent draws of the numeric inputs, and the true values of all: float64, or int64 codes of categories."""
+    """Latent draws of the numeric inputs, and the true values of all: float64, or int64 codes of
+    categories."""
     latents: dict[str, Floats] = {}
     true: dict[str, Floats | Ints] = {}
     cell = when.cell
@@ -212,7 +215,8 @@ def draw_inputs(
 
 
 def change_log(world: World) -> list[dict[str, Any]]:
-    """The changes as announced: every rollout after the first, the fault's own, and the innocent ones; by time."""
+    """The changes as announced: every rollout after the first, the fault's own, and the innocent ones; by
+    time."""
     found: list[dict[str, Any]] = []
     for rollout in world.plan[1:] if world.announced else ():
         whom = "everybody" if rollout.share == 1 else f"{rollout.share:.0%} of the traffic"

@@ -17,7 +17,8 @@ Format = Literal["parquet", "csv", "jsonl"]
 
 
 def write(world: World | Log, folder: str | Path, format: Format = "parquet") -> Log:
-    """Write ``events.*``, ``labels.*`` (unless in the rows), ``changes.jsonl`` and ``truth.json`` into ``folder``.
+    """Write ``events.*``, ``labels.*`` (unless in the rows), ``changes.jsonl`` and ``truth.json`` into
+    ``folder``.
 
     A world is generated first. The folder is made where there is none. Returns the log.
     """

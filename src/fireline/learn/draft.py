@@ -71,8 +71,8 @@ def _figures(incident: Incident) -> dict[str, float | None]:
 def wrap_up(incident: Incident, runbook: Runbook, facts: ReviewFacts) -> list[Draft]:
     """The entries that follow a resolved incident, one step a call, until there are none.
 
-    ``moved`` to learning; then the ``review`` and an ``action_item`` for each of its items; then ``moved`` to closed
-    where nothing stands in the way (a SEV3; a SEV1 or SEV2 waits for a person's approval).
+    ``moved`` to learning; then the ``review`` and an ``action_item`` for each of its items; then ``moved`` to
+    closed where nothing stands in the way (a SEV3; a SEV1 or SEV2 waits for a person's approval).
     """
     if incident.state is State.RESOLVED:
         why = "It is over; what is learnt from it comes now."

@@ -20,10 +20,11 @@ from fireline.terms.verdict import VerdictKind
 class ReviewFacts:
     """Counted or known elsewhere; None means nobody knows, and then nothing is said.
 
-    ``requests_affected`` are the events of the bad version or slice since the onset, ``requests_total`` all events
-    since then, ``requests_avoidable`` those of the affected that came after a measure was (or would have been) in
-    force. ``changes`` are all changes known. ``shadowed`` says whether the last-known-good answered in the shadow.
-    ``runbook_text`` is the runbook's file as it stands, for a diff that can be applied.
+    ``requests_affected`` are the events of the bad version or slice since the onset, ``requests_total`` all
+    events since then, ``requests_avoidable`` those of the affected that came after a measure was (or would
+    have been) in force. ``changes`` are all changes known. ``shadowed`` says whether the last-known-good
+    answered in the shadow. ``runbook_text`` is the runbook's file as it stands, for a diff that can be
+    applied.
     """
 
     now: datetime

@@ -22,8 +22,8 @@ KEY = "monitors"
 def proposed_monitors(incident: Incident, runbook: Runbook) -> list[dict[str, Any]]:
     """Monitor rules that would make this fault page sooner; none that the runbook has already.
 
-    An input that broke pages by itself from now on: usually drift is a ticket, but of this one it is known that it
-    hurts. A ticket that fired before the page becomes a page.
+    An input that broke pages by itself from now on: usually drift is a ticket, but of this one it is known
+    that it hurts. A ticket that fired before the page becomes a page.
     """
     top = next(iter(standing(incident)), None)
     if top is None or top["cause"] not in BROKEN_INPUTS:
@@ -47,8 +47,8 @@ def _detected(incident: Incident) -> str:
 def diff(incident: Incident, runbook: Runbook, text: str | None = None) -> str:
     """The proposed change as a unified diff, or "" when nothing is proposed.
 
-    With ``text``, the runbook's file, the diff applies to it. Without it, or where its ``monitors`` cannot be found,
-    the diff shows that section alone.
+    With ``text``, the runbook's file, the diff applies to it. Without it, or where its ``monitors`` cannot be
+    found, the diff shows that section alone.
     """
     rules = proposed_monitors(incident, runbook)
     if not rules:

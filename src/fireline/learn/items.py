@@ -92,8 +92,10 @@ def _repair(incident: Incident) -> Iterator[Raw]:
     because = words.sentence(top["because"])
     version = bad_version(incident)
     what = {
-        "deploy": f"Fix {version or 'the change'} and shadow it against the version that serves before it returns.",
-        "upstream_data": "Have the source of the broken features repaired, and agree how its changes are told.",
+        "deploy": f"Fix {version or 'the change'} and shadow it against the version that serves before it "
+        f"returns.",
+        "upstream_data": "Have the source of the broken features repaired, and agree how its changes are "
+        "told.",
         "infrastructure": "Have the platform repaired, and the fallback exercised while it is.",
         "attack": "Block what attacked at the gateway, and keep ten of its requests as a test.",
         "label_pipeline": "Repair the label job and judge the days it spoilt again.",
@@ -112,8 +114,11 @@ def _prevent(incident: Incident, facts: ReviewFacts) -> Iterator[Raw]:
         return
     took = words.length(needed)
     if canary.ended is None:
-        yield ("prevent", "Send every new version to a canary first.",
-               f"{canary.version} went to all its traffic at once; its fault took {took} to show.")  # fmt: skip
+        yield (
+            "prevent",
+            "Send every new version to a canary first.",
+            f"{canary.version} went to all its traffic at once; its fault took {took} to show.",
+        )
     elif detected_at(incident) >= canary.ended:
         ran = words.length(canary.ended - canary.began)
         least = words.length(_rounded_up(needed))
@@ -137,8 +142,11 @@ def _detect(incident: Incident, runbook: Runbook) -> Iterator[Raw]:
     for name, cell, before, after in moved_cells(incident) if broken else ():
         if name == "score":
             continue
-        yield ("detect", f"Add an expectation on {name}: the share of {cell} is usually {words.share(before)}.",
-               f"It was {words.share(after)} while the incident lasted.")  # fmt: skip
+        yield (
+            "detect",
+            f"Add an expectation on {name}: the share of {cell} is usually {words.share(before)}.",
+            f"It was {words.share(after)} while the incident lasted.",
+        )
     for column in sorted(incident.slice or {}):
         if column not in runbook.columns.segments:
             yield (
@@ -153,7 +161,8 @@ def _detect(incident: Incident, runbook: Runbook) -> Iterator[Raw]:
 
 
 def moved_cells(incident: Incident) -> list[tuple[str, str, float, float]]:
-    """For each feature its cell that moved most, as (feature, cell, before, after); the most moved feature first."""
+    """For each feature its cell that moved most, as (feature, cell, before, after); the most moved feature
+    first."""
     found: dict[str, tuple[float, str, float, float]] = {}
     for exhibit in incident.evidence:
         if exhibit["kind"] != "histogram":
@@ -222,5 +231,8 @@ def _process(incident: Incident, runbook: Runbook) -> Iterator[Raw]:
                 words.sentence(entry.because),
             )
     if by_itself(incident) and not incident.measures and incident.paged:
-        yield ("process", "Write down what was done by hand, and make it a row of the decision table.",
-               "The service recovered without a measure of ours, so somebody or something did it.")  # fmt: skip
+        yield (
+            "process",
+            "Write down what was done by hand, and make it a row of the decision table.",
+            "The service recovered without a measure of ours, so somebody or something did it.",
+        )

@@ -117,7 +117,8 @@ def harm(incident: Incident, runbook: Runbook, facts: ReviewFacts) -> tuple[str,
         measure = held_by(incident)
         what = done(measure) if measure else "measure"
         told.append(
-            f"{words.number(facts.requests_avoidable)} of them came after the {what} was or would have been in force."
+            f"{words.number(facts.requests_avoidable)} of them came after the {what} was or would have been "
+            f"in force."
         )
     for alert in alerts(incident)[:4]:
         told.append(_figure(alert))
@@ -202,7 +203,8 @@ def _never_done(incident: Incident, entry: Entry) -> bool:
 
 
 def story(incident: Incident, facts: ReviewFacts) -> tuple[tuple[str, str], ...]:
-    """The timeline in short: changes near the onset, first alerts, decisions, measures, verdicts, great moves."""
+    """The timeline in short: changes near the onset, first alerts, decisions, measures, verdicts, great
+    moves."""
     told = [(e.at, _line(e)) for e in incident.timeline if _is_shown(e)]
     rounds = [
         e for e in incident.timeline if e.kind is EntryKind.MOVED and e.data.get("to") == State.TRIAGING.value

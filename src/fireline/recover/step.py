@@ -14,8 +14,8 @@ GOING_BACK = ("rollback", "route_share")
 def next_step(incident: Incident) -> list[Draft]:
     """The entries that take a contained incident, whose measure was judged effective, towards verifying.
 
-    After a rollback that is ``recovering`` and ``verifying``; after a fallback ``recovering`` alone, with what must be
-    repaired, since the harm only waits behind the rung.
+    After a rollback that is ``recovering`` and ``verifying``; after a fallback ``recovering`` alone, with
+    what must be repaired, since the harm only waits behind the rung.
     """
     if incident.state is not State.CONTAINED:
         return []

@@ -294,7 +294,10 @@ def _reference(file: RunbookFile) -> Iterator[Found]:
     length = reference.until - reference.since
     days = f"{length / DAY:.1f} days".replace(".0 days", " days")
     if length < 7 * DAY:
-        says = f"only {days}: no weekday is known yet, tolerances are doubled, and business figures only open tickets"
+        says = (
+            f"only {days}: no weekday is known yet, tolerances are doubled, and business figures only "
+            f"open tickets"
+        )
         yield "warning", key, says, "take the baseline again once there are 28 days"
     elif length < 14 * DAY:
         yield (

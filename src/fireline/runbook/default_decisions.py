@@ -23,14 +23,16 @@ ROWS: tuple[dict[str, Any], ...] = (
         "action": "fallback",
         "params": {"rungs": ["reduced", "cached", "rules"]},
         "expires": FALLBACK_EXPIRES,
-        "because": "Where going back did not help or cannot be done, a simpler answer is better than a wrong one.",
+        "because": "Where going back did not help or cannot be done, a simpler answer is better than a "
+        "wrong one.",
     },
     {
         "when": {"cause": ["upstream_data"]},
         "action": "fallback",
         "params": {"rungs": ["reduced", "cached", "rules"]},
         "expires": FALLBACK_EXPIRES,
-        "because": "Every version reads the broken data; a rung that does not need it keeps answers sound until "
+        "because": "Every version reads the broken data; a rung that does not need it keeps answers sound "
+        "until "
         "the source is repaired.",
     },
     {
@@ -55,12 +57,14 @@ ROWS: tuple[dict[str, Any], ...] = (
     {
         "when": {"cause": ["label_pipeline"]},
         "action": "none",
-        "because": "The answers are as good as before, only the labels are not: repair the label job, then judge.",
+        "because": "The answers are as good as before, only the labels are not: repair the label job, then "
+        "judge.",
     },
     {
         "when": {"cause": ["natural_drift"]},
         "action": "none",
-        "because": "The world moved and no version is at fault: check quality by segment and plan a retraining.",
+        "because": "The world moved and no version is at fault: check quality by segment and plan a "
+        "retraining.",
     },
     {
         "when": {"cause": ["concept_drift"]},

@@ -50,7 +50,8 @@ def draft(
     baseline: str = "runbook.baseline.npz",
     source: str = "a log",
 ) -> Draft:
-    """A runbook for ``service`` from the events in ``table`` before ``until``, and what could be read off them.
+    """A runbook for ``service`` from the events in ``table`` before ``until``, and what could be read off
+    them.
 
     ``labels`` is a label log of its own; ``roles`` (role -> column) are what a person said. Raises InputError
     when there is no column of times or too little before ``until``, pydantic.ValidationError when what was
@@ -112,8 +113,10 @@ SEVERITY: list[dict[str, Any]] = [
 def _head(service: str, source: str, past: Past) -> str:
     return (
         f"The runbook of {service}, drafted by `fireline init` from {source}\n"
-        f"({iso(past.since)} to {iso(past.until)}). Read it once from top to bottom: `{FILL_IN}` marks what no log\n"
-        "can tell. `fireline check` says what is still missing, `fireline runbook render` prints the page for 3 a.m."
+        f"({iso(past.since)} to {iso(past.until)}). Read it once from top to bottom: `{FILL_IN}` marks what "
+        f"no log\n"
+        "can tell. `fireline check` says what is still missing, `fireline runbook render` prints the page "
+        "for 3 a.m."
     )
 
 

@@ -268,7 +268,10 @@ def _place(
     notes, taken = sorting.notes, sorting.taken
     reason = notes.get(look.name) or _no_feature(look)
     if look.name in taken or look.name in RESERVED:
-        reason = f"Fireline has a column `{look.name}` of its own: give it another name in the log to have it watched"
+        reason = (
+            f"Fireline has a column `{look.name}` of its own: give it another name in the log to have "
+            f"it watched"
+        )
     if not reason and label is not None and look.numeric and tells_label(table.column(look.name), label):
         reason = "tells the label almost perfectly: it looks like something known only afterwards"
     if reason:
@@ -356,7 +359,8 @@ def _task_of(look: Look, role: str) -> tuple[Task, str]:
     if look.distinct <= 2:
         return (
             "binary",
-            f"the {role} has {look.distinct} value{'s' if look.distinct > 1 else ''}: {', '.join(look.values)}",
+            f"the {role} has {look.distinct} value{'s' if look.distinct > 1 else ''}: "
+            f"{', '.join(look.values)}",
         )
     if look.kind == "number" or (look.kind == "integer" and look.distinct > 30):
         return "regression", f"the {role} is a number, {look.describe()}"

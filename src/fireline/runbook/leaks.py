@@ -25,7 +25,8 @@ def tells_label(column: pa.ChunkedArray, label: Floats) -> bool:
 
 
 def auc(score: Floats, positive: Floats) -> float | None:
-    """Area under the ROC curve of ``score`` [n] for ``positive`` [n] (bool), ties counted half; None for one class."""
+    """Area under the ROC curve of ``score`` [n] for ``positive`` [n] (bool), ties counted half; None for one
+    class."""
     n, m = int(positive.sum()), int((~positive).sum())
     if n == 0 or m == 0:
         return None

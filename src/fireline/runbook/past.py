@@ -1,4 +1,5 @@
-"""What the reference shows: who served, how fast, how often it failed, how good it was, how late labels came."""
+"""What the reference shows: who served, how fast, how often it failed, how good it was, how late labels
+came."""
 
 from __future__ import annotations
 

@@ -15,11 +15,12 @@ from fireline.runbook.write import flow
 _HEAD = f"""# The runbook
 
 What a team agreed about one service, in one YAML file (schema {SCHEMA_VERSION}). `fireline init` drafts it,
-`fireline check` says what it lacks, `fireline runbook render` prints the page for 3 a.m. This page is made from the
-schema: `fireline runbook schema --markdown`; `fireline runbook schema` prints the JSON schema an editor can use.
+`fireline check` says what it lacks, `fireline runbook render` prints the page for 3 a.m. This page is made
+from the schema: `fireline runbook schema --markdown`; `fireline runbook schema` prints the JSON schema an
+editor can use.
 
-Lengths of time are written `90s`, `15m`, `6h`, `7d`; times in ISO 8601, in the runbook's time zone where they have no
-offset. A key nobody knows is an error that names the line and the nearest key there is.
+Lengths of time are written `90s`, `15m`, `6h`, `7d`; times in ISO 8601, in the runbook's time zone where
+they have no offset. A key nobody knows is an error that names the line and the nearest key there is.
 """
 
 

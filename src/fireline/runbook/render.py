@@ -57,7 +57,8 @@ class Page:
 
 
 def render(runbook: Runbook, form: Form = "html", problems: Sequence[Problem] = ()) -> str:
-    """The page. ``problems`` (from ``check``) that are errors are shown on it: a gap seen by day costs nothing."""
+    """The page. ``problems`` (from ``check``) that are errors are shown on it: a gap seen by day costs
+    nothing."""
     return _environment().get_template(f"runbook.{form}.j2").render(page=page(runbook, problems))
 
 
@@ -116,10 +117,12 @@ def _first(runbook: Runbook) -> list[str]:
     often = f", then {_every(cadence)} in a SEV1" if cadence else ""
     steps = [
         f"Name the incident commander. {who}. One person decides, everybody else reports to them.",
-        "Read the incident: since when (an interval), who is hit (version, segment), and the causes with what speaks "
+        "Read the incident: since when (an interval), who is hit (version, segment), and the causes with "
+        "what speaks "
         "against each.",
         "Ask first whether the answers are bad or only the labels: look at label coverage and the label job.",
-        "Contain before you understand. The table below says what; a measure ends by itself and can be undone.",
+        "Contain before you understand. The table below says what; a measure ends by itself and can be "
+        "undone.",
         f"Say publicly that you are on it{where}{often}. Facts and times, no guesses.",
     ]
     if runbook.last_known_good:

@@ -37,7 +37,8 @@ SECTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (
         ("exposure",),
-        "Who is hurt when it is wrong, and how badly? harm: low | medium | high; reversible: can it be undone?\n"
+        "Who is hurt when it is wrong, and how badly? harm: low | medium | high; reversible: can it be "
+        "undone?\n"
         "autonomy: advises (a person decides) | supervised (a person can step in) | alone (nobody looks).",
     ),
     (
@@ -49,7 +50,8 @@ SECTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("reference",), "Which stretch of past is called normal? Nothing known to be broken may lie in it."),
     (
         ("allowed_lateness", "clock_skew", "dedup_horizon"),
-        "How late may a row come and still be judged; how far may its clock be ahead; how long are ids remembered?",
+        "How late may a row come and still be judged; how far may its clock be ahead; how long are ids "
+        "remembered?",
     ),
     (
         ("false_pages_per_30d", "budget"),
@@ -60,12 +62,14 @@ SECTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("severity",), "How bad is it? The first line that holds decides; when unsure, the higher."),
     (
         ("decisions",),
-        "What is done about it? The first row that fits and can be done decides. authority: observe (only say\n"
+        "What is done about it? The first row that fits and can be done decides. authority: observe (only "
+        "say\n"
         "what would have been done) | ask (a person; `unanswered: do | leave` after `answer_within`) | auto.",
     ),
     (
         ("ladder",),
-        "What answers when the model must not? Best first. kind: current | last_known_good | reduced | cached |\n"
+        "What answers when the model must not? Best first. kind: current | last_known_good | reduced | "
+        "cached |\n"
         "rules | closed (refuse) | open (let pass). Only rungs that are tried out regularly count.",
     ),
     (("last_known_good",), "Which version do we go back to, and how do we know that it is good?"),
@@ -122,7 +126,8 @@ def _pruned(runbook: Runbook) -> dict[str, Any]:
 
 
 def _tidy(value: Any) -> Any:
-    """Whole numbers without a fraction; free parameters stay as they are, since nothing else knows their type."""
+    """Whole numbers without a fraction; free parameters stay as they are, since nothing else knows their
+    type."""
     if isinstance(value, dict):
         return {key: one if key == "params" else _tidy(one) for key, one in value.items()}
     if isinstance(value, list):

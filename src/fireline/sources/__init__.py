@@ -57,10 +57,11 @@ def read(path: Path, *, only: frozenset[str] | None = None) -> Iterator[Piece]:
 
 
 def find(paths: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
-    """The files that ``paths`` (files, folders, patterns) name, each once and in order, and notes on those passed over.
+    """The files that ``paths`` (files, folders, patterns) name, each once and in order, and notes on those
+    passed over.
 
-    Folders are searched through; names that begin with a dot or an underscore are passed over. Raises InputError
-    for a path that leads to nothing.
+    Folders are searched through; names that begin with a dot or an underscore are passed over. Raises
+    InputError for a path that leads to nothing.
     """
     files: dict[Path, None] = {}
     notes: list[str] = []

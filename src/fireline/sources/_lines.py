@@ -25,7 +25,8 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Whole lines: line i is ``data[starts[i]:ends[i]]`` (its end of line left off), the ``numbers[i]``-th of the file.
+    """Whole lines: line i is ``data[starts[i]:ends[i]]`` (its end of line left off), the ``numbers[i]``-th of
+    the file.
 
     ``flaws`` [n] says which lines cannot be used; ``sizes`` gives the length in bytes of those too long.
     """
@@ -66,9 +67,13 @@ class Block:
         from_byte = int(self.starts[skip])
         sizes = {i - skip: size for i, size in self.sizes.items() if i >= skip}
         return Block(
-            self.data[from_byte:], self.starts[skip:] - from_byte, self.ends[skip:] - from_byte, self.numbers[skip:],
-            self.flaws[skip:], sizes,
-        )  # fmt: skip
+            self.data[from_byte:],
+            self.starts[skip:] - from_byte,
+            self.ends[skip:] - from_byte,
+            self.numbers[skip:],
+            self.flaws[skip:],
+            sizes,
+        )
 
     def bad_row(self, line: int, file: str, row: int) -> BadRow:
         """The flaw of line ``line`` as a row put aside."""

@@ -65,7 +65,8 @@ class _Form:
     notes: tuple[str, ...]
 
     def read(self, block: Block, row: int) -> tuple[Piece, int, int]:
-        """The piece that ``block`` holds, how many records that were, and how many lines wait for the next block."""
+        """The piece that ``block`` holds, how many records that were, and how many lines wait for the next
+        block."""
         if not _one_line_each(block):
             return self._slow(block, row)
         lines = np.flatnonzero(~block.blank)
@@ -99,7 +100,8 @@ class _Form:
         return tuple(name for name in self.names if not name.startswith("\x00"))
 
     def _fast(self, data: bytes, expected: int) -> pa.Table | list[tuple[int, int]] | None:
-        """The records by Arrow's reader; or the ragged ones, each with its number of values; None for neither."""
+        """The records by Arrow's reader; or the ragged ones, each with its number of values; None for
+        neither."""
         if not expected:
             return self._arrow([])
         ragged: list[tuple[int, int]] = []
@@ -111,7 +113,8 @@ class _Form:
         return ragged if found.num_rows + len(ragged) == expected else None
 
     def _parse(self, data: bytes, ragged: list[tuple[int, int]], threads: bool) -> pa.Table:
-        """The sound records; ``ragged`` gets the others, with their places only where there are no ``threads``."""
+        """The sound records; ``ragged`` gets the others, with their places only where there are no
+        ``threads``."""
 
         def on_ragged(row: arrow_csv.InvalidRow) -> str:
             ragged.append(((row.number or 0) - 1, row.actual_columns))
@@ -164,16 +167,22 @@ class _Form:
                 last.append(at + used - 1)
             at, number = at + used, number + 1
         piece = Piece(
-            self._arrow(values), self.file, np.asarray(rows, np.int64), self._columns,
-            block.numbers[np.asarray(first, np.int64)], lambda i: block.text(first[i], last[i]), tuple(bad), self.notes,
-        )  # fmt: skip
+            self._arrow(values),
+            self.file,
+            np.asarray(rows, np.int64),
+            self._columns,
+            block.numbers[np.asarray(first, np.int64)],
+            lambda i: block.text(first[i], last[i]),
+            tuple(bad),
+            self.notes,
+        )
         return piece, number - row, held
 
     def _record(self, block: Block, at: int) -> tuple[list[str] | None, int, bool]:
         """The record that begins at line ``at``, its lines, and whether the block ended within it.
 
-        None for quotes that do not pair up, and for several lines that do not have the header's columns: a stray
-        quote, which must not swallow the rows after it.
+        None for quotes that do not pair up, and for several lines that do not have the header's columns: a
+        stray quote, which must not swallow the rows after it.
         """
         used, ended = 0, False
 

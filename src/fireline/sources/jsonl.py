@@ -97,7 +97,8 @@ def _flaw(line: bytes) -> str:
 def _read(block: Block, lines: Array, words: set[str]) -> tuple[pa.Table, Array]:
     """The objects on ``lines`` [n] as a table, and which of the lines hold one, bool [n].
 
-    Three ways, each slower than the one before: all at once, all but what Arrow's reader finds amiss, one by one.
+    Three ways, each slower than the one before: all at once, all but what Arrow's reader finds amiss, one by
+    one.
     """
     good = np.ones(len(lines), bool)
     if not len(lines):
@@ -121,8 +122,8 @@ def _joined(block: Block, lines: Array) -> bytes:
 def _parse(data: bytes, expected: int, words: set[str], size: int) -> pa.Table | str:
     """The objects by Arrow's reader, or why it cannot.
 
-    It reads text that looks like a time as a time: such columns (``words`` remembers them) are read again as text, so
-    that a category such as "2013-03" stays what it is.
+    It reads text that looks like a time as a time: such columns (``words`` remembers them) are read again as
+    text, so that a category such as "2013-03" stays what it is.
     """
     options = arrow_json.ReadOptions(block_size=size)
     while True:

@@ -1,7 +1,8 @@
 """The store: the journal, the measures, the counts and the cursors, in SQLite or PostgreSQL.
 
-Everything is written through short explicit transactions (``with store.begin() as tx:``). What belongs together
-commits together: an entry with its projection and its measure, a batch with its counts, its keys and its cursor.
+Everything is written through short explicit transactions (``with store.begin() as tx:``). What belongs
+together commits together: an entry with its projection and its measure, a batch with its counts, its keys and
+its cursor.
 """
 
 from fireline.store.rows import Claim, Fold, Gate, Keys, LakeFile, Mark, Stored

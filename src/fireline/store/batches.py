@@ -1,4 +1,5 @@
-"""Batches of telemetry: a lake file, its counts, its dedup keys, its cursor and its quarantine, in one commit."""
+"""Batches of telemetry: a lake file, its counts, its dedup keys, its cursor and its quarantine, in one
+commit."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ def commit(
     cursor: Cursor | None,
     bad: Sequence[BadRow],
 ) -> bool:
-    """Write everything that belongs to ``batch``; False, and nothing written, when it was committed before."""
+    """Write everything that belongs to ``batch``; False, and nothing written, when it was committed
+    before."""
     hold(connection, "batch", batch)
     if has(connection, batch):
         return False
@@ -157,7 +159,8 @@ def read_counts(
     service: str | None,
     layout: str | None,
 ) -> list[CountsRow]:
-    """Rows of ``grain`` that touch ticks from ``from_tick`` up to, not with, ``to_tick``, in order of commit."""
+    """Rows of ``grain`` that touch ticks from ``from_tick`` up to, not with, ``to_tick``, in order of
+    commit."""
     longest = connection.execute(_LONGEST, {"of": grain}).scalar()
     if longest is None:
         return []

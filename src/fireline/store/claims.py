@@ -41,7 +41,8 @@ _CLAIM = (
 
 
 def claimable(connection: sa.Connection, at: datetime) -> list[Measure]:
-    """Measures waiting to be done at ``at``, oldest first: requested ones, and claimed ones whose lease lapsed."""
+    """Measures waiting to be done at ``at``, oldest first: requested ones, and claimed ones whose lease
+    lapsed."""
     return [of_row(row) for row in connection.execute(_CLAIMABLE, {"now": micros(at)}).mappings()]
 
 
@@ -72,8 +73,13 @@ def claim(
     because = f"{worker} does it, for {lease.total_seconds():.0f} s at most"
     if before["state"] == S.CLAIMED.value:
         because = f"{before['worker']} did not finish in time; {because}"
-    data = {"measure": measure, "worker": worker, "attempt": row["attempts"], "until": iso(from_micros(until)),
-            "inverse": row["inverse"]}  # fmt: skip
+    data = {
+        "measure": measure,
+        "worker": worker,
+        "attempt": row["attempts"],
+        "until": iso(from_micros(until)),
+        "inverse": row["inverse"],
+    }
     claimed = Claim(of_row(row), worker, row["attempts"], from_micros(until))
     return claimed, Draft(EntryKind.CLAIMED, because, data, by=worker)
 

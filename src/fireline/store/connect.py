@@ -1,9 +1,10 @@
 """Connections: one place that knows what SQLite and PostgreSQL need to be told.
 
-SQLite runs in WAL with ``synchronous=NORMAL``. A process killed at any moment (``kill -9``) loses nothing that was
-committed: the write-ahead log lives in the operating system's cache and the next to open it reads on. When the
-machine itself loses power the last few commits may be gone, but never half of one, and the file is never broken:
-a batch whose commit was lost is taken again from its cursor. Who cannot lose those seconds uses PostgreSQL.
+SQLite runs in WAL with ``synchronous=NORMAL``. A process killed at any moment (``kill -9``) loses nothing
+that was committed: the write-ahead log lives in the operating system's cache and the next to open it reads
+on. When the machine itself loses power the last few commits may be gone, but never half of one, and the file
+is never broken: a batch whose commit was lost is taken again from its cursor. Who cannot lose those seconds
+uses PostgreSQL.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ BUSY_MS = 5000
 
 READING = "fireline_reading"
 QUESTION, SNAPSHOT = "question", "snapshot"
-"""How a connection reads: one question, or several that must see the same moment. Without either it writes."""
+"""How a connection reads: one question, or several that must see the same moment. Without either it
+writes."""
 
 
 def url_of(place: str | Path) -> sa.URL:

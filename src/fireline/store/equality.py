@@ -55,7 +55,8 @@ def _measure(kept: Measure | None, told: Measure) -> list[str]:
         return [f"measure {told.id}: in the journal, but not in the ledger"]
     names = [field.name for field in fields(Measure) if field.name not in ONLY_IN_LEDGER]
     return [
-        f"measure {told.id}: {name} is {getattr(kept, name)!r} in the ledger and {getattr(told, name)!r} in the journal"
+        f"measure {told.id}: {name} is {getattr(kept, name)!r} in the ledger and {getattr(told, name)!r} in "
+        f"the journal"
         for name in names
         if getattr(kept, name) != getattr(told, name)
     ]

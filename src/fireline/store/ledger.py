@@ -1,7 +1,7 @@
 """The measures: where each stands, who holds the right to do it, and what may follow what.
 
-The table is a projection of the journal that adds the claims. Every change of a measure is an entry, and entry
-and change are one transaction: `follow` is called for each entry that is appended.
+The table is a projection of the journal that adds the claims. Every change of a measure is an entry, and
+entry and change are one transaction: `follow` is called for each entry that is appended.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ ENDED = (S.UNDONE, S.EXPIRED, S.FREED, S.DENIED, S.FAILED)
 def follow(connection: sa.Connection, incident: str, draft: Draft, at: datetime) -> None:
     """Do to the measures what ``draft`` says, before it is written; nothing for entries about other things.
 
-    Raises MeasureInFlight when another measure of the service is in flight, StoreError when the measure's state
-    does not allow it.
+    Raises MeasureInFlight when another measure of the service is in flight, StoreError when the measure's
+    state does not allow it.
     """
     kind = draft.kind
     if kind in OPENING or kind in TO:

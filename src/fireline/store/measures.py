@@ -1,4 +1,5 @@
-"""Measures as rows: out of an entry's JSON into the table, and out of the table as the vocabulary's Measure."""
+"""Measures as rows: out of an entry's JSON into the table, and out of the table as the vocabulary's
+Measure."""
 
 from __future__ import annotations
 

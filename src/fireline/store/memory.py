@@ -28,7 +28,8 @@ def get_state(connection: sa.Connection, name: str) -> Stored | None:
 
 
 def put_mark(connection: sa.Connection, mark: Mark, was: Mark | None) -> None:
-    """Move a service's mark on from ``was``; StoreError when somebody else moved it, so that no tick counts twice."""
+    """Move a service's mark on from ``was``; StoreError when somebody else moved it, so that no tick counts
+    twice."""
     hold(connection, "mark", mark.service)
     known = get_mark(connection, mark.service)
     if known != was or (known is not None and mark.judged < known.judged):

@@ -1,4 +1,5 @@
-"""Bringing a database to the schema this release writes: Alembic, from inside the package, when a store is opened."""
+"""Bringing a database to the schema this release writes: Alembic, from inside the package, when a store is
+opened."""
 
 from __future__ import annotations
 

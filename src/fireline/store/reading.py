@@ -43,7 +43,8 @@ class Reading:
         return found
 
     def incidents(self, service: str | None = None, open_only: bool = False) -> list[str]:
-        """Ids of incidents, oldest first; ``open_only`` leaves out closed, merged, declined and cancelled ones."""
+        """Ids of incidents, oldest first; ``open_only`` leaves out closed, merged, declined and cancelled
+        ones."""
         with self._reads() as connection:
             return journal.listed(connection, service, open_only)
 
@@ -81,7 +82,8 @@ class Reading:
         service: str | None = None,
         layout: str | None = None,
     ) -> list[CountsRow]:
-        """Counts of ``grain`` seconds that touch ticks in [from_tick, to_tick), in order of commit; they add up."""
+        """Counts of ``grain`` seconds that touch ticks in [from_tick, to_tick), in order of commit; they add
+        up."""
         with self._reads(SNAPSHOT) as connection:
             return batches.read_counts(connection, grain, from_tick, to_tick, late, service, layout)
 

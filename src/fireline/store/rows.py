@@ -14,12 +14,14 @@ Fold = Callable[[Sequence[Entry]], Incident]
 """What an incident's entries, in order and at least one, amount to."""
 
 Gate = Callable[[Incident | None, Draft], None]
-"""Raises StateError when the draft may not be the incident's next entry; None is the incident before its first."""
+"""Raises StateError when the draft may not be the incident's next entry; None is the incident before its
+first."""
 
 
 @dataclass(frozen=True, slots=True)
 class LakeFile:
-    """A file of the lake: ``rows`` rows of ``kind`` (events, labels) from ``min_us`` to ``max_us``, inclusive."""
+    """A file of the lake: ``rows`` rows of ``kind`` (events, labels) from ``min_us`` to ``max_us``,
+    inclusive."""
 
     kind: str
     file: str
@@ -61,8 +63,8 @@ class Stored:
 class Claim:
     """The right to do one measure, until ``lease_until``.
 
-    ``attempt`` counts the claims of this measure from 1 and is what a receipt is checked against: a worker whose
-    lease lapsed and was taken over holds an old number, and its receipt is refused.
+    ``attempt`` counts the claims of this measure from 1 and is what a receipt is checked against: a worker
+    whose lease lapsed and was taken over holds an old number, and its receipt is refused.
     """
 
     measure: Measure

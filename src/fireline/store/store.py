@@ -32,9 +32,9 @@ from fireline.terms.timeline import Draft, Entry
 class Store(Reading):
     """The journal, the measures, the counts and the cursors of a Fireline, in one database.
 
-    ``fold`` says what an incident's entries amount to. ``gate`` is asked before every entry whether it may be written:
-    whoever writes (loop, act, a person) passes the same gate, inside the transaction, where nobody can come between
-    question and answer. Without a gate (None) anything may be written.
+    ``fold`` says what an incident's entries amount to. ``gate`` is asked before every entry whether it may be
+    written: whoever writes (loop, act, a person) passes the same gate, inside the transaction, where nobody
+    can come between question and answer. Without a gate (None) anything may be written.
     """
 
     def __init__(
@@ -49,7 +49,8 @@ class Store(Reading):
 
     @classmethod
     def open(cls, place: str | Path, fold: Fold = fold, gate: Gate | None = allowed) -> Store:
-        """Open ``place``, made or brought up to date: a path, ``:memory:``, ``sqlite:///path``, ``postgresql://...``.
+        """Open ``place``, made or brought up to date: a path, ``:memory:``, ``sqlite:///path``,
+        ``postgresql://...``.
 
         ``:memory:`` is a file in a temporary folder that goes with the store: one set of rules for all.
         Raises StoreError when the place cannot be used.
@@ -111,7 +112,8 @@ class Store(Reading):
             self._mine.writing = False
 
     def verify_projection(self) -> tuple[str, ...]:
-        """What the projections say otherwise than the journal, one sentence each; nothing when they are equal."""
+        """What the projections say otherwise than the journal, one sentence each; nothing when they are
+        equal."""
         with self._reads(SNAPSHOT) as connection:
             return differences(connection, self.fold)
 
@@ -154,8 +156,8 @@ class Tx(Reading):
     def append(self, incident: str, draft: Draft, at: datetime) -> Entry:
         """Write the incident's next entry; an entry about a measure changes the measure too.
 
-        ``asked`` and ``requested`` put a measure in flight and raise MeasureInFlight where one is already: nothing
-        is written then, and the transaction may go on. Claims and receipts have calls of their own.
+        ``asked`` and ``requested`` put a measure in flight and raise MeasureInFlight where one is already:
+        nothing is written then, and the transaction may go on. Claims and receipts have calls of their own.
         Raises StateError when the gate refuses, StoreError when the measure's state does not allow it.
         """
         self._ask_gate(incident, draft)
@@ -177,7 +179,8 @@ class Tx(Reading):
         return entry
 
     def project(self) -> None:
-        """Bring the projection of every incident written to up to date; the store does it before it commits."""
+        """Bring the projection of every incident written to up to date; the store does it before it
+        commits."""
         for incident in sorted(self._touched):
             told = self._held[incident] = self._held[incident].folded(self.fold)
             if told.incident is not None:
@@ -203,7 +206,8 @@ class Tx(Reading):
         return claim
 
     def applied(self, claim: Claim, receipt: Mapping[str, Any], at: datetime, because: str) -> bool:
-        """Write the receipt of a claimed measure; False when the claim was lost meanwhile, and nothing is written."""
+        """Write the receipt of a claimed measure; False when the claim was lost meanwhile, and nothing is
+        written."""
         draft = claims.applied(self._connection, claim, receipt, at, because)
         if draft is not None:
             self._write(claim.measure.incident, draft, at)
@@ -217,7 +221,8 @@ class Tx(Reading):
         permanent: bool = True,
         retry_at: datetime | None = None,
     ) -> bool:
-        """Say that a claimed measure failed, for good or until ``retry_at``; False when the claim was lost."""
+        """Say that a claimed measure failed, for good or until ``retry_at``; False when the claim was
+        lost."""
         draft = claims.failed(self._connection, claim, because, at, permanent, retry_at)
         if draft is not None:
             self._write(claim.measure.incident, draft, at)
@@ -238,8 +243,8 @@ class Tx(Reading):
     ) -> bool:
         """Everything that belongs to one batch; False, and nothing written, when it was committed before.
 
-        With ``cursor_was`` the batch is taken only if the source still stands there (StoreError otherwise, to be
-        tried again): two who read the same source never count the same rows under two batch ids.
+        With ``cursor_was`` the batch is taken only if the source still stands there (StoreError otherwise, to
+        be tried again): two who read the same source never count the same rows under two batch ids.
         """
         if cursor is not None and cursor_was is not ... and not self.has_batch(batch):
             batches.expect_cursor(self._connection, cursor[0], cursor_was)

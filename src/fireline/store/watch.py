@@ -12,15 +12,16 @@ from typing import Any
 import sqlalchemy as sa
 
 Told = Callable[[str, str], None]
-"""Called with the moment (``before``, ``after``, or ``read`` for a transaction that only reads) and what it is."""
+"""Called with the moment (``before``, ``after``, or ``read`` for a transaction that only reads) and what it
+is."""
 
 
 def watch(database: sa.Engine, told: Told) -> Callable[[], None]:
     """Call ``told`` around every write, the beginning and the commit of every write transaction on SQLite.
 
-    What ``told`` raises comes out of the write as if the process had ended there: before it nothing of the write
-    has happened, after it all of it has. What is given back, when called, drops every connection at once, as the
-    end of a process does: a transaction that was open is gone, and its lock is free.
+    What ``told`` raises comes out of the write as if the process had ended there: before it nothing of the
+    write has happened, after it all of it has. What is given back, when called, drops every connection at
+    once, as the end of a process does: a transaction that was open is gone, and its lock is free.
     """
     opened: list[Any] = []
 

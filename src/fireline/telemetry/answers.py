@@ -25,8 +25,8 @@ def tells(task: str) -> str:
 class Answers:
     """In which form labels and predictions are kept: float64 or string.
 
-    Where the task does not say, the first values met decide by majority: numbers and truth values are numbers,
-    all else is text.
+    Where the task does not say, the first values met decide by majority: numbers and truth values are
+    numbers, all else is text.
     """
 
     forms: dict[str, AnswerForm] = field(default_factory=dict)

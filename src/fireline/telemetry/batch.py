@@ -15,8 +15,20 @@ INSTANT = pa.timestamp("us", tz="UTC")
 
 Form = Literal["time", "text", "number", "flag", "truth", "answer"]
 
-ALWAYS = ("time", "request_id", "version", "shadow", "weight", "score", "prediction", "latency_ms", "status", "error",
-          "row", "late")  # fmt: skip
+ALWAYS = (
+    "time",
+    "request_id",
+    "version",
+    "shadow",
+    "weight",
+    "score",
+    "prediction",
+    "latency_ms",
+    "status",
+    "error",
+    "row",
+    "late",
+)
 TEXT_ROLES = ("rung", "switch", "host", "source", "arm", "query", "item")
 NUMBER_ROLES = ("outcome", "rank")
 SPARSE = ("shadow", "weight", "rung", "switch", "host", "source", "arm", "outcome")
@@ -34,7 +46,8 @@ class Mapped:
 
 
 def mapped(columns: Columns) -> tuple[Mapped, ...]:
-    """Every column of the log that goes into the canonical batch, but for time, labels and the service's name.
+    """Every column of the log that goes into the canonical batch, but for time, labels and the service's
+    name.
 
     Raises RunbookError where a feature or segment has the name of a column that Fireline itself adds.
     """
@@ -47,9 +60,11 @@ def mapped(columns: Columns) -> tuple[Mapped, ...]:
     for name, form in _named(columns).items():
         if own.get(name, name if name not in ALWAYS else None) != name:
             raise RunbookError(
-                f"the column {name!r} has the name of a column that Fireline adds itself", where=Where(key="columns"),
-                todo=f"give it another name in the log, or list it under columns.ignore instead of as {_AS[form]}",
-            )  # fmt: skip
+                f"the column {name!r} has the name of a column that Fireline adds itself",
+                where=Where(key="columns"),
+                todo=f"give it another name in the log, or list it under columns.ignore instead of as "
+                f"{_AS[form]}",
+            )
         if name not in own:
             found[name] = Mapped(name, name, form)
     return tuple(found.values())

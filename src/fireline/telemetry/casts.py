@@ -14,12 +14,34 @@ Array = np.ndarray[Any, Any]
 MISSING_WORDS = frozenset({"", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>", "\\n"})
 TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 FALSE_WORDS = frozenset({"false", "f", "no", "n", "0", "0.0"})
-ERROR_WORDS = frozenset({
-    "error", "err", "errored", "timeout", "timed_out", "time_out", "failed", "fail", "failure", "exception", "crash",
-    "crashed", "unavailable", "internal", "internal_error", "internal_server_error", "server_error",
-    "service_unavailable", "bad_gateway", "gateway_timeout", "deadline_exceeded", "data_loss", "resource_exhausted",
-    "segfault",
-})  # fmt: skip
+ERROR_WORDS = frozenset(
+    {
+        "error",
+        "err",
+        "errored",
+        "timeout",
+        "timed_out",
+        "time_out",
+        "failed",
+        "fail",
+        "failure",
+        "exception",
+        "crash",
+        "crashed",
+        "unavailable",
+        "internal",
+        "internal_error",
+        "internal_server_error",
+        "server_error",
+        "service_unavailable",
+        "bad_gateway",
+        "gateway_timeout",
+        "deadline_exceeded",
+        "data_loss",
+        "resource_exhausted",
+        "segfault",
+    }
+)
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _WHOLE = 2.0**53
 
@@ -33,7 +55,8 @@ class Cast:
 
 
 def plain(column: Any) -> pa.Array:
-    """A column as one array without dictionaries, views or large offsets; bytes as text where they are UTF-8."""
+    """A column as one array without dictionaries, views or large offsets; bytes as text where they are
+    UTF-8."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column = pc.cast(column, kind.value_type)
@@ -77,7 +100,8 @@ def to_number(column: Any) -> Cast:
 
 
 def to_text(column: Any) -> Cast:
-    """As strings, empty text counting as missing. Whole numbers have no fraction, truth values are true and false."""
+    """As strings, empty text counting as missing. Whole numbers have no fraction, truth values are true and
+    false."""
     values = plain(column)
     kind = values.type
     none = np.zeros(len(values), bool)

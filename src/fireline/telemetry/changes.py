@@ -28,10 +28,12 @@ BEFORE, AFTER = timedelta(hours=1), timedelta(minutes=10)
 def read_changes(
     path: Path | str, service: str, timezone: str = "UTC", others: bool = False
 ) -> tuple[list[Change], list[BadRow]]:
-    """The changes of ``service`` in a JSON-lines file, in order of time, and the lines that could not be used.
+    """The changes of ``service`` in a JSON-lines file, in order of time, and the lines that could not be
+    used.
 
-    Times without an offset are taken in ``timezone``. A change that names no service, or all, is everybody's; those of
-    other services are left out unless ``others``. Raises InputError when the file cannot be read at all.
+    Times without an offset are taken in ``timezone``. A change that names no service, or all, is everybody's;
+    those of other services are left out unless ``others``. Raises InputError when the file cannot be read at
+    all.
     """
     file = str(path)
     changes: list[Change] = []
@@ -161,9 +163,9 @@ def infer_versions(
 ) -> list[Change]:
     """Deploys read off the events: each version's first appearance, but for those there from the start.
 
-    ``events`` are canonical events, or what ``first_seen`` gave. A version first seen within the first hour was there
-    from the start. One that was ``announced`` within the hour before (or ten minutes after, clocks differing) is not
-    inferred again.
+    ``events`` are canonical events, or what ``first_seen`` gave. A version first seen within the first hour
+    was there from the start. One that was ``announced`` within the hour before (or ten minutes after, clocks
+    differing) is not inferred again.
     """
     seen = events if isinstance(events, Mapping) else first_seen(events)
     if not seen:

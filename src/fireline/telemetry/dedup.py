@@ -1,9 +1,9 @@
 """Duplicates: the same request counted once, within a horizon of event time.
 
-An event is a duplicate when (service, request id, version, shadow) was kept before, the two times are no further
-apart than the horizon, and that one is no further behind the latest time kept. What was kept is remembered as a
-sorted array per batch, stored with the batch, so that a restart knows what the process before it knew. The answer
-does not depend on how a log is cut into batches.
+An event is a duplicate when (service, request id, version, shadow) was kept before, the two times are no
+further apart than the horizon, and that one is no further behind the latest time kept. What was kept is
+remembered as a sorted array per batch, stored with the batch, so that a restart knows what the process before
+it knew. The answer does not depend on how a log is cut into batches.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ MERGE_AT = 64
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys one batch added, as stored: ``first`` and ``last`` event time in microseconds, ``clock`` the latest
-    time kept so far, and ``body``, n keys as little-endian uint64 and then their n times as int64."""
+    """The keys one batch added, as stored: ``first`` and ``last`` event time in microseconds, ``clock`` the
+    latest time kept so far, and ``body``, n keys as little-endian uint64 and then their n times as int64."""
 
     first: int
     last: int
@@ -51,8 +51,8 @@ class Split:
 class Dedup:
     """What one service was seen to send within the horizon.
 
-    ``split`` does not change it: call ``remember`` once the batch is committed. After a restart give ``stored`` the
-    keys of the batches of the last two horizons, oldest first.
+    ``split`` does not change it: call ``remember`` once the batch is committed. After a restart give
+    ``stored`` the keys of the batches of the last two horizons, oldest first.
     """
 
     service: str
@@ -110,7 +110,8 @@ class Dedup:
         return np.asarray(latest[:-1])
 
     def _known(self, keys: Array, instants: Array) -> Array:
-        """For each row [n] the latest time in the window at which its key was kept within the horizon, or NEVER."""
+        """For each row [n] the latest time in the window at which its key was kept within the horizon, or
+        NEVER."""
         known = np.full(len(keys), NEVER, np.int64)
         if not len(keys):
             return known
@@ -150,8 +151,8 @@ def _back(clock: Array, reach: int) -> Array:
 def _first_of_each(keys: Array, instants: Array, clock: Array, reach: int) -> Array:
     """Which rows [n] of one batch are new: the first of each key, and again once the horizon has passed.
 
-    Each round keeps the first open row of every key and drops the rows near it, so there are as many rounds as a
-    key is kept.
+    Each round keeps the first open row of every key and drops the rows near it, so there are as many rounds
+    as a key is kept.
     """
     n = len(keys)
     new = np.ones(n, bool)

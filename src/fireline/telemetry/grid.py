@@ -1,8 +1,8 @@
 """The counting itself: rows into tables of scope x tick x cell, a block of ticks at a time.
 
-A batch's rows, in order of time, are added with one bincount on a composite index per block. Blocks are small, so
-that index and table stay in the processor's cache, and hold only ticks that have rows, so that a row of another
-year costs no more than any other.
+A batch's rows, in order of time, are added with one bincount on a composite index per block. Blocks are
+small, so that index and table stay in the processor's cache, and hold only ticks that have rows, so that a
+row of another year costs no more than any other.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ SPLIT = 26
 class Marginal:
     """Which scope each row belongs to, for one way of dividing all rows.
 
-    ``code`` int64 [n] is an index into ``scopes``, or one of the two slots after them: live rows in none of these
-    scopes, and rows that are nobody's. ``whole``, if any, is the scope of all rows in the ``live`` slots.
+    ``code`` int64 [n] is an index into ``scopes``, or one of the two slots after them: live rows in none of
+    these scopes, and rows that are nobody's. ``whole``, if any, is the scope of all rows in the ``live``
+    slots.
     """
 
     scopes: tuple[Scope, ...]
@@ -81,7 +82,8 @@ class Marks:
 def count(
     layout: Layout, marks: Marks, marginals: Sequence[Marginal], instants: Array, late: bool
 ) -> list[CountsRow]:
-    """Stored rows of ``marks`` for each scope; ``instants`` int64 [n], microseconds since 1970, never fall."""
+    """Stored rows of ``marks`` for each scope; ``instants`` int64 [n], microseconds since 1970, never
+    fall."""
     found: list[CountsRow] = []
     dense = np.stack(marks.dense) if marks.dense else np.empty((0, len(instants)), np.int32)
     rows, cells = marks.rows_and_cells()
@@ -107,7 +109,8 @@ def count(
 
 @dataclass(frozen=True)
 class _Ticks:
-    """The ticks rows fall into: ``distinct`` [D] rising, ``starts`` [D + 1] the first row of each, ``rank`` [n]."""
+    """The ticks rows fall into: ``distinct`` [D] rising, ``starts`` [D + 1] the first row of each, ``rank``
+    [n]."""
 
     distinct: Array
     starts: Array

@@ -1,4 +1,5 @@
-"""Stable 64-bit hashes of text columns, vectorised: the same text has the same hash on every machine and day."""
+"""Stable 64-bit hashes of text columns, vectorised: the same text has the same hash on every machine and
+day."""
 
 from __future__ import annotations
 

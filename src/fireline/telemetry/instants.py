@@ -1,7 +1,7 @@
 """Times as logs write them, as int64 microseconds since 1970.
 
-Text is ISO 8601; numbers are seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their
-size. One rule for times without an offset: they are UTC unless the caller names another zone.
+Text is ISO 8601; numbers are seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by
+their size. One rule for times without an offset: they are UTC unless the caller names another zone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ _FAR = 2**62
 
 @dataclass(frozen=True, eq=False)
 class Instants:
-    """``micros`` int64 [n] (0 where unreadable), ``missing`` and ``bad`` bool [n], and whether any had no offset."""
+    """``micros`` int64 [n] (0 where unreadable), ``missing`` and ``bad`` bool [n], and whether any had no
+    offset."""
 
     micros: Array
     missing: Array
@@ -40,7 +41,8 @@ class Instants:
 
 
 def read_instants(column: Any, zone: str = "UTC") -> Instants:
-    """A column [n] of timestamps, dates, numbers or text as instants; times without an offset are in ``zone``."""
+    """A column [n] of timestamps, dates, numbers or text as instants; times without an offset are in
+    ``zone``."""
     values = plain(column)
     kind = values.type
     missing = ~valid(values)
@@ -93,7 +95,8 @@ def _numbers(values: pa.Array, missing: Array) -> Instants:
 
 
 def _scaled(values: Array, missing: Array) -> Instants:
-    """Seconds below 1e11 (the year 5138), then milliseconds, microseconds, nanoseconds, each a thousand times more."""
+    """Seconds below 1e11 (the year 5138), then milliseconds, microseconds, nanoseconds, each a thousand times
+    more."""
     size = np.abs(values.astype(np.float64))
     bad = ~(size < 1e20) & ~missing
     safe = np.where(missing | bad, 0, values)

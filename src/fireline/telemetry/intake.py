@@ -1,7 +1,9 @@
-"""Raw pieces of a log in, canonical batches out, by the runbook's columns; what cannot be used goes to quarantine.
+"""Raw pieces of a log in, canonical batches out, by the runbook's columns; what cannot be used goes to
+quarantine.
 
-A row with a flaw is put aside whole, with its place, the reason and what to do; all others are kept. Events and
-labels may lie in one log: a row with a request id and a label, and without anything a model answers, is a label.
+A row with a flaw is put aside whole, with its place, the reason and what to do; all others are kept. Events
+and labels may lie in one log: a row with a request id and a label, and without anything a model answers, is a
+label.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ SHOWN_COLUMNS = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taken:
-    """What came of one piece: canonical ``events`` and ``labels``, and rows put aside that have a readable time."""
+    """What came of one piece: canonical ``events`` and ``labels``, and rows put aside that have a readable
+    time."""
 
     events: pa.Table
     labels: pa.Table
@@ -44,8 +47,8 @@ class Taken:
 class Intake:
     """Normalises pieces of one service's log.
 
-    ``zone`` is where times without an offset are taken; ``positive`` the label that counts as positive. Good and
-    bad rows are counted in ``quarantine``; ``notes`` says what was assumed.
+    ``zone`` is where times without an offset are taken; ``positive`` the label that counts as positive. Good
+    and bad rows are counted in ``quarantine``; ``notes`` says what was assumed.
     """
 
     columns: Columns
@@ -92,7 +95,8 @@ class Intake:
         return Taken(good, pa.concat_tables([labels, in_row], promote_options="default"), rejected)
 
     def finish(self) -> None:
-        """Say what the whole log lacks. Raises InputError for a mapped column that no file has, or no usable event."""
+        """Say what the whole log lacks. Raises InputError for a mapped column that no file has, or no usable
+        event."""
         for m in self._mapped if self._there else ():
             if m.column in self._seen:
                 continue
@@ -356,10 +360,15 @@ _TYPES = {
     "time": INSTANT,
 }
 
-NO_LABELS = pa.table({
-    "request_id": pa.array([], pa.string()), "label": pa.array([], pa.null()), "label_time": pa.array([], INSTANT),
-    "version": pa.array([], pa.string()), "row": pa.array([], pa.int64()),
-})  # fmt: skip
+NO_LABELS = pa.table(
+    {
+        "request_id": pa.array([], pa.string()),
+        "label": pa.array([], pa.null()),
+        "label_time": pa.array([], INSTANT),
+        "version": pa.array([], pa.string()),
+        "row": pa.array([], pa.int64()),
+    }
+)
 
 
 def _values(listed: Any) -> set[str]:

@@ -22,9 +22,9 @@ def match_labels(
 ) -> Array:
     """For each event [n] the row of its label in ``labels``, int64 [n], -1 for none.
 
-    With ``now`` only labels known by then count; with ``age`` only those known within that age of the event, so that
-    all events are judged at equal age. Of several the one known last wins, of equals the later row. A label with a
-    version belongs to that version's answer alone.
+    With ``now`` only labels known by then count; with ``age`` only those known within that age of the event,
+    so that all events are judged at equal age. Of several the one known last wins, of equals the later row. A
+    label with a version belongs to that version's answer alone.
     """
     n = len(events)
     if not n or not len(labels):
@@ -59,7 +59,8 @@ def join_labels(
 
 
 def unknown_labels(labels: pa.Table, ids: Array) -> Array:
-    """Which labels [m] belong to no request of ``ids`` (hashes of request ids, uint64, in order), bool [m]."""
+    """Which labels [m] belong to no request of ``ids`` (hashes of request ids, uint64, in order), bool
+    [m]."""
     if not len(labels) or not len(ids):
         return np.ones(len(labels), bool)
     wanted = hash_text(labels.column("request_id"))
@@ -78,7 +79,8 @@ def _versioned(labels: pa.Table) -> Array:
 
 
 def _latest(keys: Array, known: Array, rows: Array, wanted: Array, limit: Array) -> Array:
-    """For each of ``wanted`` [n] the last of ``rows`` [m] with its key that was known by its ``limit``; else -1."""
+    """For each of ``wanted`` [n] the last of ``rows`` [m] with its key that was known by its ``limit``; else
+    -1."""
     if not len(keys):
         return np.full(len(wanted), -1, np.int64)
     order = np.argsort(known, kind="stable")

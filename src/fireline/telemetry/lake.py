@@ -1,7 +1,7 @@
 """The lake: where events and labels lie, as Parquet files that are written whole or not at all.
 
-A file belongs to the batch it is named after. Which files count is for the store to say, in the transaction that
-commits the batch; a file without a committed batch is an orphan, never read, and swept away.
+A file belongs to the batch it is named after. Which files count is for the store to say, in the transaction
+that commits the batch; a file without a committed batch is an orphan, never read, and swept away.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ PARTIAL = ".partial"
 
 
 class Lake:
-    """A folder of Parquet files. Paths are relative to it, with forward slashes, so that the folder may move."""
+    """A folder of Parquet files. Paths are relative to it, with forward slashes, so that the folder may
+    move."""
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
@@ -96,7 +97,8 @@ class Lake:
         return data.to_table(columns=list(wanted), filter=bounds)
 
     def sweep(self, committed: Iterable[str]) -> list[str]:
-        """Remove every file that is not ``committed``, and say which. Only the one process that writes may do so."""
+        """Remove every file that is not ``committed``, and say which. Only the one process that writes may do
+        so."""
         keep = set(committed)
         if not self.folder.is_dir():
             return []

@@ -116,7 +116,8 @@ def _passed(edges: Array, values: Array) -> Array:
 
 
 def _log_bins(edges: Array, values: Array) -> Array:
-    """The bin of each value [n] over edges that grow by one factor: guessed by the logarithm, put right by one."""
+    """The bin of each value [n] over edges that grow by one factor: guessed by the logarithm, put right by
+    one."""
     bins = len(edges) - 1
     inside = np.clip(np.nan_to_num(values, nan=edges[0]), edges[0], edges[-1])
     scale = bins / np.log(edges[-1] / edges[0])
@@ -132,7 +133,8 @@ def score_cells(series: Series, score: Array) -> Array:
 
 
 def category_cells(series: Series, coded: tuple[Array, list[str]]) -> Array:
-    """The cell of each value of a column coded as ``columns.codes`` does: its own, other, unseen or null. int32 [n]."""
+    """The cell of each value of a column coded as ``columns.codes`` does: its own, other, unseen or null.
+    int32 [n]."""
     top = len(series.values)
     mapping = {v: i for i, v in enumerate(series.values)} | dict.fromkeys(series.known, top)
     return recode(*coded, mapping, missing=top + 2, other=top + 1).astype(np.int32)

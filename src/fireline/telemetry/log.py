@@ -27,8 +27,9 @@ class Batch:
     """Rows that came one after the other.
 
     ``events`` are canonical and in order of arrival, with ``late`` for those that came too late. ``labels``
-    became known by the end of the batch and not before its start. ``rejected`` are rows put aside whose time could be
-    read: they can be counted, not used. ``until`` is the time it was at the end, as far as events told it.
+    became known by the end of the batch and not before its start. ``rejected`` are rows put aside whose time
+    could be read: they can be counted, not used. ``until`` is the time it was at the end, as far as events
+    told it.
     """
 
     number: int
@@ -74,10 +75,11 @@ class Log:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[Batch]:
-        """Batches of at most ``rows`` events; a batch also ends wherever the time passes a multiple of ``every``.
+        """Batches of at most ``rows`` events; a batch also ends wherever the time passes a multiple of
+        ``every``.
 
-        Only what came in [since, until) is given. Labels that became known after the last event come in batches
-        of their own.
+        Only what came in [since, until) is given. Labels that became known after the last event come in
+        batches of their own.
         """
         start = 0 if since is None else int(np.searchsorted(self._clock, micros(since)))
         stop = self.rows if until is None else int(np.searchsorted(self._clock, micros(until)))

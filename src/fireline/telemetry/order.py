@@ -1,10 +1,10 @@
 """Arrival order: which rows are late, which come from a clock that is ahead, and when a log must be sorted.
 
-A log that a service writes is broadly in order of time, so its order is the order of arrival. The longest run of
-rows that is in order tells the time; a row that lies before it by more than the allowed lateness is late, one
-that lies after the rows that follow it by more than the allowed skew has a clock that is ahead. A log in which
-such rows are too many, and not explained by a few clocks off by a fixed amount, was not written in order: it is
-sorted, and nothing in it is late.
+A log that a service writes is broadly in order of time, so its order is the order of arrival. The longest run
+of rows that is in order tells the time; a row that lies before it by more than the allowed lateness is late,
+one that lies after the rows that follow it by more than the allowed skew has a clock that is ahead. A log in
+which such rows are too many, and not explained by a few clocks off by a fixed amount, was not written in
+order: it is sorted, and nothing in it is late.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ ALWAYS = np.iinfo(np.int64).max
 class Order:
     """How the rows of one file arrived.
 
-    ``index`` int64 [m] lists the rows kept in order of arrival, ``clock`` int64 [m] the time it was at each of
-    them (never falling) and ``late`` bool [m] which came too late. ``ahead`` int64 [k] lists rows whose clock is
-    ahead, ``ahead_by`` int64 [k] by how many microseconds, ``far`` the rows that stand apart from all others.
+    ``index`` int64 [m] lists the rows kept in order of arrival, ``clock`` int64 [m] the time it was at each
+    of them (never falling) and ``late`` bool [m] which came too late. ``ahead`` int64 [k] lists rows whose
+    clock is ahead, ``ahead_by`` int64 [k] by how many microseconds, ``far`` the rows that stand apart from
+    all others.
     """
 
     index: Array
@@ -65,7 +66,8 @@ def _micros(span: timedelta) -> int:
 
 
 def _near(times: Array) -> tuple[Array, Array]:
-    """Rows of the log's body, and rows that a month or more without any row divides from it and that are few."""
+    """Rows of the log's body, and rows that a month or more without any row divides from it and that are
+    few."""
     everything = np.arange(len(times))
     if len(times) < 2 or int(times.max()) - int(times.min()) <= GAP:
         return everything, everything[:0]

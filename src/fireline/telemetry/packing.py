@@ -23,7 +23,8 @@ def narrowest(counts: Array) -> type[np.generic]:
 
 
 def pack(counts: Array) -> bytes:
-    """Counts [ticks, width] in the narrowest integers that hold them: their type, their size, and zstd's bytes."""
+    """Counts [ticks, width] in the narrowest integers that hold them: their type, their size, and zstd's
+    bytes."""
     kind = np.dtype(narrowest(counts)).newbyteorder("<")
     raw = counts.astype(kind, copy=False).tobytes()
     packed: bytes = pa.Codec("zstd", compression_level=LEVEL).compress(raw, asbytes=True)

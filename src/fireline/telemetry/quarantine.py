@@ -1,4 +1,5 @@
-"""The quarantine: everything put aside, counted in full and kept in part, and said so that a person can act."""
+"""The quarantine: everything put aside, counted in full and kept in part, and said so that a person can
+act."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ class Quarantine:
             self._keep(one)
 
     def add_rows(self, rows: int, file: str, make: Callable[[int], BadRow]) -> None:
-        """Put ``rows`` rows of one kind, column and file aside; ``make(i)`` says the i-th, where it is kept."""
+        """Put ``rows`` rows of one kind, column and file aside; ``make(i)`` says the i-th, where it is
+        kept."""
         if not rows:
             return
         first = make(0)

@@ -82,10 +82,11 @@ def tally_quality(plan: Plan, events: pa.Table, label: Array) -> list[CountsRow]
 
 
 def marginals(plan: Plan, events: pa.Table, words: Words) -> list[Marginal]:
-    """The ways rows are divided: by version and shadow, which together are the service, and by each segment column.
+    """The ways rows are divided: by version and shadow, which together are the service, and by each segment
+    column.
 
-    A row's code is the number of its scope; the slot after the scopes holds live rows in none of them, the last
-    one rows that are nobody's there.
+    A row's code is the number of its scope; the slot after the scopes holds live rows in none of them, the
+    last one rows that are nobody's there.
     """
     shadow = booleans(events, "shadow") if has(events, "shadow") else np.zeros(len(events), bool)
     found, values = words.codes("version")

@@ -24,8 +24,8 @@ class Finding:
     """One monitor crossed its threshold on one tick.
 
     ``evidence`` is log10 of the judge's statistic, ``threshold`` log10 of the level it crossed. ``seen`` and
-    ``usual`` are the monitored figure now and its seasonal base, in ``unit``. ``details`` holds what the pages
-    show (psi and its noise, counts, cells that moved).
+    ``usual`` are the monitored figure now and its seasonal base, in ``unit``. ``details`` holds what the
+    pages show (psi and its noise, counts, cells that moved).
     """
 
     monitor: str

@@ -25,7 +25,8 @@ class CauseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One ranked hypothesis; ``score`` is its share of belief, ``rejected`` names a suspect that was ruled out."""
+    """One ranked hypothesis; ``score`` is its share of belief, ``rejected`` names a suspect that was ruled
+    out."""
 
     cause: CauseKind
     score: float

@@ -15,7 +15,8 @@ MINUTE, QUARTER, HOUR = 60, 900, 3600
 
 @dataclass(frozen=True, slots=True, order=True)
 class Scope:
-    """Whose events: the whole service, one version, one value of one segment column, or one version's shadow calls.
+    """Whose events: the whole service, one version, one value of one segment column, or one version's shadow
+    calls.
 
     Scopes are marginals and never crossed. Shadow calls are in no other scope.
     """
@@ -100,8 +101,8 @@ class Series:
 class CountsRow:
     """Stored counts: one scope, one grain, the ticks one batch touched; rows of the same place add up.
 
-    ``layout`` is the identity of the series counted; ``body`` is opaque to the store; ``late`` marks counts of
-    rows that came after their tick was judged: shown, never judged.
+    ``layout`` is the identity of the series counted; ``body`` is opaque to the store; ``late`` marks counts
+    of rows that came after their tick was judged: shown, never judged.
     """
 
     layout: str

@@ -13,9 +13,11 @@ EvidenceKind = Literal["metric", "histogram", "slices", "versions", "table", "no
 class Evidence:
     """One exhibit: ``data`` is JSON (lists and numbers) in the shape its ``kind`` says.
 
-    metric      {"t": [iso], "seen": [x|null], "usual": [x|null], "low": [..], "high": [..], "n": [..], "unit": str}
+    metric      {"t": [iso], "seen": [x|null], "usual": [x|null], "low": [..], "high": [..], "n": [..],
+                "unit": str}
     histogram   {"cells": [label], "before": [share], "after": [share], "unit": str}
-    slices      {"rows": [{"slice": {col: value or [lo, hi]}, "n": int, "before": x, "after": x, "lift": x}], "figure": str}
+    slices      {"rows": [{"slice": {col: value or [lo, hi]}, "n": int, "before": x, "after": x, "lift": x}],
+                "figure": str}
     versions    {"rows": [{"version": str, "shadow": bool, "n": int, figure: x, ...}], "figures": [str]}
     table       {"columns": [str], "rows": [[...]]}
     note        {"text": str}

@@ -1,7 +1,8 @@
 """An incident is the fold of its timeline.
 
-``apply`` reads any entry of any kind and never judges it: whether an entry may be written is asked of ``allowed``
-before it is. ``fold(a + b)`` equals ``reduce(apply, b, fold(a))``, so a projection may be kept and continued.
+``apply`` reads any entry of any kind and never judges it: whether an entry may be written is asked of
+``allowed`` before it is. ``fold(a + b)`` equals ``reduce(apply, b, fold(a))``, so a projection may be kept
+and continued.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ __all__ = ["allowed", "apply", "fold", "may_reach", "measure_of_json"]
 
 
 def fold(entries: Iterable[Entry]) -> Incident:
-    """The incident that ``entries`` (in the order of ``seq``) tell of. Raises StateError when there are none."""
+    """The incident that ``entries`` (in the order of ``seq``) tell of. Raises StateError when there are
+    none."""
     incident: Incident | None = None
     for entry in entries:
         incident = apply(incident, entry)
@@ -35,8 +37,8 @@ def fold(entries: Iterable[Entry]) -> Incident:
 def apply(incident: Incident | None, entry: Entry) -> Incident:
     """``incident`` after ``entry``.
 
-    Raises StateError when the entry cannot follow: it is another incident's, its ``seq`` leaves a hole, or the first
-    one is not ``opened``. These are faults of the journal, not of what happened.
+    Raises StateError when the entry cannot follow: it is another incident's, its ``seq`` leaves a hole, or
+    the first one is not ``opened``. These are faults of the journal, not of what happened.
     """
     if incident is None:
         return _opened(entry)
@@ -57,8 +59,15 @@ def _opened(entry: Entry) -> Incident:
         raise StateError(f"{entry.incident} begins with {entry.kind.value} number {entry.seq}",
                          todo="The first entry of an incident is `opened`, number 1.")  # fmt: skip
     data = entry.data
-    return Incident(id=entry.incident, service=data["service"], mode=data["mode"], title=data.get("title", ""),
-                    state=State.SUSPECTED, opened_at=entry.at, timeline=(entry,))  # fmt: skip
+    return Incident(
+        id=entry.incident,
+        service=data["service"],
+        mode=data["mode"],
+        title=data.get("title", ""),
+        state=State.SUSPECTED,
+        opened_at=entry.at,
+        timeline=(entry,),
+    )
 
 
 # --- what was seen -----------------------------------------------------------------------------------------
@@ -101,7 +110,8 @@ def _causes(incident: Incident, entry: Entry) -> Incident:
 
 
 def _evidence(incident: Incident, entry: Entry) -> Incident:
-    """Exhibits of one title are revised until a measure is applied; from then on the old one stays beside the new."""
+    """Exhibits of one title are revised until a measure is applied; from then on the old one stays beside the
+    new."""
     frozen = any(m.applied_at for m in incident.measures)
     kept = list(incident.evidence)
     for exhibit in entry.data["evidence"]:
@@ -117,7 +127,8 @@ def _next(incident: Incident, entry: Entry) -> Incident:
     return replace(incident, checks=tuple(entry.data["checks"]))
 
 
-# --- what was decided and done -------------------------------------------------------------------------------
+# --- what was decided and done
+# -------------------------------------------------------------------------------
 
 
 def _decided(incident: Incident, entry: Entry) -> Incident:
@@ -226,12 +237,14 @@ def _ended(state: MeasureState) -> Callable[[Measure, Entry], Measure]:
 
 
 def _claimed(measure: Measure, entry: Entry) -> Measure:
-    """The first claim has seen what was before, and says it best: after the effect nobody can see it any more."""
+    """The first claim has seen what was before, and says it best: after the effect nobody can see it any
+    more."""
     inverse = dict(entry.data.get("inverse") or measure.inverse)
     return replace(measure, state=MeasureState.CLAIMED, inverse=inverse)
 
 
-# --- where it stands -------------------------------------------------------------------------------------------
+# --- where it stands
+# -------------------------------------------------------------------------------------------
 
 
 def _verdict(incident: Incident, entry: Entry) -> Incident:

@@ -41,8 +41,8 @@ MOVES: Mapping[State, frozenset[State]] = {
     S.DECLINED: frozenset(),
     S.CANCELLED: frozenset(),
 }
-"""State -> the states it may move to. ``triaging`` out of verifying is a relapse, out of resolved or learning a
-reopening; ``verifying`` out of triaging or containing means that the service recovered by itself."""
+"""State -> the states it may move to. ``triaging`` out of verifying is a relapse, out of resolved or learning
+a reopening; ``verifying`` out of triaging or containing means that the service recovered by itself."""
 
 _M = MeasureState
 MEASURE_FROM: Mapping[EntryKind, frozenset[MeasureState]] = {
@@ -61,10 +61,21 @@ MEASURE_FROM: Mapping[EntryKind, frozenset[MeasureState]] = {
 """Entry about a measure -> the states the measure may be in before it."""
 
 _WHEN_OVER = frozenset({EntryKind.NOTE, EntryKind.ACTION_ITEM})
-_NEEDS_REASON = frozenset({
-    EntryKind.MOVED, EntryKind.DECIDED, EntryKind.ASKED, EntryKind.REQUESTED, EntryKind.DENIED, EntryKind.FREED,
-    EntryKind.UNDONE, EntryKind.KEPT, EntryKind.WAIVED, EntryKind.VERDICT, EntryKind.SEVERITY,
-})  # fmt: skip
+_NEEDS_REASON = frozenset(
+    {
+        EntryKind.MOVED,
+        EntryKind.DECIDED,
+        EntryKind.ASKED,
+        EntryKind.REQUESTED,
+        EntryKind.DENIED,
+        EntryKind.FREED,
+        EntryKind.UNDONE,
+        EntryKind.KEPT,
+        EntryKind.WAIVED,
+        EntryKind.VERDICT,
+        EntryKind.SEVERITY,
+    }
+)
 
 
 def allowed(incident: Incident | None, draft: Draft) -> None:
@@ -122,7 +133,8 @@ def _alert_is_heard(incident: Incident) -> None:
             "Reopen it first (move to triaging), or open a new incident.")  # fmt: skip
 
 
-# --- states ----------------------------------------------------------------------------------------------------
+# --- states
+# ----------------------------------------------------------------------------------------------------
 
 
 def may_reach(incident: Incident, to: State) -> str | None:
@@ -176,8 +188,8 @@ def round_began(incident: Incident) -> datetime:
 def containing_measures(incident: Incident) -> tuple[Measure, ...]:
     """The confirmed measures that hold the harm now, as far as anybody knows.
 
-    Left out are those judged useless, those made permanent in a former round, and (unless it is a replay) simulated
-    ones.
+    Left out are those judged useless, those made permanent in a former round, and (unless it is a replay)
+    simulated ones.
     """
     began = round_began(incident)
     return tuple(
@@ -200,7 +212,8 @@ def last_verdict(incident: Incident, measure: str) -> VerdictKind | None:
 
 
 def held(incident: Incident) -> bool:
-    """Whether ``contained`` is true of it: a live confirmed measure holds the harm, or a person waived that."""
+    """Whether ``contained`` is true of it: a live confirmed measure holds the harm, or a person waived
+    that."""
     return "contained" in incident.waivers or bool(containing_measures(incident))
 
 
@@ -209,8 +222,11 @@ def _is_contained(incident: Incident) -> None:
         return
     live = [m for m in incident.live_measures if m.in_flight]
     if live:
-        _no(incident, f"measure {live[-1].id} ({live[-1].action}) is {live[-1].state.value}, not confirmed in traffic",
-            "Wait until live traffic is seen to obey it, or waive containment with a reason.")  # fmt: skip
+        _no(
+            incident,
+            f"measure {live[-1].id} ({live[-1].action}) is {live[-1].state.value}, not confirmed in traffic",
+            "Wait until live traffic is seen to obey it, or waive containment with a reason.",
+        )
     simulated = [m for m in incident.measures if m.simulated and m.state is MeasureState.CONFIRMED]
     if simulated and incident.mode not in SIMULATED_COUNTS:
         _no(incident, "its only measure was simulated, and nothing on production changed",
@@ -293,7 +309,8 @@ def _may_waive(incident: Incident, draft: Draft) -> None:
         _no(incident, "a guard is waived by a person", "Ask the incident commander.")
 
 
-# --- measures ---------------------------------------------------------------------------------------------------
+# --- measures
+# ---------------------------------------------------------------------------------------------------
 
 
 def _measure_may_begin(incident: Incident, draft: Draft) -> None:

@@ -17,7 +17,8 @@ Mode = Literal["real", "drill", "test", "retrospective", "replay"]
 
 
 class State(StrEnum):
-    """suspected -> declared -> triaging -> containing <-> contained -> recovering -> verifying -> resolved -> ..."""
+    """suspected -> declared -> triaging -> containing <-> contained -> recovering -> verifying -> resolved ->
+    ..."""
 
     SUSPECTED = "suspected"
     DECLARED = "declared"

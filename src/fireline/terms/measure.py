@@ -28,7 +28,9 @@ class MeasureState(StrEnum):
     FREED = "freed"
 
 
-IN_FLIGHT = frozenset({MeasureState.ASKED, MeasureState.REQUESTED, MeasureState.CLAIMED, MeasureState.APPLIED})
+IN_FLIGHT = frozenset(
+    {MeasureState.ASKED, MeasureState.REQUESTED, MeasureState.CLAIMED, MeasureState.APPLIED}
+)
 LIVE = IN_FLIGHT | {MeasureState.CONFIRMED}
 
 

@@ -1,4 +1,5 @@
-"""The plan: every series of a service, declared once, laid out side by side so that one vector holds them all."""
+"""The plan: every series of a service, declared once, laid out side by side so that one vector holds them
+all."""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ class Layout:
 class Plan:
     """All that is counted for one service.
 
-    rates    conditions per event (error, null, out of range, flags, slow): each minute for the service and its
+    rates    conditions per event (error, null, out of range, flags, slow): each minute for the service and
+             its
              versions, each quarter of an hour for segments
     shapes   histograms of features and scores: each quarter of an hour
     delays   latency on 2 % log bins: each quarter of an hour, service and versions
@@ -109,7 +111,9 @@ class Plan:
 
 
 def _series(data: Mapping[str, Any]) -> Series:
-    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+    plain: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+    }
     return Series(**plain)
 
 

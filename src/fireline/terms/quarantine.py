@@ -15,8 +15,8 @@ RAW = 2_000
 class BadRow:
     """A row put aside. ``row`` counts records from 1, ``line`` the lines of a text file from 1.
 
-    ``kind`` is the sort of flaw (not_a_number, bad_time, ragged_row, ...): rows of one kind and column are counted
-    together. ``raw`` is the row as it was found, cut at 2,000 characters.
+    ``kind`` is the sort of flaw (not_a_number, bad_time, ragged_row, ...): rows of one kind and column are
+    counted together. ``raw`` is the row as it was found, cut at 2,000 characters.
     """
 
     file: str

@@ -11,7 +11,8 @@ ActionKind = Literal["detect", "prevent", "contain", "recover", "process"]
 
 @dataclass(frozen=True, slots=True)
 class ActionItem:
-    """One thing to do, born from a fact of the incident; ``owner`` is a team or person, "" while nobody has it."""
+    """One thing to do, born from a fact of the incident; ``owner`` is a team or person, "" while nobody has
+    it."""
 
     id: str
     kind: ActionKind
@@ -49,7 +50,8 @@ class Moment:
 class Review:
     """The draft a person finishes. Every list holds whole sentences, and nothing in it is invented.
 
-    ``timeline`` is the short one: (ISO time, sentence). ``guardrails`` is a unified diff against the runbook, or "".
+    ``timeline`` is the short one: (ISO time, sentence). ``guardrails`` is a unified diff against the runbook,
+    or "".
     """
 
     incident: str

@@ -32,7 +32,8 @@ class Slo:
 
 @dataclass(frozen=True, slots=True)
 class BurnRule:
-    """Fires when the budget burns ``rate`` times as fast as allowed over the long and the short window alike."""
+    """Fires when the budget burns ``rate`` times as fast as allowed over the long and the short window
+    alike."""
 
     rate: float
     long: timedelta
@@ -83,9 +84,13 @@ def burning(slo: Slo, totals: Total, rules: tuple[BurnRule, ...] = BURN_RULES) -
 
 def _says(slo: Slo, rule: BurnRule, rate: float) -> str:
     if rate == float("inf"):
-        return f"{slo.name} allows no bad event at all, and there were some in the last {words.length(rule.short)}."
+        return (
+            f"{slo.name} allows no bad event at all, and there were some in the last "
+            f"{words.length(rule.short)}."
+        )
     return (
-        f"{slo.name} burns its error budget {rate:.1f} times as fast as allowed over {words.length(rule.long)} "
+        f"{slo.name} burns its error budget {rate:.1f} times as fast as allowed over "
+        f"{words.length(rule.long)} "
         f"and {words.length(rule.short)}: all of it would be gone in {words.length(slo.window / rate)}."
     )
 

@@ -1,4 +1,5 @@
-"""A switch: what the data plane is told, as data with a version and an expiry. The only way back to production."""
+"""A switch: what the data plane is told, as data with a version and an expiry. The only way back to
+production."""
 
 from __future__ import annotations
 
@@ -18,11 +19,12 @@ class StaleSwitch(FirelineError):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where some calls go instead of where they would: to a model ``version``, or to a ``rung`` of the ladder.
+    """Where some calls go instead of where they would: to a model ``version``, or to a ``rung`` of the
+    ladder.
 
-    ``share`` of the calls in ``segment`` (every column must have that value; None is all calls) take this route
-    until ``expires_at``. ``measure`` is the measure that asked for it, so that it can be taken off again.
-    Raises ValueError when it names both or neither of version and rung, or a share outside 0 to 1.
+    ``share`` of the calls in ``segment`` (every column must have that value; None is all calls) take this
+    route until ``expires_at``. ``measure`` is the measure that asked for it, so that it can be taken off
+    again. Raises ValueError when it names both or neither of version and rung, or a share outside 0 to 1.
     """
 
     measure: str
@@ -124,7 +126,8 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a switch board answers: the version out now, whether it had been told before, and that in words."""
+    """What a switch board answers: the version out now, whether it had been told before, and that in
+    words."""
 
     version: int
     already: bool
@@ -135,8 +138,8 @@ class SwitchBoard(Protocol):
     """Where switches are put so that the data plane obeys them.
 
     ``put`` does a thing once per ``key``: told the same key again it changes nothing and answers ``already``.
-    A switch whose version is not above the one that is out raises StaleSwitch. Whoever reads the answer knows that
-    the board was told, not that the traffic obeys: that is confirmed in the traffic itself.
+    A switch whose version is not above the one that is out raises StaleSwitch. Whoever reads the answer knows
+    that the board was told, not that the traffic obeys: that is confirmed in the traffic itself.
     """
 
     def current(self, service: str) -> Switch | None:
@@ -157,7 +160,8 @@ def amended(
     add: tuple[Route, ...] = (),
     drop: str | None = None,
 ) -> Switch:
-    """The switch after ``before`` with ``add`` in front, without the routes of measure ``drop`` and expired ones.
+    """The switch after ``before`` with ``add`` in front, without the routes of measure ``drop`` and expired
+    ones.
 
     Amending twice is amending once: a route replaces what its own measure asked for before.
     """

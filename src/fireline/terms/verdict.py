@@ -23,7 +23,8 @@ class VerdictKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One verdict; ``simulated`` when it rests on shadow scores or a control instead of contained live traffic."""
+    """One verdict; ``simulated`` when it rests on shadow scores or a control instead of contained live
+    traffic."""
 
     at: datetime
     verdict: VerdictKind

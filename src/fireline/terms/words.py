@@ -33,8 +33,20 @@ FAMILY_WORDS = {
     "other": "the monitored figure",
 }
 
-SHARES = frozenset({"error_rate", "null_rate", "range", "duplicates", "label_coverage", "accuracy", "toxic_rate",
-                    "refusal_rate", "pii", "injection"})  # fmt: skip
+SHARES = frozenset(
+    {
+        "error_rate",
+        "null_rate",
+        "range",
+        "duplicates",
+        "label_coverage",
+        "accuracy",
+        "toxic_rate",
+        "refusal_rate",
+        "pii",
+        "injection",
+    }
+)
 """Families whose figure is a share, said in percent."""
 
 HARM = ("error_rate", "auc", "accuracy", "calibration", "latency", "kpi", "toxic_rate", "refusal_rate", "pii",
@@ -145,9 +157,38 @@ def listing(parts: list[str], last: str = "and") -> str:
     return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
 
-_PLAIN_STARTS = frozenset({"The", "A", "An", "All", "Only", "No", "Nothing", "Every", "Version", "Errors", "Nobody",
-                           "Both", "Since", "After", "Before", "It", "Its", "On", "In", "From", "This", "These",
-                           "Missing", "Where", "What", "One", "Two", "Of"})  # fmt: skip
+_PLAIN_STARTS = frozenset(
+    {
+        "The",
+        "A",
+        "An",
+        "All",
+        "Only",
+        "No",
+        "Nothing",
+        "Every",
+        "Version",
+        "Errors",
+        "Nobody",
+        "Both",
+        "Since",
+        "After",
+        "Before",
+        "It",
+        "Its",
+        "On",
+        "In",
+        "From",
+        "This",
+        "These",
+        "Missing",
+        "Where",
+        "What",
+        "One",
+        "Two",
+        "Of",
+    }
+)
 
 
 def clause(sentence: str) -> str:

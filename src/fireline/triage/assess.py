@@ -43,7 +43,8 @@ MOVED_MUCH = 0.1
 
 
 def assess(case: Case) -> Assessment:
-    """When it began, how bad it is, where it hurts, which version alone is bad, and the ranked causes with evidence."""
+    """When it began, how bad it is, where it hurts, which version alone is bad, and the ranked causes with
+    evidence."""
     book = _book(case)
     onset = narrow(case, book, find_onset(case, book))
     spans, at, figures = _look(case, book, onset)
@@ -90,7 +91,8 @@ def assess(case: Case) -> Assessment:
 
 
 def _book(case: Case) -> Book:
-    """Both frames as triage reads them: live rows before; after, shadow rows that know their request's label."""
+    """Both frames as triage reads them: live rows before; after, shadow rows that know their request's
+    label."""
     return Book(case.before.live(), with_shared_labels(case.after), case.runbook)
 
 
@@ -101,8 +103,15 @@ def _look(case: Case, book: Book, onset: Onset) -> tuple[Windows, Moment, list[F
 
 
 def _see(
-    case: Case, book: Book, onset: Onset, spans: Windows, hit: Bools, at: Moment, figures: list[Figure], split: Split
-) -> Seen:  # fmt: skip
+    case: Case,
+    book: Book,
+    onset: Onset,
+    spans: Windows,
+    hit: Bools,
+    at: Moment,
+    figures: list[Figure],
+    split: Split,
+) -> Seen:
     callers = look_at_callers(book, spans, volume(book, spans))
     inputs = look_at_inputs(book, spans, hit)
     main = figures[0] if figures else None

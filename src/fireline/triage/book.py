@@ -1,4 +1,5 @@
-"""The raw events as triage reads them: every column as small cell codes, made once and kept for the assessment."""
+"""The raw events as triage reads them: every column as small cell codes, made once and kept for the
+assessment."""
 
 from __future__ import annotations
 
@@ -32,9 +33,9 @@ class Column:
     """One column in cells of the reference.
 
     ``before`` int16 [rows before], ``after`` int16 [rows after] are cell numbers. Numeric cells lie between
-    ``edges`` [cells - 1]; the last two cells of a categorical column are "seen before but rare" and "never seen
-    before"; missing is -1. ``scores`` [cells] are normal scores of the reference (mean 0, variance 1), for
-    numeric columns.
+    ``edges`` [cells - 1]; the last two cells of a categorical column are "seen before but rare" and "never
+    seen before"; missing is -1. ``scores`` [cells] are normal scores of the reference (mean 0, variance 1),
+    for numeric columns.
     """
 
     name: str
@@ -122,7 +123,8 @@ def categorical_column(name: str, before: Array, after: Array) -> Column:
 class Book:
     """Both frames with what is derived from them, computed when first asked for.
 
-    ``before`` are the reference's live rows. ``after`` keeps its shadow rows; ``live`` says which rows are not.
+    ``before`` are the reference's live rows. ``after`` keeps its shadow rows; ``live`` says which rows are
+    not.
     """
 
     before: Frame

@@ -31,9 +31,10 @@ class Frame:
     """Raw events as columns of one length n, in any order of rows.
 
     ``columns`` has the keys of the canonical batch: ``time`` int64 microseconds, strings as object or str
-    arrays with "" for missing, numbers as float64 with NaN for missing, ``shadow``, ``error`` and flags as bool;
-    plus ``label`` (float64, NaN while unknown) and ``label_time`` (int64 or float64 microseconds, NaN while unknown).
-    Shadow rows are in it with ``shadow`` True. Raises ValueError when ``time`` is missing or lengths differ.
+    arrays with "" for missing, numbers as float64 with NaN for missing, ``shadow``, ``error`` and flags as
+    bool; plus ``label`` (float64, NaN while unknown) and ``label_time`` (int64 or float64 microseconds, NaN
+    while unknown). Shadow rows are in it with ``shadow`` True. Raises ValueError when ``time`` is missing or
+    lengths differ.
     """
 
     columns: Mapping[str, Array]
@@ -106,9 +107,9 @@ class Frame:
 class Trace:
     """A finding's monitor over the ticks before and after it fired.
 
-    Arrays are float64[T], one cell a tick of ``grain`` seconds from ``start``, NaN where a tick was empty. ``z``
-    is the standardised residual with its sign turned so that positive means the alert's direction; ``infl`` is the
-    long-run variance inflation of the reference (1 = independent ticks).
+    Arrays are float64[T], one cell a tick of ``grain`` seconds from ``start``, NaN where a tick was empty.
+    ``z`` is the standardised residual with its sign turned so that positive means the alert's direction;
+    ``infl`` is the long-run variance inflation of the reference (1 = independent ticks).
     """
 
     start: datetime
@@ -133,7 +134,8 @@ class Case:
     """One incident as triage sees it; ``findings[0]`` is the trigger, ``traces`` are keyed by finding index.
 
     ``before`` is the reference window, ``after`` reaches from some days before the onset up to ``now``.
-    ``changes`` are announced and inferred ones. ``quiet`` are families judged in this window that did not fire.
+    ``changes`` are announced and inferred ones. ``quiet`` are families judged in this window that did not
+    fire.
     """
 
     findings: tuple[Finding, ...]

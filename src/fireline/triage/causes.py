@@ -1,4 +1,5 @@
-"""Ranked hypotheses: score = softmax of log prior + timing + signs; every one says what speaks for and against it."""
+"""Ranked hypotheses: score = softmax of log prior + timing + signs; every one says what speaks for and
+against it."""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ PRIORS: Mapping[CauseKind, float] = {
     CauseKind.INFRASTRUCTURE: 0.12, CauseKind.CONCEPT_DRIFT: 0.05, CauseKind.LABEL_PIPELINE: 0.04,
     CauseKind.ATTACK: 0.03, CauseKind.UNKNOWN: 0.01,
 }  # fmt: skip
-"""After the SRE workbook's causes of outages (push 37 %, config 31 %, user behaviour 9 %, pipeline 6 %, provider 5 %,
-performance and capacity 10 %, hardware 2 %), with what only a model has (drift, labels) given its share."""
+"""After the SRE workbook's causes of outages (push 37 %, config 31 %, user behaviour 9 %, pipeline 6 %,
+provider 5 %, performance and capacity 10 %, hardware 2 %), with what only a model has (drift, labels) given
+its share."""
 
 UNANNOUNCED = 0.6
 """The share of causes other than deploys that no change log tells of."""
@@ -28,21 +30,30 @@ UNLIKELY = 0.02
 MOST_ROWS = 16
 
 LABELS: Mapping[CauseKind, str] = {
-    CauseKind.DEPLOY: "a deploy", CauseKind.UPSTREAM_DATA: "upstream data", CauseKind.NATURAL_DRIFT: "natural drift",
-    CauseKind.CONCEPT_DRIFT: "concept drift", CauseKind.INFRASTRUCTURE: "the infrastructure",
-    CauseKind.ATTACK: "an attack", CauseKind.LABEL_PIPELINE: "the label pipeline",
-}  # fmt: skip
+    CauseKind.DEPLOY: "a deploy",
+    CauseKind.UPSTREAM_DATA: "upstream data",
+    CauseKind.NATURAL_DRIFT: "natural drift",
+    CauseKind.CONCEPT_DRIFT: "concept drift",
+    CauseKind.INFRASTRUCTURE: "the infrastructure",
+    CauseKind.ATTACK: "an attack",
+    CauseKind.LABEL_PIPELINE: "the label pipeline",
+}
 
 NEXT: Mapping[CauseKind, str] = {
-    CauseKind.DEPLOY: "Compare the versions on the same requests (shadow the old one) and read the diff of the code.",
-    CauseKind.UPSTREAM_DATA: "Put yesterday's values of the broken feature back on a sample: does the figure recover?",
-    CauseKind.NATURAL_DRIFT: "Look at the moved inputs by calendar and campaign, and at quality once labels are in.",
+    CauseKind.DEPLOY: "Compare the versions on the same requests (shadow the old one) and read the diff of "
+    "the code.",
+    CauseKind.UPSTREAM_DATA: "Put yesterday's values of the broken feature back on a sample: does the "
+    "figure recover?",
+    CauseKind.NATURAL_DRIFT: "Look at the moved inputs by calendar and campaign, and at quality once labels "
+    "are in.",
     CauseKind.CONCEPT_DRIFT: "Retrain on recent data and backtest: does the new model recover the figure?",
-    CauseKind.INFRASTRUCTURE: "Split latency and errors by host and dependency, and look at time-outs and queues.",
+    CauseKind.INFRASTRUCTURE: "Split latency and errors by host and dependency, and look at time-outs and "
+    "queues.",
     CauseKind.ATTACK: "Look at the busiest sources and a sample of their requests, and at what limits them.",
-    CauseKind.LABEL_PIPELINE: "Check label completeness by age and the label job's last runs; leave the model alone.",
+    CauseKind.LABEL_PIPELINE: "Check label completeness by age and the label job's last runs; leave the "
+    "model alone.",
     CauseKind.UNKNOWN: "Ask the owners of the inputs and the platform what changed and was not announced.",
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -79,7 +90,8 @@ def rank_causes(seen: Seen, suspects: list[Suspect]) -> tuple[Cause, ...]:
 
 
 def _versions_of(told: list[Cause]) -> set[str]:
-    """The versions that standing causes blame: the other stages of their rollouts are no suspects of their own."""
+    """The versions that standing causes blame: the other stages of their rollouts are no suspects of their
+    own."""
     return {c.change.version for c in told if not c.rejected and c.change is not None and c.change.version}
 
 
@@ -143,8 +155,8 @@ def _share(found: list[_Hypothesis]) -> None:
 
 
 def _told(found: list[_Hypothesis], seen: Seen) -> list[Cause]:
-    """One row per kind, its best hypothesis holding the kind's belief; other changes that fit about as well keep
-    rows of their own, the rest are rejected suspects."""
+    """One row per kind, its best hypothesis holding the kind's belief; other changes that fit about as well
+    keep rows of their own, the rest are rejected suspects."""
     rows: list[Cause] = []
     for kind in PRIORS:
         mine = sorted((h for h in found if h.kind is kind), key=lambda h: (-h.score, _stamp(h)))

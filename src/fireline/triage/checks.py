@@ -10,7 +10,8 @@ MOST = 6
 
 
 def next_checks(seen: Seen, causes: tuple[Cause, ...]) -> tuple[str, ...]:
-    """Label completeness first when quality set it off, then what would prove or disprove the likeliest causes."""
+    """Label completeness first when quality set it off, then what would prove or disprove the likeliest
+    causes."""
     standing = [c for c in causes if not c.rejected]
     told: list[str] = []
     if seen.quality:
@@ -22,7 +23,8 @@ def next_checks(seen: Seen, causes: tuple[Cause, ...]) -> tuple[str, ...]:
     told += [c.next_check for c in standing[:3] if c.next_check]
     if len(told) < 3:
         told += [
-            f"Read what happened around {clock(seen.onset.earliest)} in the logs of the service and of its sources.",
+            f"Read what happened around {clock(seen.onset.earliest)} in the logs of the service and of its "
+            f"sources.",
             "Look at a few raw requests from before and after the onset side by side.",
         ]
     return tuple(dict.fromkeys(told))[:MOST]
@@ -41,7 +43,8 @@ def _for(cause: Cause, seen: Seen) -> list[str]:
         return [f"Compare {names} with the same weeks of last year or with the calendar."] if names else []
     if cause.cause is CauseKind.INFRASTRUCTURE and seen.platform.host:
         return [
-            f"Take {seen.platform.host} out of rotation on one call path and see whether the others stay well."
+            f"Take {seen.platform.host} out of rotation on one call path and see whether the others stay "
+            f"well."
         ]
     if cause.cause is CauseKind.ATTACK and seen.callers.sources:
         return [f"Read ten requests each of {listed(list(seen.callers.sources), 3)}."]
@@ -67,6 +70,7 @@ def _place(seen: Seen) -> list[str]:
     if seen.found.slice is not None:
         part = share(seen.found.share)
         return [
-            f"Ask what is special where {where(seen.found.slice)} ({part} of the traffic): its own source or route?"
+            f"Ask what is special where {where(seen.found.slice)} ({part} of the traffic): its own source "
+            f"or route?"
         ]
     return []

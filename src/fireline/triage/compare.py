@@ -154,7 +154,8 @@ def gap_of_aucs(
 def psi(before: Floats, after: Floats) -> tuple[float, float]:
     """Population stability index of two count vectors [cells], and what noise alone would read.
 
-    Smoothed by pseudo-counts in proportion to the reference's shares, so an empty cell reads neither 0 nor infinity.
+    Smoothed by pseudo-counts in proportion to the reference's shares, so an empty cell reads neither 0 nor
+    infinity.
     """
     n, m = float(before.sum()), float(after.sum())
     if n <= 0 or m <= 0:

@@ -76,9 +76,13 @@ def metric(finding: Finding, trace: Trace) -> Evidence:
     half = _half_band(trace, pool)
     data = {
         "t": [iso(trace.at(i * pool)) for i in range(len(seen))],
-        "seen": _numbers(seen), "usual": _numbers(usual), "low": _numbers(usual - half), "high": _numbers(usual + half),
-        "n": _numbers(_summed(trace.n, pool)), "unit": finding.unit,
-    }  # fmt: skip
+        "seen": _numbers(seen),
+        "usual": _numbers(usual),
+        "low": _numbers(usual - half),
+        "high": _numbers(usual + half),
+        "n": _numbers(_summed(trace.n, pool)),
+        "unit": finding.unit,
+    }
     what = finding.feature or finding.series
     scope = "" if finding.scope_key == "service" else f", {finding.scope_key}"
     title = f"{finding.monitor.replace('_', ' ')}: {what}{scope}"
@@ -133,7 +137,8 @@ def _histograms(book: Book, spans: Windows, hit: Bools, split: Split, inputs: In
 
 
 def histogram(column: Column, spans: Windows, hit: Bools, name: str, because: str) -> Evidence:
-    """Shares of each cell in the reference (at the same hours) and since the onset; the last cell is missing values."""
+    """Shares of each cell in the reference (at the same hours) and since the onset; the last cell is missing
+    values."""
     before = column.counts(column.before, spans.reference)
     after = column.counts(column.after[hit])
     p, q = before / max(before.sum(), 1e-9), after / max(after.sum(), 1e-9)

@@ -28,8 +28,8 @@ MAX_LOG_RATIO = 2.0
 class Figure:
     """One figure per event: ``before`` [rows before], ``after`` [rows after], NaN where the event has none.
 
-    ``worse`` is +1 when more is worse, -1 when less is, 0 when any change matters. ``tolerance`` is the change of the
-    mean that does not matter, in ``unit``.
+    ``worse`` is +1 when more is worse, -1 when less is, 0 when any change matters. ``tolerance`` is the
+    change of the mean that does not matter, in ``unit``.
     """
 
     name: str
@@ -49,7 +49,8 @@ class Figure:
 
 @dataclass(frozen=True)
 class Moment:
-    """What the making of figures needs to know of time: ``hit`` [rows after] are the live rows since the onset."""
+    """What the making of figures needs to know of time: ``hit`` [rows after] are the live rows since the
+    onset."""
 
     hit: Bools
     now: datetime
@@ -61,8 +62,8 @@ class Moment:
 
 
 def moment(book: Book, hit: Bools, now: datetime) -> Moment:
-    """``age`` is the label age (microseconds) at which cohorts are compared: the runbook's, or less while the hit
-    rows are younger than that."""
+    """``age`` is the label age (microseconds) at which cohorts are compared: the runbook's, or less while the
+    hit rows are younger than that."""
     labels = book.runbook.labels
     if labels is not None:
         agreed = int(labels.age.total_seconds() * MICROS)
@@ -190,7 +191,8 @@ def _broken(book: Book, family: str, feature: str) -> Figure:
 
 
 def log_ratio(column: Column, hit: Bools, weights: Floats | None = None) -> Floats:
-    """For each cell (the last: missing) how much likelier it is since the onset, in log: float64 [cells + 1]."""
+    """For each cell (the last: missing) how much likelier it is since the onset, in log: float64 [cells +
+    1]."""
     before = column.counts(column.before, weights)
     after = column.counts(column.after[hit])
     p = (before + 0.5) / (before + 0.5).sum()
@@ -229,7 +231,8 @@ def _slow(book: Book) -> Figure | None:
 def gated(frame: Frame, at: Moment, *, hard: bool) -> tuple[Floats, Bools]:
     """Labels known at the compared age: (label [rows], NaN otherwise; which rows are old enough).
 
-    Whichever labels come first would bias quality, so only rows of that age count, with the labels they had then.
+    Whichever labels come first would bias quality, so only rows of that age count, with the labels they had
+    then.
     """
     label, delay = frame.number("label"), frame.number("label_time") - frame.time
     old = at.micros - frame.time >= at.age if hard else np.ones(frame.rows, dtype=np.bool_)

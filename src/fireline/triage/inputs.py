@@ -1,4 +1,5 @@
-"""What happened to the inputs: which features moved at the onset, how, and whether something broke or only drifted."""
+"""What happened to the inputs: which features moved at the onset, how, and whether something broke or only
+drifted."""
 
 from __future__ import annotations
 
@@ -25,8 +26,9 @@ SAMPLE = 20_000
 class Moved:
     """One feature that moved. ``damage`` "shape" is an ordinary shift, anything else a break.
 
-    ``psi`` beside ``noise``, what chance alone reads; ``share`` of the events that are broken; ``step`` against
-    the feature's own day-to-day life; ``wander`` how much more its hours vary by themselves than chance has it.
+    ``psi`` beside ``noise``, what chance alone reads; ``share`` of the events that are broken; ``step``
+    against the feature's own day-to-day life; ``wander`` how much more its hours vary by themselves than
+    chance has it.
     """
 
     feature: str
@@ -92,8 +94,8 @@ def look_at_inputs(book: Book, spans: Windows, hit: Bools) -> Inputs:
 
 
 def shape_step(book: Book, name: str, spans: Windows, hit: Bools) -> Step:
-    """How a column stepped at the onset against its own day-to-day life: the clearest of location and spread, or
-    of the shares of the values that moved most.
+    """How a column stepped at the onset against its own day-to-day life: the clearest of location and spread,
+    or of the shares of the values that moved most.
 
     A direction learnt from the hit rows would tell any two days apart; these few fixed figures do not.
     """
@@ -189,8 +191,8 @@ def _nulls(book: Book, column: Column, spans: Windows, hit: Bools) -> _Damage | 
 def _jump(
     book: Book, before: Bools, after: Bools, spans: Windows, hit: Bools, least: float
 ) -> tuple[float, float] | None:
-    """The usual and the present share of a condition, if it jumped at the onset by ``least`` and by half, and by
-    more than it does from day to day."""
+    """The usual and the present share of a condition, if it jumped at the onset by ``least`` and by half, and
+    by more than it does from day to day."""
     n = int(hit.sum())
     now = float(after[hit].mean())
     usual = float((before * spans.reference).sum() / max(spans.reference.sum(), 1e-9))

@@ -18,9 +18,9 @@ SLOW_BURN = frozenset({"drift", "score_drift", "null_rate", "range", "schema"})
 def belongs_to(alert: Alert, open_incidents: Iterable[Incident]) -> Incident | None:
     """The open incident that ``alert`` is part of, or None when it is a new one.
 
-    It belongs where the same monitor fired already; where its evidence began about when the incident did; and, for
-    quality and score, where the incident's inputs moved before (labels come late). A ticket joins a ticket of its
-    family, so that what drifts by itself is one story.
+    It belongs where the same monitor fired already; where its evidence began about when the incident did;
+    and, for quality and score, where the incident's inputs moved before (labels come late). A ticket joins a
+    ticket of its family, so that what drifts by itself is one story.
     """
     fitting = [
         (rank, incident) for incident in open_incidents if (rank := _rank(alert, incident)) is not None
@@ -31,7 +31,8 @@ def belongs_to(alert: Alert, open_incidents: Iterable[Incident]) -> Incident | N
 
 
 def same_change(incident: Incident, others: Iterable[Incident]) -> Incident | None:
-    """The older paged incident whose likeliest cause is the very change that ``incident`` is blamed on, or None."""
+    """The older paged incident whose likeliest cause is the very change that ``incident`` is blamed on, or
+    None."""
     mine = _blamed(incident)
     if mine is None:
         return None
@@ -65,7 +66,8 @@ def _rank(alert: Alert, incident: Incident) -> int | None:
 
 
 def _rank_ticket(alert: Alert, incident: Incident) -> int | None:
-    """A ticket takes further tickets of its sort; a page only of what opened it: harm is not filed under weather."""
+    """A ticket takes further tickets of its sort; a page only of what opened it: harm is not filed under
+    weather."""
     finding = alert.finding
     if alert.urgency == "page":
         first = incident.alerts[0]

@@ -23,7 +23,8 @@ LEAST_PSI = 0.01
 SHRINK = 30.0
 CALM_SHRINK = 5.0
 ANYTHING = 0.15
-"""How often a changed column takes a value it had at other hours: its ways since the onset are known from few."""
+"""How often a changed column takes a value it had at other hours: its ways since the onset are known from
+few."""
 
 
 def scope_rows(book: Book, finding: Finding) -> Bools:
@@ -60,8 +61,9 @@ def by_events(
 ) -> Onset:
     """Cut the events of ``scope`` [rows after] where they change from their usual to their present ways.
 
-    Answers ``found`` again when events say no more than the ticks did. ``begun`` is a new version's first answer:
-    most bad versions are bad from then on, and how much it shows differs by hour, so the interval begins there.
+    Answers ``found`` again when events say no more than the ticks did. ``begun`` is a new version's first
+    answer: most bad versions are bad from then on, and how much it shows differs by hour, so the interval
+    begins there.
     """
     time = book.after.time
     low, high = micros(found.earliest - margin), micros(found.latest + margin)
@@ -103,8 +105,8 @@ def _gain(book: Book, figure: Figure, calm: Bools, hit: Bools, order: Ints) -> F
 
 
 def _by_shape(book: Book, own: str, others: list[str], calm: Bools, hit: Bools, order: Ints) -> Floats | None:
-    """For each event how much likelier its value is under today's distribution than under the calm days', by hour
-    of the day: float64 [events].
+    """For each event how much likelier its value is under today's distribution than under the calm days', by
+    hour of the day: float64 [events].
 
     The column that set it off is read; another only where it moved far more, as an input behind a score does.
     """
@@ -153,9 +155,13 @@ def after_version(case: Case, book: Book, found: Onset, version: str, figure: Fi
         return found
     mine = book.live & (case.after.words("version") == version)
     clipped = replace(
-        found, earliest=begun, latest=max(found.latest, begun + timedelta(minutes=1)), shape="step",
-        rise=timedelta(0), because=f"only {version} is affected, and it answered first at {interval(begun, begun)}",
-    )  # fmt: skip
+        found,
+        earliest=begun,
+        latest=max(found.latest, begun + timedelta(minutes=1)),
+        shape="step",
+        rise=timedelta(0),
+        because=f"only {version} is affected, and it answered first at {interval(begun, begun)}",
+    )
     if figure is None or figure.labelled:
         return tidy(clipped, case.now)
     return tidy(by_events(book, figure, clipped, mine, timedelta(hours=1), begun), case.now)

@@ -1,4 +1,5 @@
-"""When it began: an interval, never a point, from the monitors' traces and, where they are coarse, from the events."""
+"""When it began: an interval, never a point, from the monitors' traces and, where they are coarse, from the
+events."""
 
 from __future__ import annotations
 
@@ -53,8 +54,8 @@ class Onset:
 
 
 def find_onset(case: Case, book: Book) -> Onset:
-    """The incident's onset by the monitors: each finding dated by its own trace, and of those that agree with the
-    trigger the most precise."""
+    """The incident's onset by the monitors: each finding dated by its own trace, and of those that agree with
+    the trigger the most precise."""
     dated = {i: dating for i in _worth_dating(case) if (dating := date(case, i)) is not None}
     dated = {i: _not_before_version(case, book, case.findings[i], found) for i, found in dated.items()}
     if not dated:
@@ -173,8 +174,8 @@ def first_event(case: Case, book: Book, version: str | None) -> datetime | None:
 
 
 def started(case: Case, book: Book, version: str) -> datetime | None:
-    """The earliest a new version can have begun: its announced change shortly before its first event, or as much
-    before that event as its events are apart."""
+    """The earliest a new version can have begun: its announced change shortly before its first event, or as
+    much before that event as its events are apart."""
     first = first_event(case, book, version)
     if first is None:
         return None
@@ -204,13 +205,20 @@ def _undated(case: Case) -> Onset:
     trigger = case.trigger
     earliest = trigger.since or trigger.at - BLIND
     return Onset(
-        min(earliest, trigger.at), trigger.at, "unknown", timedelta(0), None, 0.0,
-        f"no trace dates it: somewhere in the {length(trigger.at - min(earliest, trigger.at))} before the alert",
-    )  # fmt: skip
+        min(earliest, trigger.at),
+        trigger.at,
+        "unknown",
+        timedelta(0),
+        None,
+        0.0,
+        f"no trace dates it: somewhere in the {length(trigger.at - min(earliest, trigger.at))} before the "
+        f"alert",
+    )
 
 
 def gradual(case: Case, found: Onset) -> Onset:
-    """The onset of something that crept in: from the earliest start that a slope allows on, for every finding.
+    """The onset of something that crept in: from the earliest start that a slope allows on, for every
+    finding.
 
     A slope's start is in doubt much further back than a step's.
     """

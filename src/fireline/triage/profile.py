@@ -1,4 +1,5 @@
-"""The profile likelihood of a change point: for every instant, how well "it began here" explains what was seen."""
+"""The profile likelihood of a change point: for every instant, how well "it began here" explains what was
+seen."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from fireline.triage.case import Bools, Floats, Ints
 from fireline.triage.compare import robust_spread
 
 UNITS = 2.7
-"""Log-likelihood units below the best that still count: 87 % for a clear step by theory (two exponential tails),
-95 % and more as measured, because ramps are let in and a tick is added at both ends."""
+"""Log-likelihood units below the best that still count: 87 % for a clear step by theory (two exponential
+tails), 95 % and more as measured, because ramps are let in and a tick is added at both ends."""
 CLIP = 4.0
 INTERCEPT_VARIANCE = 0.25
 RISES = (1, 3, 8, 24, 72, 216, 648)
@@ -52,10 +53,10 @@ class Profile:
 def profile(z: Floats, weight: Floats, infl: float, last: int, fired: int, *, least_rise: int = 1) -> Profile:
     """Profile over onsets 0..``last`` of standardised residuals ``z`` [T] (NaN: empty tick).
 
-    ``weight`` [T] >= 0 says how strongly a tick shows an effect of a given size (its traffic). ``infl`` is the
-    long-run variance inflation; ``fired`` the tick the alert fired at. Effects that end before the last tick
-    are allowed for, single odd ticks are clipped, and the noise is measured on the ticks before the best onset.
-    ``least_rise`` leaves out explanations that reach full size in fewer ticks.
+    ``weight`` [T] >= 0 says how strongly a tick shows an effect of a given size (its traffic). ``infl`` is
+    the long-run variance inflation; ``fired`` the tick the alert fired at. Effects that end before the last
+    tick are allowed for, single odd ticks are clipped, and the noise is measured on the ticks before the best
+    onset. ``least_rise`` leaves out explanations that reach full size in fewer ticks.
     """
     good = np.isfinite(z)
     filled = np.where(good, z, 0.0)
@@ -120,7 +121,8 @@ def _ends(size: int, fired: int) -> list[int]:
 
 
 def _gain(z: Floats, w: Floats, good: Bools, variance: float, rise: int, end: int) -> Floats:
-    """Log-likelihood gain of ``z = m + mu * w * min(1, (t - tau + 1) / rise)`` with mu >= 0, for every tau."""
+    """Log-likelihood gain of ``z = m + mu * w * min(1, (t - tau + 1) / rise)`` with mu >= 0, for every
+    tau."""
     inside = np.arange(len(z)) < end
     x, v = np.where(inside, z * w, 0.0), np.where(inside, w, 0.0)
     ez, e1, e2 = _ramped(x, rise), _ramped(v, rise), _ramped_squares(v * v, rise)
@@ -161,7 +163,8 @@ def _ramped_squares(x: Floats, rise: int) -> Floats:
 
 
 def event_profile(values: Floats, before: float, after: float, variance: float, binary: bool) -> Floats:
-    """Log-likelihood of each cut of ``values`` [n] in time order: float64 [n + 1], entry k: the first k are calm.
+    """Log-likelihood of each cut of ``values`` [n] in time order: float64 [n + 1], entry k: the first k are
+    calm.
 
     ``binary`` values are judged as Bernoulli(before) against Bernoulli(after), others as normal with one
     ``variance`` and clipped.

@@ -26,9 +26,9 @@ MOST_WEIGHT = 20.0
 class Reweighed:
     """``usual`` is the reference's figure, ``expected`` the reweighted reference's, ``seen`` today's.
 
-    ``explained`` is the share of the way from usual to seen that the inputs' mix explains; NaN when the change is
-    too small, or the reference too thin where today's requests are, to tell. ``size`` is the effective number of
-    reference rows.
+    ``explained`` is the share of the way from usual to seen that the inputs' mix explains; NaN when the
+    change is too small, or the reference too thin where today's requests are, to tell. ``size`` is the
+    effective number of reference rows.
     """
 
     figure: str
@@ -45,7 +45,8 @@ class Reweighed:
 def reweigh(
     book: Book, figures: list[Figure], columns: list[str], spans: Windows, hit: Bools
 ) -> tuple[Reweighed, ...]:
-    """Reweight the reference by ``columns`` to look like the rows ``hit`` [rows after], and read the figures again."""
+    """Reweight the reference by ``columns`` to look like the rows ``hit`` [rows after], and read the figures
+    again."""
     used = tuple(columns[:MOST_COLUMNS])
     if not used or not figures or hit.sum() < 50 or book.before.rows < 200:
         return ()
@@ -87,7 +88,8 @@ def _read(
 
 
 def density_ratio(columns: list[Column], base: Floats, hit: Bools) -> Floats:
-    """How much likelier each reference row is now, by a logistic model on the columns' cells: float64 [rows before].
+    """How much likelier each reference row is now, by a logistic model on the columns' cells: float64 [rows
+    before].
 
     The mean over the reference is 1; single rows count at most MOST_WEIGHT times.
     """
@@ -117,7 +119,8 @@ def _thinned(rows: Ints) -> Ints:
 
 
 def _groups(column: Column) -> Ints:
-    """The group of each cell (the last: missing), int64 [cells + 1], neighbours or the most frequent together."""
+    """The group of each cell (the last: missing), int64 [cells + 1], neighbours or the most frequent
+    together."""
     cells = column.cells
     if column.kind == "numeric":
         groups = np.arange(cells) * GROUPS // max(cells, 1)
@@ -127,10 +130,11 @@ def _groups(column: Column) -> Ints:
 
 
 def _logistic(codes: list[Ints], y: Floats, ridge: float = 5.0, steps: int = 8) -> tuple[Floats, float]:
-    """Ridge logistic regression of ``y`` [n] on group codes, by Newton's method, both classes of equal weight.
+    """Ridge logistic regression of ``y`` [n] on group codes, by Newton's method, both classes of equal
+    weight.
 
-    Answers the effects [columns, GROUPS + 1] and the level. Sums go by bincount and not through a matrix library:
-    the same on every machine, and no threads to wait for.
+    Answers the effects [columns, GROUPS + 1] and the level. Sums go by bincount and not through a matrix
+    library: the same on every machine, and no threads to wait for.
     """
     width, size = GROUPS + 1, len(codes) * (GROUPS + 1) + 1
     balance = np.where(y > 0, 0.5 / max(y.mean(), 1e-9), 0.5 / max(1 - y.mean(), 1e-9))

@@ -1,4 +1,5 @@
-"""How bad it is: the runbook's severity map first, else harm, its size, its share of the traffic and who is exposed."""
+"""How bad it is: the runbook's severity map first, else harm, its size, its share of the traffic and who is
+exposed."""
 
 from __future__ import annotations
 
@@ -37,8 +38,9 @@ GRAVE = frozenset({"pii", "toxic_rate", "injection"})
 
 @dataclass(frozen=True)
 class Harm:
-    """What severity is judged by. ``effect`` is how much worse, relative to usual (1 = twice as bad); ``share`` of the
-    traffic that is affected; ``burn`` the worst burn rate of a declared objective, 0 when none burns."""
+    """What severity is judged by. ``effect`` is how much worse, relative to usual (1 = twice as bad);
+    ``share`` of the traffic that is affected; ``burn`` the worst burn rate of a declared objective, 0 when
+    none burns."""
 
     findings: tuple[Finding, ...]
     effect: float
@@ -65,8 +67,8 @@ def harm_of(findings: tuple[Finding, ...], share: float, runbook: Runbook) -> Ha
 
 
 def effect_of(finding: Finding) -> float:
-    """How much worse than usual, relative to usual: 1 means twice as bad. For AUC the loss of what it has over
-    chance, for accuracy the growth of the error; 0 when unknown."""
+    """How much worse than usual, relative to usual: 1 means twice as bad. For AUC the loss of what it has
+    over chance, for accuracy the growth of the error; 0 when unknown."""
     seen, usual = finding.seen, finding.usual
     if seen is None or usual is None or not (math.isfinite(seen) and math.isfinite(usual)):
         return 0.0

@@ -1,7 +1,8 @@
 """Signs: what was seen, in words, and how strongly each kind of cause is expected to show it.
 
 The table of weights is log-likelihood: positive makes a cause likelier, negative less likely. It follows the
-table of causes (onset, versions, inputs, error given inputs, infrastructure) that DETECTION's triage rests on.
+table of causes (onset, versions, inputs, error given inputs, infrastructure) that DETECTION's triage rests
+on.
 """
 
 from __future__ import annotations
@@ -222,7 +223,8 @@ def _shape(seen: Seen) -> list[Sign]:
 
 
 def _against_days(seen: Seen) -> list[Sign]:
-    """A coincidence with a deploy is no step: the figure must have moved more than it does from day to day."""
+    """A coincidence with a deploy is no step: the figure must have moved more than it does from day to
+    day."""
     step = seen.main
     if step is None or step.days < 5 or seen.split.verdict == "only_new":
         return []
@@ -250,7 +252,8 @@ def _mix(seen: Seen) -> list[Sign]:
     told_by = 1.0 if best.family in seen.families else 0.4
     says = (
         f"reweighted to today's {listed(list(best.columns), 3)}, the reference reads {best.figure} "
-        f"{say(best.expected, best.unit)} (usually {say(best.usual, best.unit)}, today {say(best.seen, best.unit)})"
+        f"{say(best.expected, best.unit)} (usually {say(best.usual, best.unit)}, today "
+        f"{say(best.seen, best.unit)})"
     )
     if 0.5 <= best.explained <= 1.6:
         weights = _scaled({N: 2.5, C: -2.0, L: -2.0, D: -1.5, U: -1.0, I: -1.5}, told_by)

@@ -1,7 +1,9 @@
-"""Where it hurts: an exhaustive scan of single-column slices, with the reference in the statistic and the rest tested.
+"""Where it hurts: an exhaustive scan of single-column slices, with the reference in the statistic and the
+rest tested.
 
-A slice is named only when it explains the change better than "everywhere" does and the rest stays as usual; a shift
-of the whole service is recognised as global, and a figure that moved because the traffic's mix did as mix.
+A slice is named only when it explains the change better than "everywhere" does and the rest stays as usual; a
+shift of the whole service is recognised as global, and a figure that moved because the traffic's mix did as
+mix.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ Scope = Literal["slice", "global", "mix", "none"]
 
 @dataclass(frozen=True)
 class Cells:
-    """Sums of a figure per cell of one column, float64 [cells]: rows, figure, and the effective rows before."""
+    """Sums of a figure per cell of one column, float64 [cells]: rows, figure, and the effective rows
+    before."""
 
     column: Column
     n_after: Floats
@@ -46,7 +49,8 @@ class Cells:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One slice: ``change`` of the figure in it, ``rest`` the change outside, ``gain`` log-likelihood explained."""
+    """One slice: ``change`` of the figure in it, ``rest`` the change outside, ``gain`` log-likelihood
+    explained."""
 
     column: str
     value: str | tuple[float, float]
@@ -137,19 +141,25 @@ def _tests(column: Column) -> int:
 
 
 def cells_of(column: Column, figure: Figure, spans: Windows, after: Bools, before: Bools) -> Cells:
-    """Sums of ``figure`` per cell of ``column`` over the rows named; the last cell holds the missing values."""
+    """Sums of ``figure`` per cell of ``column`` over the rows named; the last cell holds the missing
+    values."""
     a, b = column.after[after], column.before[before]
     w = spans.reference[before]
     n_after = column.counts(a)
     n_before, squares = column.counts(b, w), column.counts(b, w * w)
     return Cells(
-        column, n_after, column.counts(a, figure.after[after]), n_before, column.counts(b, w * figure.before[before]),
+        column,
+        n_after,
+        column.counts(a, figure.after[after]),
+        n_before,
+        column.counts(b, w * figure.before[before]),
         np.divide(n_before**2, squares, out=np.zeros_like(n_before), where=squares > 0),
-    )  # fmt: skip
+    )
 
 
 def _heterogeneity(book: Book, figure: Figure, spans: Windows, columns: list[str]) -> float:
-    """How much more the cells' changes differ than chance would have it, in the calm days before the onset."""
+    """How much more the cells' changes differ than chance would have it, in the calm days before the
+    onset."""
     calm = (spans.recent > 0) & np.isfinite(figure.after)
     before = np.isfinite(figure.before) & (spans.reference > 0)
     if calm.sum() < 500:
@@ -199,11 +209,18 @@ def _candidates(table: Cells, overall: _Overall, inflation: float, worse: int) -
     picked = np.flatnonzero(gain > 0) if table.column.kind == "categorical" else _best(gain)
     return [
         Candidate(
-            table.column.name, _value(table.column, *spans[i]), int(n_a[i]), float(n_a[i] / total_a), float(before[i]),
-            float(before[i] + change[i]), float(rest[i]), float(gain[i]), float(z[i]),
+            table.column.name,
+            _value(table.column, *spans[i]),
+            int(n_a[i]),
+            float(n_a[i] / total_a),
+            float(before[i]),
+            float(before[i] + change[i]),
+            float(rest[i]),
+            float(gain[i]),
+            float(z[i]),
         )
         for i in picked
-    ]  # fmt: skip
+    ]
 
 
 def _between(x: Floats, low: Array, high: Array) -> Floats:
@@ -230,9 +247,15 @@ def _value(column: Column, low: int, high: int) -> str | tuple[float, float]:
 
 
 def _verdict(
-    book: Book, figure: Figure, overall: _Overall, found: list[Candidate], rows: tuple[Mapping[str, Any], ...],
-    tests: int, inflation: float, tables: list[Cells],
-) -> Found:  # fmt: skip
+    book: Book,
+    figure: Figure,
+    overall: _Overall,
+    found: list[Candidate],
+    rows: tuple[Mapping[str, Any], ...],
+    tests: int,
+    inflation: float,
+    tables: list[Cells],
+) -> Found:
     everywhere = overall.change**2 / (2 * overall.se**2 * inflation)
     penalty = math.log(max(tests, 2)) + 2.0
     line = bonferroni(tests)
@@ -254,7 +277,8 @@ def _verdict(
         return Found("mix", None, says, rows, mixed=column)
     if everywhere > 4.5:
         says = (
-            f"{figure.name} went from {say(overall.before, figure.unit)} to {say(overall.after, figure.unit)} "
+            f"{figure.name} went from {say(overall.before, figure.unit)} to "
+            f"{say(overall.after, figure.unit)} "
             "everywhere: no slice explains it better than the whole service"
         )
         return Found("global", None, says, rows)
@@ -299,6 +323,11 @@ def _mix(tables: list[Cells], overall: _Overall) -> tuple[str, float] | None:
 
 def _row(book: Book, found: Candidate) -> Mapping[str, Any]:
     return {
-        "slice": dict(_closed(book, found)), "n": found.n, "before": _short(found.before), "after": _short(found.after),
-        "lift": _short(found.change), "rest": _short(found.rest), "z": round(found.z, 1),
-    }  # fmt: skip
+        "slice": dict(_closed(book, found)),
+        "n": found.n,
+        "before": _short(found.before),
+        "after": _short(found.after),
+        "lift": _short(found.change),
+        "rest": _short(found.rest),
+        "z": round(found.z, 1),
+    }

@@ -1,4 +1,5 @@
-"""What the platform and the callers did: latency and errors by machine, volume, sources, repeated requests."""
+"""What the platform and the callers did: latency and errors by machine, volume, sources, repeated
+requests."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ class Platform:
     """Steps of latency and errors (None where the log has neither) and where they sit.
 
     ``host`` is the machine that alone is bad, ``timeouts`` the share of today's errors that are time-outs or
-    refusals, ``fallback`` the growth of the share of rows answered by a lower rung; ``first`` whether a platform
-    family fired before any other; ``volume`` the events per hour over the usual number.
+    refusals, ``fallback`` the growth of the share of rows answered by a lower rung; ``first`` whether a
+    platform family fired before any other; ``volume`` the events per hour over the usual number.
     """
 
     latency: Step | None
@@ -109,8 +110,8 @@ def volume(book: Book, spans: Windows) -> float:
 
 
 def _per_hour(book: Book, spans: Windows) -> Floats:
-    """Usual events per hour for each hour of the local day, from the calm days if they hold all hours, else the
-    reference."""
+    """Usual events per hour for each hour of the local day, from the calm days if they hold all hours, else
+    the reference."""
     wanted = np.bincount(book.after_cells[spans.hit] % 24, minlength=24) > 0
     had = np.bincount(book.after_cells[spans.calm] % 24, minlength=24) > 0
     if spans.calm.sum() >= 500 and not (wanted & ~had).any():
@@ -127,8 +128,8 @@ def _per_hour(book: Book, spans: Windows) -> Floats:
 
 @dataclass(frozen=True)
 class Callers:
-    """Who called. ``excess`` is the share of today's events that a few ``sources`` send beyond their usual share;
-    ``repeats`` and ``usual_repeats`` the shares of events that are near copies of another."""
+    """Who called. ``excess`` is the share of today's events that a few ``sources`` send beyond their usual
+    share; ``repeats`` and ``usual_repeats`` the shares of events that are near copies of another."""
 
     excess: float
     sources: tuple[str, ...]

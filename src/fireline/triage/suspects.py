@@ -1,4 +1,5 @@
-"""The changes that may be to blame: what kind of cause each would be, how well its time fits, and what rules it out."""
+"""The changes that may be to blame: what kind of cause each would be, how well its time fits, and what rules
+it out."""
 
 from __future__ import annotations
 
@@ -30,18 +31,43 @@ DELAYS = ((0.55, timedelta(minutes=10)), (0.3, timedelta(hours=2)), (0.1, timede
 
 KINDS: tuple[tuple[CauseKind, tuple[str, ...]], ...] = (
     (CauseKind.LABEL_PIPELINE, ("label", "annotation", "truth")),
-    (CauseKind.UPSTREAM_DATA, ("schema", "data", "etl", "pipeline", "upstream", "feature", "backfill", "source")),
-    (CauseKind.NATURAL_DRIFT, ("campaign", "holiday", "market", "promotion", "season", "launch", "event", "pricing")),
-    (CauseKind.INFRASTRUCTURE, ("infra", "host", "network", "scal", "maintenance", "capacity", "hardware", "database")),
-    (CauseKind.DEPLOY, ("deploy", "release", "rollout", "code", "model", "config", "flag", "experiment", "canary",
-                        "rollback", "version", "switch")),
-)  # fmt: skip
+    (
+        CauseKind.UPSTREAM_DATA,
+        ("schema", "data", "etl", "pipeline", "upstream", "feature", "backfill", "source"),
+    ),
+    (
+        CauseKind.NATURAL_DRIFT,
+        ("campaign", "holiday", "market", "promotion", "season", "launch", "event", "pricing"),
+    ),
+    (
+        CauseKind.INFRASTRUCTURE,
+        ("infra", "host", "network", "scal", "maintenance", "capacity", "hardware", "database"),
+    ),
+    (
+        CauseKind.DEPLOY,
+        (
+            "deploy",
+            "release",
+            "rollout",
+            "code",
+            "model",
+            "config",
+            "flag",
+            "experiment",
+            "canary",
+            "rollback",
+            "version",
+            "switch",
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """One change. ``timing`` is the log of how much better its time fits the onset than any time of the last days;
-    ``out`` says why it cannot be it (empty: it can); ``fit`` and ``against`` what else speaks for and against."""
+    """One change. ``timing`` is the log of how much better its time fits the onset than any time of the last
+    days; ``out`` says why it cannot be it (empty: it can); ``fit`` and ``against`` what else speaks for and
+    against."""
 
     change: Change
     kind: CauseKind
@@ -68,15 +94,24 @@ def line_up(
     case: Case, book: Book, onset: Onset, split: Split, found: Found, figure: Figure | None, hit: Bools,
     labels: Onset | None = None,
 ) -> list[Suspect]:  # fmt: skip
-    """Every known change as a suspect, in order of time; a version's first appearance stands for an unannounced
-    deploy. ``labels`` is the onset on the clock labels arrive by, where that is known: it dates label jobs."""
+    """Every known change as a suspect, in order of time; a version's first appearance stands for an
+    unannounced deploy. ``labels`` is the onset on the clock labels arrive by, where that is known: it dates
+    label jobs."""
     changes = _merged(case, [*case.changes, *_unannounced(case, book, split)])
     service = case.runbook.service
     return [
-        _suspect(case, book, c, labels if labels and kind_of(c, service) is CauseKind.LABEL_PIPELINE else onset,
-                 split, found, figure, hit)
+        _suspect(
+            case,
+            book,
+            c,
+            labels if labels and kind_of(c, service) is CauseKind.LABEL_PIPELINE else onset,
+            split,
+            found,
+            figure,
+            hit,
+        )
         for c in changes
-    ]  # fmt: skip
+    ]
 
 
 def _unannounced(case: Case, book: Book, split: Split) -> list[Change]:
@@ -132,7 +167,8 @@ def _same(case: Case, told: Change, guess: Change) -> bool:
 
 
 def timing_of(at: datetime, onset: Onset) -> float:
-    """Log of P(the onset lies in its interval | the change at ``at`` did it) over its share of the horizon."""
+    """Log of P(the onset lies in its interval | the change at ``at`` did it) over its share of the
+    horizon."""
     start, end = onset.earliest - at, onset.latest - at + SKEW
     if end <= timedelta(0):
         return -math.inf
@@ -144,8 +180,15 @@ def timing_of(at: datetime, onset: Onset) -> float:
 
 
 def _suspect(
-    case: Case, book: Book, change: Change, onset: Onset, split: Split, found: Found, figure: Figure | None, hit: Bools
-) -> Suspect:  # fmt: skip
+    case: Case,
+    book: Book,
+    change: Change,
+    onset: Onset,
+    split: Split,
+    found: Found,
+    figure: Figure | None,
+    hit: Bools,
+) -> Suspect:
     kind = kind_of(change, case.runbook.service)
     timing, says = timing_of(change.at, onset), _when(change, onset)
     base = Suspect(change, kind, timing, says)

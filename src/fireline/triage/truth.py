@@ -22,10 +22,10 @@ INFLATION = 1.5
 class Truth:
     """What became of the labels since the onset.
 
-    ``coverage`` is the share labelled at the compared age, ``positive`` the mean label (None where there is too
-    little); ``delay`` and ``usual_delay`` are median hours from event to label. ``by_arrival`` is how many
-    log-likelihood units better the change lines up with the time labels arrived than with the time of the
-    events: well above 0 speaks for a label job.
+    ``coverage`` is the share labelled at the compared age, ``positive`` the mean label (None where there is
+    too little); ``delay`` and ``usual_delay`` are median hours from event to label. ``by_arrival`` is how
+    many log-likelihood units better the change lines up with the time labels arrived than with the time of
+    the events: well above 0 speaks for a label job.
     """
 
     coverage: Step | None

@@ -61,8 +61,8 @@ class Contrast:
 
     @property
     def shared(self) -> float:
-        """How surely the other is away from usual as well: standard errors by which "the new one alone" is off, 0
-        where the two differ or neither moved."""
+        """How surely the other is away from usual as well: standard errors by which "the new one alone" is
+        off, 0 where the two differ or neither moved."""
         if abs(self.moved) < self.figure.tolerance or self.gap.se <= 0:
             return 0.0
         own = self.gap.diff * math.copysign(1.0, self.moved)
@@ -81,7 +81,8 @@ class Contrast:
         unit = self.figure.unit
         on = "on the same requests" if self.paired else "at the same time"
         return (
-            f"{self.figure.name}: {say(self.gap.new, unit)} with {new} and {say(self.gap.old, unit)} with {old} "
+            f"{self.figure.name}: {say(self.gap.new, unit)} with {new} and {say(self.gap.old, unit)} with "
+            f"{old} "
             f"{on} ({self.gap.n_new:,} and {self.gap.n_old:,} events, z {self.gap.z:.1f}); "
             f"usual {say(self.usual, unit)}"
         )
@@ -91,9 +92,10 @@ class Contrast:
 class Split:
     """What the versions say. ``new`` is the version judged, ``old`` the one beside it.
 
-    ``verdict``: only_new (it alone is bad), equal (equally bad), unclear (too few events, or small differences),
-    alone (no other version was seen since the onset). ``strength`` is 0..1; ``moved`` are features the new
-    version reads differently on the same requests; ``shown_by`` is the figure that showed it best.
+    ``verdict``: only_new (it alone is bad), equal (equally bad), unclear (too few events, or small
+    differences), alone (no other version was seen since the onset). ``strength`` is 0..1; ``moved`` are
+    features the new version reads differently on the same requests; ``shown_by`` is the figure that showed it
+    best.
     """
 
     verdict: Verdict
@@ -228,7 +230,8 @@ def contrast(book: Book, figure: Figure, sides: _Sides) -> Contrast:
 
 
 def _by_shape(book: Book, figure: Figure, sides: _Sides, gap: Gap) -> Gap:
-    """A drift's gap with the certainty of the whole distributions' difference, which sees more than its mean."""
+    """A drift's gap with the certainty of the whole distributions' difference, which sees more than its
+    mean."""
     column = book.column(figure.feature or "score", None if figure.feature else "numeric")
     z = unlike(column.counts(column.after[sides.new]), column.counts(column.after[sides.old]))
     return replace(gap, se=abs(gap.diff) / z) if z > abs(gap.z) else gap
@@ -272,7 +275,8 @@ def _apart(a: Floats, b: Floats) -> float:
 
 
 def unlike(a: Floats, b: Floats) -> float:
-    """How unlike two vectors of counts are, as a standard normal: the two-sample chi-square, by Wilson and Hilferty."""
+    """How unlike two vectors of counts are, as a standard normal: the two-sample chi-square, by Wilson and
+    Hilferty."""
     used = (a + b) > 0
     df = int(used.sum()) - 1
     if df < 1 or a.sum() < 1 or b.sum() < 1:

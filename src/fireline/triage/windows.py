@@ -1,4 +1,5 @@
-"""What is compared with what: the rows since the onset, the calm days before it, the reference at the same hours."""
+"""What is compared with what: the rows since the onset, the calm days before it, the reference at the same
+hours."""
 
 from __future__ import annotations
 
@@ -23,8 +24,9 @@ BESIDE = 2 * HOUR
 class Windows:
     """``hit`` and ``calm`` are live rows after and before the onset, bool [rows after].
 
-    ``reference`` [rows before] and ``recent`` [rows after] are weights that give the reference and the calm rows
-    the hours of the hit rows, so that night is compared with night. ``earliest`` and ``latest`` bound the onset.
+    ``reference`` [rows before] and ``recent`` [rows after] are weights that give the reference and the calm
+    rows the hours of the hit rows, so that night is compared with night. ``earliest`` and ``latest`` bound
+    the onset.
     """
 
     hit: Bools
@@ -102,8 +104,8 @@ def step_of(book: Book, figure: Figure, spans: Windows) -> Step:
 
 
 def _jump(book: Book, figure: Figure, spans: Windows) -> float:
-    """The share of the figure's way from calm to hit that was made within the onset's interval and the two hours
-    around it; NaN where the interval is too wide or the events too few to say."""
+    """The share of the figure's way from calm to hit that was made within the onset's interval and the two
+    hours around it; NaN where the interval is too wide or the events too few to say."""
     if spans.latest - spans.earliest > WIDE or spans.latest == 0:
         return math.nan
     time, good = book.after.time, np.isfinite(figure.after)

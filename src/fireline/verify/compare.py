@@ -33,8 +33,8 @@ def shadow(
 ) -> Comparison | None:
     """What ``good`` said of the requests that ``bad`` (None: any other version) answered in [since, until).
 
-    ``columns`` holds live and shadow rows as the canonical batch names them, labels joined in as far as they are known;
-    ``reference`` the live rows of the reference window. None when no request was answered by both.
+    ``columns`` holds live and shadow rows as the canonical batch names them, labels joined in as far as they
+    are known; ``reference`` the live rows of the reference window. None when no request was answered by both.
     """
     there = take(columns, between(columns, since, until))
     version, hidden = text(there, "version"), flag(there, "shadow")
@@ -66,7 +66,8 @@ def control(
 ) -> Comparison | None:
     """Live requests of the same time with the measure and without it (two versions side by side, two arms).
 
-    ``names`` are the untreated and the treated side in words. None when one side has no rows in [since, until).
+    ``names`` are the untreated and the treated side in words. None when one side has no rows in [since,
+    until).
     """  # fmt: skip
     a = take(untreated, between(untreated, since, until))
     b = take(treated, between(treated, since, until))
@@ -88,7 +89,8 @@ def series_figure(
     tolerance: float,
     infl: float = 1.0,
 ) -> Figure:
-    """One alert's monitored figure on the ticks before the measure [b] and on those since [a], NaN where empty.
+    """One alert's monitored figure on the ticks before the measure [b] and on those since [a], NaN where
+    empty.
 
     Standard errors come from the ticks' own spread, times ``infl`` for ticks that hang together.
     """

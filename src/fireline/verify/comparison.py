@@ -23,10 +23,11 @@ LIKELY = 2.33
 class Figure:
     """One figure: ``harmed`` without the measure, ``contained`` with it, ``reference`` what is usual.
 
-    ``spread`` is how far usual stretches lie from each other. ``worse`` is +1 where more is worse and -1 where less is;
-    ``tolerance`` is the change that does not matter. ``effect`` is what an alert measured of it (0: none did), and
-    ``against`` says that it was measured against other versions on the same traffic. ``wanted`` says that an alert asks
-    for it; the others are shown beside. ``missing`` says why there is no pair, or is "".
+    ``spread`` is how far usual stretches lie from each other. ``worse`` is +1 where more is worse and -1
+    where less is; ``tolerance`` is the change that does not matter. ``effect`` is what an alert measured of
+    it (0: none did), and ``against`` says that it was measured against other versions on the same traffic.
+    ``wanted`` says that an alert asks for it; the others are shown beside. ``missing`` says why there is no
+    pair, or is "".
     """
 
     name: str
@@ -84,9 +85,9 @@ class Figure:
     def judged(self) -> Judged:
         """What this figure says of the measure.
 
-        effective: the gap is sure, worth having, and what is left is nothing unusual. ineffective: there is harm, and
-        surely less than half of the effect goes away. harmless: it is not worse than usual on the harmed side, so
-        nothing can be seen of the measure. Else undecided.
+        effective: the gap is sure, worth having, and what is left is nothing unusual. ineffective: there is
+        harm, and surely less than half of the effect goes away. harmless: it is not worse than usual on the
+        harmed side, so nothing can be seen of the measure. Else undecided.
         """
         if not self.known or self.pair is None:
             return "undecided"
@@ -95,7 +96,8 @@ class Figure:
             return "effective"
         if self.harm <= self.tolerance and not self.against:
             return "harmless"
-        shown = min(self.scale, max(self.harm, 0.0))  # an alert on a burst says more than what is seen over a day
+        # An alert on a burst says more than what is seen over a day
+        shown = min(self.scale, max(self.harm, 0.0))
         if max(self.gap, 0.0) + LIKELY * self.pair.gap_se < shown / 2 and self._harm_is_real():
             return "ineffective"
         return "undecided"
@@ -111,7 +113,8 @@ class Figure:
     def well(self) -> bool | None:
         """Whether the contained side is well: True, False, or None when it cannot be said yet.
 
-        It is well where no more is left than half of the effect, or nothing that days do not differ by anyway.
+        It is well where no more is left than half of the effect, or nothing that days do not differ by
+        anyway.
         """
         if not self.known or self.pair is None:
             return None
@@ -166,8 +169,9 @@ class Figure:
 class Comparison:
     """Two sides over [since, until].
 
-    ``how`` is shadow (the same requests, scored by both), control (other requests at the same time) or series (the
-    same service before and after). ``harmed`` and ``contained`` name the sides in sentences ("as served by B").
+    ``how`` is shadow (the same requests, scored by both), control (other requests at the same time) or series
+    (the same service before and after). ``harmed`` and ``contained`` name the sides in sentences ("as served
+    by B").
     """
 
     how: How
@@ -179,7 +183,8 @@ class Comparison:
 
     @property
     def drivers(self) -> tuple[Figure, ...]:
-        """The figures that decide: those an alert is about, and of these the harmful ones where any can be had."""
+        """The figures that decide: those an alert is about, and of these the harmful ones where any can be
+        had."""
         wanted = [f for f in self.figures if f.wanted and not f.missing]
         harmful = [f for f in wanted if f.family in words.HARM]
         return tuple(harmful or wanted)

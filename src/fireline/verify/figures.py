@@ -117,7 +117,8 @@ def _make(given: Sides, wish: Wish) -> Made:
     return make(given, wish)
 
 
-# --- means of one number an event -----------------------------------------------------------------------------
+# --- means of one number an event
+# -----------------------------------------------------------------------------
 
 
 def _level_of(value: Callable[[Columns], Floats]) -> Level:
@@ -200,7 +201,8 @@ def _slow(given: Sides, wish: Wish) -> Made:
     return _shares(given, late, 0.5, f"share of answers slower than {words.figure(slow, unit='ms')}")
 
 
-# --- quality --------------------------------------------------------------------------------------------------
+# --- quality
+# --------------------------------------------------------------------------------------------------
 
 
 def _labels(given: Sides) -> tuple[Floats, Floats]:
@@ -274,7 +276,8 @@ def _calibration(given: Sides, wish: Wish) -> Made:
     return Made(folded, level, 0.1 * float(np.nanmean(y_r)), name="distance of scores from labels")
 
 
-# --- shapes -----------------------------------------------------------------------------------------------------
+# --- shapes
+# -----------------------------------------------------------------------------------------------------
 
 
 def _is_number(given: Sides, name: str) -> bool:
@@ -282,7 +285,8 @@ def _is_number(given: Sides, name: str) -> bool:
 
 
 def _histogram(given: Sides, name: str) -> Callable[[Columns, Floats], Floats]:
-    """What counts a column into the reference's cells, in effective events: deciles or top values, then nulls."""
+    """What counts a column into the reference's cells, in effective events: deciles or top values, then
+    nulls."""
     if _is_number(given, name):
         known = number(given.reference, name)
         known = known[np.isfinite(known)]

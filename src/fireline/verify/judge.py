@@ -22,8 +22,8 @@ def judge_measure(
 ) -> list[Draft]:
     """The verdict on a confirmed measure, as ``verdict`` and (with figures) ``effect`` entries.
 
-    None when it is not to be judged now: it is not confirmed, or was judged already, or nothing new is to be said.
-    An undecided verdict is written once, with what is missing.
+    None when it is not to be judged now: it is not confirmed, or was judged already, or nothing new is to be
+    said. An undecided verdict is written once, with what is missing.
     """
     if (
         measure.state is not MeasureState.CONFIRMED
@@ -154,7 +154,10 @@ def _missing(evidence: Comparison, said: dict[str, list[Figure]]) -> str:
     if open_ones:
         return f"more events are needed; so far {_figures(open_ones, evidence)}"
     if said["harmless"]:
-        return f"the traffic {evidence.harmed} shows no harm in this time: {_figures(said['harmless'], evidence)}"
+        return (
+            f"the traffic {evidence.harmed} shows no harm in this time: "
+            f"{_figures(said['harmless'], evidence)}"
+        )
     return (
         "; ".join(f"{f.name}: {f.missing}" for f in wanted[:3]) or "no figure of the alerts can be compared"
     )
@@ -164,7 +167,8 @@ def _nothing_seen(measure: Measure, runbook: Runbook) -> str:
     what = _what(measure)
     if measure.simulated and measure.action in ("rollback", "route_share"):
         return words.sentence(
-            f"whether {what} helps is not decided: the log has no shadow answers of {measure.params.get('to')} on this "
+            f"whether {what} helps is not decided: the log has no shadow answers of "
+            f"{measure.params.get('to')} on this "
             f"traffic, so nothing shows what it would have said"
         )
     if measure.simulated:

@@ -1,7 +1,8 @@
 """The judge with its roles swapped: is the service well again?
 
-The null is half of the effect measured at the alert: against the detection tolerance itself it would take weeks. The
-threshold is the one of detection, so a service that stays half as bad is called recovered once in 30 days.
+The null is half of the effect measured at the alert: against the detection tolerance itself it would take
+weeks. The threshold is the one of detection, so a service that stays half as bad is called recovered once in
+30 days.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class Ticks(Protocol):
 class Recovery:
     """Whether one alert's figure is well again.
 
-    ``evidence`` and ``threshold`` are log10; ``gone`` says that the version it is about answers nothing any more.
+    ``evidence`` and ``threshold`` are log10; ``gone`` says that the version it is about answers nothing any
+    more.
     """
 
     alert: str
@@ -100,8 +102,8 @@ def detector(log_e: Floats, threshold: float) -> Floats:
 def gauss(z: Floats, effect: Floats | float, threshold: float, k: int = 3) -> Floats:
     """The statistic [T] of "less than half of the effect is left".
 
-    ``z`` [T] are standardised residuals, positive in the alert's direction; ``effect`` the effect at the alert on the
-    same scale, one number or [T].
+    ``z`` [T] are standardised residuals, positive in the alert's direction; ``effect`` the effect at the
+    alert on the same scale, one number or [T].
     """
     better = np.asarray(effect) / 2 - z
     cap = math.log(threshold) / k
@@ -111,7 +113,8 @@ def gauss(z: Floats, effect: Floats | float, threshold: float, k: int = 3) -> Fl
 def rate(
     bad: Floats, n: Floats, usual: Floats, at_alert: float, threshold: float, phi: float = 1.0, k: int = 5
 ) -> Floats:
-    """The same for a rate: ``bad`` of ``n`` events [T], ``usual`` the base [T], ``at_alert`` the rate at the alert.
+    """The same for a rate: ``bad`` of ``n`` events [T], ``usual`` the base [T], ``at_alert`` the rate at the
+    alert.
 
     ``phi`` >= 1 is the overdispersion of the reference.
     """
@@ -128,9 +131,11 @@ def rate(
 
 
 def of_alert(alert: Mapping[str, Any], ticks: Ticks, onset: datetime) -> Recovery:
-    """Whether the figure of ``alert`` (as ``Alert.as_json`` gives it) recovered, told from its monitor's ``ticks``.
+    """Whether the figure of ``alert`` (as ``Alert.as_json`` gives it) recovered, told from its monitor's
+    ``ticks``.
 
-    ``onset`` is the earliest the harm began; ticks from there to the alert measure the effect, later ones recovery.
+    ``onset`` is the earliest the harm began; ticks from there to the alert measure the effect, later ones
+    recovery.
     """
     fired = micros(datetime.fromisoformat(alert["fired_at"]))
     starts = micros(ticks.start) + np.arange(len(ticks.z)) * ticks.grain * MICROS

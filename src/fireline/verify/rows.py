@@ -87,7 +87,8 @@ def same_requests(harmed: Columns, contained: Columns) -> tuple[NDArray[np.int64
 
 
 def season(columns: Columns, timezone: str) -> NDArray[np.int64]:
-    """For each row its cell [n] of 48: hour of the day in the service's time zone, weekdays and weekend apart."""
+    """For each row its cell [n] of 48: hour of the day in the service's time zone, weekdays and weekend
+    apart."""
     zone = ZoneInfo(timezone)
     hours, place = np.unique(columns["time"].astype(np.int64) // HOUR, return_inverse=True)
     cells = np.empty(len(hours), np.int64)
@@ -100,8 +101,8 @@ def season(columns: Columns, timezone: str) -> NDArray[np.int64]:
 def in_season(reference: Columns, seen: Columns, timezone: str) -> Floats:
     """Weights [reference rows] that give the reference the hours and weekdays of ``seen``.
 
-    A night compared with whole days drifts by itself. Hours the reference lacks are left out of account; where it has
-    none of them, all rows count alike.
+    A night compared with whole days drifts by itself. Hours the reference lacks are left out of account;
+    where it has none of them, all rows count alike.
     """
     own = weights(reference)
     if not rows(reference) or not rows(seen):

@@ -17,7 +17,8 @@ LEAST_OF_A_CLASS = 20
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A figure on the harmed and on the contained side, and the standard errors of each and of their difference."""
+    """A figure on the harmed and on the contained side, and the standard errors of each and of their
+    difference."""
 
     harmed: float
     contained: float
@@ -50,7 +51,8 @@ def mean(values: Floats, weights: Floats) -> tuple[float, float]:
 def means(
     harmed: Floats, contained: Floats, w_harmed: Floats, w_contained: Floats, *, paired: bool
 ) -> Pair | None:
-    """The pair of means; with ``paired`` both are of the same requests in the same order, and shared noise cancels.
+    """The pair of means; with ``paired`` both are of the same requests in the same order, and shared noise
+    cancels.
 
     None when one side has no finite value.
     """
@@ -121,7 +123,8 @@ def _spread(v10: Floats, v01: Floats) -> float:
 def aucs(
     harmed: Floats, contained: Floats, y_harmed: Bools, y_contained: Bools, *, paired: bool
 ) -> Pair | None:
-    """The pair of AUCs with DeLong's variances (and covariance where ``paired``); None with too few of a class."""
+    """The pair of AUCs with DeLong's variances (and covariance where ``paired``); None with too few of a
+    class."""
     counts = (y_harmed.sum(), (~y_harmed).sum(), y_contained.sum(), (~y_contained).sum())
     if min(counts) < LEAST_OF_A_CLASS:
         return None
@@ -136,8 +139,8 @@ def aucs(
 def psi(reference: Floats, seen: Floats) -> tuple[float, float]:
     """Population stability index of counts [cells] against reference counts [cells], and its standard error.
 
-    What noise alone reads is taken off, so no drift reads about 0 at every sample size. Smoothed by pseudo-counts in
-    proportion to the reference's shares. NaN without events.
+    What noise alone reads is taken off, so no drift reads about 0 at every sample size. Smoothed by
+    pseudo-counts in proportion to the reference's shares. NaN without events.
     """
     n, m = float(reference.sum()), float(seen.sum())
     if n <= 0 or m <= 0:

@@ -1,7 +1,7 @@
 """What is usual: a figure over stretches of the reference as long as the window that is compared with it.
 
-A pooled reference hides that days differ: a stormy day is off by more than most faults are. So the reference is read
-in stretches; their median is the usual figure and their spread what lies within the usual.
+A pooled reference hides that days differ: a stormy day is off by more than most faults are. So the reference
+is read in stretches; their median is the usual figure and their spread what lies within the usual.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from fireline.verify.rows import HOUR, Columns, rows, take
 from fireline.verify.stats import Floats, size
 
 Level = Callable[[Columns, Floats], tuple[float, float]]
-"""A figure of some events, given with their weights [n], and its sampling error; NaN where they cannot show it."""
+"""A figure of some events, given with their weights [n], and its sampling error; NaN where they cannot show
+it."""
 UNKNOWN = (math.nan, math.nan)
 
 FEWEST = 5
@@ -35,8 +36,8 @@ def days_of(columns: Columns, timezone: str) -> NDArray[np.int64]:
 
 
 def stretches(columns: Columns, timezone: str, window: int) -> NDArray[np.int64]:
-    """For each row of the reference the number [n] of its stretch; stretches are whole days, as many as ``window`` (us)
-    lasts, but so short that there are at least FEWEST of them."""
+    """For each row of the reference the number [n] of its stretch; stretches are whole days, as many as
+    ``window`` (us) lasts, but so short that there are at least FEWEST of them."""
     if not rows(columns):
         return np.empty(0, np.int64)
     days = days_of(columns, timezone)
@@ -51,8 +52,9 @@ def usual(
 ) -> tuple[float, float]:
     """The usual figure and its spread between stretches.
 
-    ``weights`` [n] give the reference the window's hours and weekdays; where too few stretches have those (a weekend
-    after two weeks), the spread is read off all of it by its ``own`` weights. Spread 0 where it cannot be known.
+    ``weights`` [n] give the reference the window's hours and weekdays; where too few stretches have those (a
+    weekend after two weeks), the spread is read off all of it by its ``own`` weights. Spread 0 where it
+    cannot be known.
     """
     found = _levels(level, reference, weights, stretch)
     if len(found) >= FEWEST:
@@ -75,8 +77,8 @@ def _levels(level: Level, reference: Columns, weights: Floats, stretch: NDArray[
 
 
 def _spread(found: Floats) -> float:
-    """How far stretches differ beyond their sampling error; the wider of the robust and the plain reading, since a
-    spread taken too small calls a bad day a fault."""
+    """How far stretches differ beyond their sampling error; the wider of the robust and the plain reading,
+    since a spread taken too small calls a bad day a fault."""
     values, errors = found[:, 0], found[:, 1]
     mad = 1.4826 * float(np.median(np.abs(values - np.median(values))))
     wide = max(mad, float(values.std(ddof=1)))

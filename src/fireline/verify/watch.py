@@ -29,8 +29,8 @@ OPEN = (State.TRIAGING, State.CONTAINING, State.CONTAINED, State.RECOVERING)
 class Signals:
     """What was seen since the watch began.
 
-    ``findings`` are the judge's on recorded traffic; ``comparison`` the shadow's on that same traffic, where a measure
-    is only simulated; ``recoveries`` one for each paging alert (each alert, where none pages).
+    ``findings`` are the judge's on recorded traffic; ``comparison`` the shadow's on that same traffic, where
+    a measure is only simulated; ``recoveries`` one for each paging alert (each alert, where none pages).
     """
 
     findings: tuple[Finding, ...] = ()
@@ -41,10 +41,11 @@ class Signals:
 def judge_recovery(
     incident: Incident, recoveries: Sequence[Recovery], runbook: Runbook, now: datetime
 ) -> list[Draft]:
-    """Entries for a service that recovered by itself: ``verdict`` recovered, the way to verifying, and ``watch``.
+    """Entries for a service that recovered by itself: ``verdict`` recovered, the way to verifying, and
+    ``watch``.
 
-    Nothing while one recovery is missing, or while a real measure is live (then its own verdict counts). Simulated
-    measures are taken back: nothing of ours made it well.
+    Nothing while one recovery is missing, or while a real measure is live (then its own verdict counts).
+    Simulated measures are taken back: nothing of ours made it well.
     """
     live = incident.live_measures
     if incident.state not in OPEN or not recoveries or not all(r.recovered for r in recoveries):
@@ -98,14 +99,15 @@ def _begin_watch(runbook: Runbook, now: datetime, because: str = "") -> Draft:
     return Draft(K.WATCH, why, {"until": iso(until)})
 
 
-# --- the watch period -------------------------------------------------------------------------------------------
+# --- the watch period
+# -------------------------------------------------------------------------------------------
 
 
 def watch(incident: Incident, signals: Signals, runbook: Runbook, now: datetime) -> list[Draft]:
     """One look during the watch period of a verifying incident.
 
-    It begins the period, ends it in a relapse (back to triaging), or at its end resolves the incident; where the
-    figures cannot tell at the end, it watches on and says what is missing.
+    It begins the period, ends it in a relapse (back to triaging), or at its end resolves the incident; where
+    the figures cannot tell at the end, it watches on and says what is missing.
     """
     if incident.state is not State.VERIFYING:
         return []
@@ -155,7 +157,8 @@ def _relapse(incident: Incident, signals: Signals) -> str | None:
 
 
 def _drivers(incident: Incident, held: Measure | None, comparison: Comparison) -> tuple[Figure, ...]:
-    """The figures this measure was seen to help; what has another cause neither relapses nor holds it up here."""
+    """The figures this measure was seen to help; what has another cause neither relapses nor holds it up
+    here."""
     helped = {
         (f["family"], f["feature"], str(f["segment"]))
         for verdict in incident.verdicts
@@ -185,7 +188,8 @@ def same_trouble(incident: Incident, finding: Finding) -> bool:
 
 
 def _moot(held: Measure | None, finding: Finding) -> bool:
-    """Whether a simulated measure would have kept ``finding`` from happening: it is about traffic that would not be."""
+    """Whether a simulated measure would have kept ``finding`` from happening: it is about traffic that would
+    not be."""
     if held is None:
         return False
     if held.action not in GOING_BACK or finding.version is None:
@@ -196,9 +200,9 @@ def _moot(held: Measure | None, finding: Finding) -> bool:
 def moot(incident: Incident, finding: Finding, comparison: Comparison | None = None) -> str | None:
     """Why a finding on recorded traffic needs no new incident in a replay, or None when it does.
 
-    A replay cannot take the bad version out of its log, so what that version goes on doing would fire for ever. Such a
-    finding is moot while the shadow on the same traffic (``comparison``) shows no harm in its family, and, without one,
-    when it is the trouble the incident was about.
+    A replay cannot take the bad version out of its log, so what that version goes on doing would fire for
+    ever. Such a finding is moot while the shadow on the same traffic (``comparison``) shows no harm in its
+    family, and, without one, when it is the trouble the incident was about.
     """
     held = _simulated(incident)
     if held is None or finding.at < (held.confirmed_at or finding.at) or not _moot(held, finding):

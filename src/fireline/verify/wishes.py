@@ -15,15 +15,16 @@ CANARY_WORDS = (("error", "error_rate"), ("null", "null_rate"), ("latency", "lat
                 ("calib", "calibration"), ("accura", "accuracy"), ("score", "score_drift"))  # fmt: skip
 BESIDE = ("auc", "error_rate", "score_drift")
 SAME_UNIT = words.SHARES | {"auc", "calibration"}
-"""Families whose alerts measure the same figure as a comparison does, so that their effects can be compared."""
+"""Families whose alerts measure the same figure as a comparison does, so that their effects can be
+compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A figure to be had: of which family, feature and segment, and whether an alert asks for it.
 
-    ``effect`` is the largest effect an alert measured in the figure's own unit, 0 where none did. ``against`` says that
-    the alerts compared a version with others on the same traffic, and not with what is usual.
+    ``effect`` is the largest effect an alert measured in the figure's own unit, 0 where none did. ``against``
+    says that the alerts compared a version with others on the same traffic, and not with what is usual.
     """
 
     family: str
@@ -44,7 +45,8 @@ class Wish:
 
 
 def wishes(alerts: Iterable[Mapping[str, Any]]) -> tuple[Wish, ...]:
-    """What ``alerts`` are about, pages only where there are any, in the order they fired; then what is shown beside."""
+    """What ``alerts`` are about, pages only where there are any, in the order they fired; then what is shown
+    beside."""
     ordered = sorted(alerts, key=lambda a: (a["fired_at"], a["id"]))
     pages = [a for a in ordered if a["urgency"] == "page"] or ordered
     found: dict[tuple[Any, ...], Wish] = {}

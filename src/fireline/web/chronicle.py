@@ -11,28 +11,55 @@ from fireline.terms import words
 from fireline.web.briefing import cause_word, interval, sentence, slice_word, suspect
 from fireline.web.marks import alert_name, measure_name
 
-GROUPS = {"alerts": "Alerts", "assessment": "Assessment", "measures": "Decisions and measures", "verdicts": "Verdicts",
-          "people": "People and states", "review": "Review"}  # fmt: skip
+GROUPS = {
+    "alerts": "Alerts",
+    "assessment": "Assessment",
+    "measures": "Decisions and measures",
+    "verdicts": "Verdicts",
+    "people": "People and states",
+    "review": "Review",
+}
 _KINDS: dict[str, tuple[str, str]] = {
-    "opened": ("opened", "alerts"), "alerted": ("alert", "alerts"),
-    "severity": ("severity", "assessment"), "onset": ("onset", "assessment"), "slice": ("where", "assessment"),
-    "causes": ("causes", "assessment"), "evidence": ("evidence", "assessment"), "next": ("to check", "assessment"),
-    "decided": ("decided", "measures"), "asked": ("asked", "measures"), "requested": ("requested", "measures"),
-    "approved": ("approved", "measures"), "denied": ("denied", "measures"), "claimed": ("claimed", "measures"),
-    "applied": ("applied", "measures"), "failed": ("failed", "measures"), "confirmed": ("confirmed", "measures"),
-    "effect": ("effect", "measures"), "undone": ("undone", "measures"), "expired": ("expired", "measures"),
+    "opened": ("opened", "alerts"),
+    "alerted": ("alert", "alerts"),
+    "severity": ("severity", "assessment"),
+    "onset": ("onset", "assessment"),
+    "slice": ("where", "assessment"),
+    "causes": ("causes", "assessment"),
+    "evidence": ("evidence", "assessment"),
+    "next": ("to check", "assessment"),
+    "decided": ("decided", "measures"),
+    "asked": ("asked", "measures"),
+    "requested": ("requested", "measures"),
+    "approved": ("approved", "measures"),
+    "denied": ("denied", "measures"),
+    "claimed": ("claimed", "measures"),
+    "applied": ("applied", "measures"),
+    "failed": ("failed", "measures"),
+    "confirmed": ("confirmed", "measures"),
+    "effect": ("effect", "measures"),
+    "undone": ("undone", "measures"),
+    "expired": ("expired", "measures"),
     "freed": ("freed", "measures"),
-    "verdict": ("verdict", "verdicts"), "waived": ("waived", "verdicts"), "watch": ("watch", "verdicts"),
-    "moved": ("state", "people"), "role": ("role", "people"), "acked": ("acked", "people"), "note": ("note", "people"),
-    "review": ("review", "review"), "review_approved": ("approved", "review"), "action_item": ("to do", "review"),
-}  # fmt: skip
+    "verdict": ("verdict", "verdicts"),
+    "waived": ("waived", "verdicts"),
+    "watch": ("watch", "verdicts"),
+    "moved": ("state", "people"),
+    "role": ("role", "people"),
+    "acked": ("acked", "people"),
+    "note": ("note", "people"),
+    "review": ("review", "review"),
+    "review_approved": ("approved", "review"),
+    "action_item": ("to do", "review"),
+}
 
 
 @dataclass(frozen=True)
 class Told:
     """One entry told: ``head`` is what happened in a few words, ``tail`` the reason.
 
-    ``key`` is the same for entries that say the same again: another alert of the same feature, causes still the same.
+    ``key`` is the same for entries that say the same again: another alert of the same feature, causes still
+    the same.
     """
 
     kind: str

@@ -1,4 +1,5 @@
-"""What is marked on a time axis: alerts, changes, measures, verdicts and the onset, each with its own shape."""
+"""What is marked on a time axis: alerts, changes, measures, verdicts and the onset, each with its own
+shape."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class Marks:
         return tuple(kind for kind in reversed(ORDER) if kind in found)
 
     def lanes(self, scale: TimeScale) -> dict[str, float]:
-        """The height of each kind's lane over the plot, for what lies in ``scale``: no shape hides another kind's."""
+        """The height of each kind's lane over the plot, for what lies in ``scale``: no shape hides another
+        kind's."""
         used = sorted({_LANES[mark.kind] for mark in self.marks if scale.holds(mark.at)})
         return {kind: 9.0 + LANE * used.index(lane) for kind, lane in _LANES.items() if lane in used}
 

@@ -1,7 +1,7 @@
 """Draws ``report.html``: one file to read and to send, from the incidents as JSON and nothing else.
 
-Everything in it is inline; it fetches nothing, and its content security policy forbids it to. Every text from outside
-is escaped on its way in.
+Everything in it is inline; it fetches nothing, and its content security policy forbids it to. Every text from
+outside is escaped on its way in.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _MOST_ROWS = 14
 def render(incidents: Sequence[Json], summary: Json) -> str:
     """The page as HTML.
 
-    ``incidents`` is the list in ``incidents.json``. ``summary`` says what the incidents do not, every part of it
-    may be missing: service, purpose, timezone, period [iso, iso], reference [iso, iso], events, shadow, labels, late,
-    duplicates, quarantined {reason: rows} or [str], quarantine_examples [BadRow.as_json], bad_changes [str],
-    changes [Change.as_json], activity {"t": [iso], "n": [events]}, monitors n or {"judged": n, "families": {..}},
-    budget {"false_pages_per_30d": n}, noticeable [{"monitor", "scope", "usual", "smallest", "within"}], notes [str],
-    command, made_by.
+    ``incidents`` is the list in ``incidents.json``. ``summary`` says what the incidents do not, every part of
+    it may be missing: service, purpose, timezone, period [iso, iso], reference [iso, iso], events, shadow,
+    labels, late, duplicates, quarantined {reason: rows} or [str], quarantine_examples [BadRow.as_json],
+    bad_changes [str], changes [Change.as_json], activity {"t": [iso], "n": [events]}, monitors n or
+    {"judged": n, "families": {..}}, budget {"false_pages_per_30d": n}, noticeable [{"monitor", "scope",
+    "usual", "smallest", "within"}], notes [str], command, made_by.
     """
     summary, incidents = briefing.normal(cleaned(summary)), cleaned(incidents)
     zone = _zone(str(summary.get("timezone") or "UTC"))
@@ -70,7 +70,8 @@ def write(path: Path, incidents: Sequence[Json], summary: Json) -> Path:
 
 
 def cleaned(value: Any) -> Any:
-    """``value`` with what turns or hides text in every string (control and direction signs) made visible as U+FFFD."""
+    """``value`` with what turns or hides text in every string (control and direction signs) made visible as
+    U+FFFD."""
     if isinstance(value, str):
         return value if value.isprintable() else "".join(_visible(sign) for sign in value)
     if isinstance(value, Mapping):

@@ -23,8 +23,8 @@ Value = float | None
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric exhibit read: columns of equal length; None where a tick was empty. ``spread`` is (low, high) of what
-    was seen inside each point, where ticks had to be drawn together."""
+    """A metric exhibit read: columns of equal length; None where a tick was empty. ``spread`` is (low, high)
+    of what was seen inside each point, where ticks had to be drawn together."""
 
     at: list[datetime]
     seen: list[Value]
@@ -51,8 +51,16 @@ class Metric:
         """The points in ``[since, until]``."""
         inside = [index for index, at in enumerate(self.at) if since <= at <= until]
         cut = slice(inside[0], inside[-1] + 1) if inside else slice(0, 0)
-        return Metric(self.at[cut], self.seen[cut], self.usual[cut], self.low[cut], self.high[cut], self.n[cut],
-                      self.unit, self.spread[cut])  # fmt: skip
+        return Metric(
+            self.at[cut],
+            self.seen[cut],
+            self.usual[cut],
+            self.low[cut],
+            self.high[cut],
+            self.n[cut],
+            self.unit,
+            self.spread[cut],
+        )
 
     def thinned(self, most: int) -> Metric:
         """At most ``most`` points: neighbours are drawn together, weighted by their events."""

@@ -78,12 +78,24 @@ def _upright(cells: list[str], before: list[float], after: list[float], width: i
         inside = [
             _tip(cell, before[index], after[index]),
             element("rect", x=middle - room / 2, y=top, width=room, height=bottom - top, class_="hit"),
-            element("rect", x=middle - bar, y=up(before[index]), width=bar - 0.5, height=bottom - up(before[index]),
-                    class_="bar before"),
-            element("rect", x=middle + 0.5, y=up(after[index]), width=bar - 0.5, height=bottom - up(after[index]),
-                    class_="bar after"),
+            element(
+                "rect",
+                x=middle - bar,
+                y=up(before[index]),
+                width=bar - 0.5,
+                height=bottom - up(before[index]),
+                class_="bar before",
+            ),
+            element(
+                "rect",
+                x=middle + 0.5,
+                y=up(after[index]),
+                width=bar - 0.5,
+                height=bottom - up(after[index]),
+                class_="bar after",
+            ),
             element("text", cell, x=middle, y=bottom + 16, text_anchor="middle", class_="tick"),
-        ]  # fmt: skip
+        ]
         parts.append(group(inside, class_="cell"))
     parts.append(element("line", x1=left, x2=width - 8, y1=bottom, y2=bottom, class_="axis"))
     return element("svg", *parts, viewBox=f"0 0 {width} {height}", class_="chart cells", role="img",
@@ -114,22 +126,46 @@ def _rows(cells: list[str], before: list[float], after: list[float], width: int,
             _tip(cell, before[index], after[index]),
             element("rect", x=0, y=y, width=width, height=step, class_="hit"),
             element("text", shown, x=left - 6, y=y + 12, text_anchor="end", class_="tick"),
-            element("rect", x=left, y=y + 2, width=max(0.5, across(before[index]) - left), height=6.5,
-                    class_="bar before"),
-            element("rect", x=left, y=y + 9.5, width=max(0.5, across(after[index]) - left), height=6.5,
-                    class_="bar after"),
-            element("text", words.share(after[index]), x=across(max(before[index], after[index])) + 5, y=y + 14,
-                    class_="tick"),
-        ]  # fmt: skip
+            element(
+                "rect",
+                x=left,
+                y=y + 2,
+                width=max(0.5, across(before[index]) - left),
+                height=6.5,
+                class_="bar before",
+            ),
+            element(
+                "rect",
+                x=left,
+                y=y + 9.5,
+                width=max(0.5, across(after[index]) - left),
+                height=6.5,
+                class_="bar after",
+            ),
+            element(
+                "text",
+                words.share(after[index]),
+                x=across(max(before[index], after[index])) + 5,
+                y=y + 14,
+                class_="tick",
+            ),
+        ]
         parts.append(group(inside, class_="cell"))
-    return element("svg", *parts, viewBox=f"0 0 {width} {round(12 + len(cells) * step)}", class_="chart cells",
-                   role="img", aria_label=label)  # fmt: skip
+    return element(
+        "svg",
+        *parts,
+        viewBox=f"0 0 {width} {round(12 + len(cells) * step)}",
+        class_="chart cells",
+        role="img",
+        aria_label=label,
+    )
 
 
 def strip(
     incidents: Sequence[Mapping[str, Any]], summary: Mapping[str, Any], zone: ZoneInfo, width: int
 ) -> Markup:
-    """The whole period on one axis: traffic, changes, and a row for each incident with what happened in it."""
+    """The whole period on one axis: traffic, changes, and a row for each incident with what happened in
+    it."""
     period = summary.get("period")
     if not period:
         return Markup()
@@ -160,9 +196,16 @@ def strip(
         for x, text, begins in across.ticks(max(2, round((across.end - across.start) / 70)))
         for part in (
             element("line", x1=x, x2=x, y1=4, y2=y, class_="grid"),
-            element("text", text, x=x, y=y + 16, text_anchor="middle", class_="tick day-label" if begins else "tick"),
+            element(
+                "text",
+                text,
+                x=x,
+                y=y + 16,
+                text_anchor="middle",
+                class_="tick day-label" if begins else "tick",
+            ),
         )
-    ]  # fmt: skip
+    ]
     days = [element("line", x1=x, x2=x, y1=4, y2=y, class_="day") for x in across.days()]
     label = f"The whole period with {len(incidents)} incidents and {len(changes)} changes"
     return element("svg", *days, *ticks, *parts, viewBox=f"0 0 {width} {round(y + 24)}", class_="chart strip",

@@ -29,26 +29,64 @@ WIDTH = 108
 SPARKS = 44
 UNTOLD = frozenset({"claimed"})
 _STYLES = {
-    "page": "bold red", "ticket": "yellow", "sev1": "bold red", "sev2": "bold dark_orange", "sev3": "yellow",
-    "onset": "magenta", "assessment": "cyan", "measures": "green", "verdicts": "green", "effective": "bold green",
-    "recovered": "bold green", "ineffective": "bold red", "relapsed": "bold red", "undecided": "dim",
-    "review": "blue", "people": "default", "alerts": "bold",
-}  # fmt: skip
+    "page": "bold red",
+    "ticket": "yellow",
+    "sev1": "bold red",
+    "sev2": "bold dark_orange",
+    "sev3": "yellow",
+    "onset": "magenta",
+    "assessment": "cyan",
+    "measures": "green",
+    "verdicts": "green",
+    "effective": "bold green",
+    "recovered": "bold green",
+    "ineffective": "bold red",
+    "relapsed": "bold red",
+    "undecided": "dim",
+    "review": "blue",
+    "people": "default",
+    "alerts": "bold",
+}
 _SIGNS = {
-    "opened": "◆", "alerted": "▲", "severity": "●", "onset": "◂", "slice": "◂", "causes": "?", "evidence": "▤",
-    "next": "→", "decided": "▶", "asked": "▶", "requested": "■", "approved": "■", "denied": "■", "applied": "■",
-    "failed": "✗", "confirmed": "■", "effect": "■", "undone": "■", "expired": "■", "freed": "■", "verdict": "✓",
-    "waived": "!", "watch": "◷", "moved": "→", "review": "✎", "review_approved": "✎", "action_item": "✎",
-    "note": "✎", "role": "@", "acked": "@",
-}  # fmt: skip
+    "opened": "◆",
+    "alerted": "▲",
+    "severity": "●",
+    "onset": "◂",
+    "slice": "◂",
+    "causes": "?",
+    "evidence": "▤",
+    "next": "→",
+    "decided": "▶",
+    "asked": "▶",
+    "requested": "■",
+    "approved": "■",
+    "denied": "■",
+    "applied": "■",
+    "failed": "✗",
+    "confirmed": "■",
+    "effect": "■",
+    "undone": "■",
+    "expired": "■",
+    "freed": "■",
+    "verdict": "✓",
+    "waived": "!",
+    "watch": "◷",
+    "moved": "→",
+    "review": "✎",
+    "review_approved": "✎",
+    "action_item": "✎",
+    "note": "✎",
+    "role": "@",
+    "acked": "@",
+}
 _PLAIN = str.maketrans("◆▲●◂▤→▶■✗✓◷✎·–", "*^o<#>>#x+~~.-")
 
 
 class Story:
     """Prints each entry once, compact and aligned, with times on the clocks of ``timezone``.
 
-    Used as a context it shows, on a terminal, how far the replay has come. Without a terminal, or with NO_COLOR, it is
-    plain text; on a terminal that cannot show the signs, plain letters.
+    Used as a context it shows, on a terminal, how far the replay has come. Without a terminal, or with
+    NO_COLOR, it is plain text; on a terminal that cannot show the signs, plain letters.
     """
 
     def __init__(self, console: Console | None = None, *, timezone: str = "UTC") -> None:

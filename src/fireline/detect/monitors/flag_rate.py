@@ -10,8 +10,12 @@ from fireline.detect.kinds import Array, Kind, Monitor, Rates
 from fireline.terms.plan import Plan
 
 FAMILIES = {
-    "toxic": "toxic_rate", "refus": "refusal_rate", "pii": "pii", "inject": "injection", "jailbreak": "injection",
-}  # fmt: skip
+    "toxic": "toxic_rate",
+    "refus": "refusal_rate",
+    "pii": "pii",
+    "inject": "injection",
+    "jailbreak": "injection",
+}
 
 
 def family_of(flag: str) -> str:

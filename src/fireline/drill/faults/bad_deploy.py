@@ -45,7 +45,8 @@ def _same(world: World, dose: Dose, rng: np.random.Generator) -> World:
 
 FAULT = Fault(
     name="bad_deploy",
-    doc="Version B reads the wrong column for some inputs (kind column), or another request's value (kind stale: "
+    doc="Version B reads the wrong column for some inputs (kind column), or another request's value (kind "
+    "stale: "
     "each input's distribution stays as it was). Sizes: the share of the logit's variance that is lost.",
     apply=_apply,
     family=("auc", "drift", "score_drift", "calibration"),

@@ -1,4 +1,5 @@
-"""A few sources send near-copies at all hours; its twin is a campaign that brings more of the usual people."""
+"""A few sources send near-copies at all hours; its twin is a campaign that brings more of the usual
+people."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ def _campaign(world: World, dose: Dose, rng: np.random.Generator) -> World:
 
 FAULT = Fault(
     name="burst_attack",
-    doc="Three sources send near-copies of three requests day and night alike for two hours, and get what they want.",
+    doc="Three sources send near-copies of three requests day and night alike for two hours, and get what "
+    "they want.",
     apply=_apply,
     family=("traffic", "drift"),
     cause=CauseKind.ATTACK,

@@ -38,7 +38,8 @@ def _rare(world: World, dose: Dose, rng: np.random.Generator) -> World:
 
 FAULT = Fault(
     name="category_change",
-    doc="The commonest value of a category comes under a new name in a share of its rows; at full share it vanishes.",
+    doc="The commonest value of a category comes under a new name in a share of its rows; at full share it "
+    "vanishes.",
     apply=_apply,
     family=("schema", "drift"),
     cause=CauseKind.UPSTREAM_DATA,

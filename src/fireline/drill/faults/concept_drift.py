@@ -1,4 +1,5 @@
-"""The world turns and the same inputs mean something else; its twin is the odds' usual slow wander, a little wider."""
+"""The world turns and the same inputs mean something else; its twin is the odds' usual slow wander, a little
+wider."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ def _slow(world: World, dose: Dose, rng: np.random.Generator) -> World:
 
 FAULT = Fault(
     name="label_break",
-    doc="From the onset on, a share of the labels that arrive is 0 whatever the truth (kind flipped), or never arrives "
+    doc="From the onset on, a share of the labels that arrive is 0 whatever the truth (kind flipped), or "
+    "never arrives "
     "(kind lost). The onset is of label times; inputs and scores are untouched.",
     apply=_apply,
     family=("auc", "calibration"),

@@ -36,7 +36,8 @@ def _clocks(world: World, dose: Dose, rng: np.random.Generator) -> World:
 
 
 def _spring(timezone: str, year: int) -> datetime:
-    """The first instant of the year at which the zone's offset grows; 29 March at 1:00 UTC where it never does."""
+    """The first instant of the year at which the zone's offset grows; 29 March at 1:00 UTC where it never
+    does."""
     hours = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(366 * 24)]
     offsets = [at.astimezone(ZoneInfo(timezone)).utcoffset() or timedelta(0) for at in hours]
     for at, before, after in zip(hours[1:], offsets, offsets[1:], strict=False):
@@ -47,7 +48,8 @@ def _spring(timezone: str, year: int) -> datetime:
 
 FAULT = Fault(
     name="mix_drift",
-    doc="Half of the numeric inputs drift over days; labels follow the law, so quality given the inputs is unchanged.",
+    doc="Half of the numeric inputs drift over days; labels follow the law, so quality given the inputs is "
+    "unchanged.",
     apply=_apply,
     family=("drift", "score_drift"),
     cause=CauseKind.NATURAL_DRIFT,

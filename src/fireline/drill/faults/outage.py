@@ -37,7 +37,8 @@ def _restart(world: World, dose: Dose, rng: np.random.Generator) -> World:
 
 FAULT = Fault(
     name="outage",
-    doc="A quarter of the hosts becomes slow and answers a share of its requests with status 503, for 90 minutes.",
+    doc="A quarter of the hosts becomes slow and answers a share of its requests with status 503, for 90 "
+    "minutes.",
     apply=_apply,
     family=("latency", "error_rate"),
     cause=CauseKind.INFRASTRUCTURE,

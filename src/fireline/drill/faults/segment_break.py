@@ -53,7 +53,8 @@ def _welcome(world: World, dose: Dose, rng: np.random.Generator) -> World:
 
 FAULT = Fault(
     name="segment_break",
-    doc="In one segment's rows three inputs come from elsewhere (kind feature), or the score is shaken (kind score).",
+    doc="In one segment's rows three inputs come from elsewhere (kind feature), or the score is shaken "
+    "(kind score).",
     apply=_apply,
     family=("drift", "score_drift", "auc"),
     cause=CauseKind.UPSTREAM_DATA,

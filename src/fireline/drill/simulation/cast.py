@@ -1,4 +1,5 @@
-"""The cast: small processes that use the store and act as the real ones do, so that both can be tried without them."""
+"""The cast: small processes that use the store and act as the real ones do, so that both can be tried without
+them."""
 
 from __future__ import annotations
 
@@ -26,14 +27,16 @@ PAGED = "paged"
 
 @dataclass(frozen=True)
 class Part:
-    """A process: its name, and what it does from its first memory on, for ever. A ``spare`` one is not in every run."""
+    """A process: its name, and what it does from its first memory on, for ever. A ``spare`` one is not in
+    every run."""
 
     name: str
     live: Callable[[Life], None]
     spare: bool = False
 
 
-# --- rows come in ----------------------------------------------------------------------------------------------
+# --- rows come in
+# ----------------------------------------------------------------------------------------------
 
 
 def receiver(life: Life) -> None:
@@ -72,7 +75,8 @@ def tailer(life: Life) -> None:
 
 
 def follow(life: Life, store: Store, was: str | None, position: int, count: int) -> None:
-    """Commit ``count`` lines from ``position`` on; who finds the cursor moved begins again from where it is."""
+    """Commit ``count`` lines from ``position`` on; who finds the cursor moved begins again from where it
+    is."""
     with store.begin() as tx:
         for at in range(position, position + count):
             line = life.scene.log.lines[at]
@@ -93,7 +97,8 @@ def follow(life: Life, store: Store, was: str | None, position: int, count: int)
                 return
 
 
-# --- ticks are judged, incidents open and close ----------------------------------------------------------------
+# --- ticks are judged, incidents open and close
+# ----------------------------------------------------------------
 
 
 def judge(life: Life) -> None:
@@ -165,7 +170,8 @@ def was_paged(entries: Sequence[Entry]) -> bool:
 
 
 def contain(life: Life, store: Store, plane: Any, incident: Incident) -> None:
-    """One step: confirm a measure, take it back, ask for one, or close; whoever else was faster has done it."""
+    """One step: confirm a measure, take it back, ask for one, or close; whoever else was faster has done
+    it."""
     live = [m for m in incident.measures if m.state in LIVE]
     flying = [m for m in live if m.in_flight]
     held = [m for m in live if m.state is S.CONFIRMED and m.temporary]
@@ -242,7 +248,8 @@ def take_back(life: Life, store: Store, measure: Measure) -> None:
             )
 
 
-# --- measures are done, people answer --------------------------------------------------------------------------
+# --- measures are done, people answer
+# --------------------------------------------------------------------------
 
 
 def worker(life: Life, kind: type[Worker] = Worker) -> None:

@@ -20,16 +20,17 @@ HOT = (
     "", "COMMIT", "INSERT entries", "measures", "counts", "pager.ring", "outbox.acknowledge", "log.read",
     "plane.put", "before plane.put", "after plane.put",
 )  # fmt: skip
-"""Places of which one is drawn for each run: processes end there, or hang there, far more often than elsewhere."""
+"""Places of which one is drawn for each run: processes end there, or hang there, far more often than
+elsewhere."""
 
 
 @dataclass
 class Fate:
     """What happens to whom, drawn from ``seed``.
 
-    ``crash_at`` stops a process at that crash point (counted from 0) and at no other: to try every one of them.
-    The storm begins at crash point ``begins`` and lasts until ``ends``; in the calm after it everybody may finish.
-    ``impatience`` is how readily a person frees a measure that is being done.
+    ``crash_at`` stops a process at that crash point (counted from 0) and at no other: to try every one of
+    them. The storm begins at crash point ``begins`` and lasts until ``ends``; in the calm after it everybody
+    may finish. ``impatience`` is how readily a person frees a measure that is being done.
     """
 
     seed: int
@@ -101,7 +102,8 @@ class Fate:
         return among[self.rng.randrange(len(among))]
 
     def wait(self) -> timedelta:
-        """How much time passes before the next one goes on: mostly little, sometimes longer than any lease."""
+        """How much time passes before the next one goes on: mostly little, sometimes longer than any
+        lease."""
         if self.rng.random() < self.long_waits:
             return timedelta(seconds=self.rng.randrange(60, 400))
         return timedelta(milliseconds=self.rng.randrange(0, 3000))

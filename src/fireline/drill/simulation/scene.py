@@ -142,7 +142,8 @@ class Life:
     def hand(self, name: str) -> Any:
         """A hand (plane, pager, lake, outbox, log): every call of it is a crash point on both sides.
 
-        What is told to the data plane may also fail: before it heard of it, or after, when the answer is lost.
+        What is told to the data plane may also fail: before it heard of it, or after, when the answer is
+        lost.
         """
 
         def around(side: str) -> Callable[[str], None]:

@@ -1,7 +1,7 @@
 """The stage: processes that take turns, one at a time, at places they cannot choose.
 
-Each process is a thread that runs only while it holds the baton, so plain code can be interrupted in the middle
-without knowing it, and a run depends on the seed alone.
+Each process is a thread that runs only while it holds the baton, so plain code can be interrupted in the
+middle without knowing it, and a run depends on the seed alone.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Stage:
         """Put a process on the stage."""
         self.actors.append(Actor(name, live))
 
-    # --- called by the process that has its turn ---------------------------------------------------------------
+    # --- called by the process that has its turn
+    # ---------------------------------------------------------------
 
     def point(self, what: str, crash: bool = True, give_way: bool = False) -> None:
         """The process is at ``what``: it may end here, or another may go on first."""
@@ -104,7 +105,8 @@ class Stage:
             actor.dead = True
             raise Crash("the play is over")
 
-    # --- called by whoever runs the play -------------------------------------------------------------------------
+    # --- called by whoever runs the play
+    # -------------------------------------------------------------------------
 
     def run(self, settled: Callable[[], bool]) -> None:
         """The storm, then the calm, until ``settled``; what goes wrong is in ``problems``.

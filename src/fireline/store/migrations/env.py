@@ -1,4 +1,5 @@
-"""Alembic's environment: the connection is handed in by ``fireline.store.migrate``; there is no alembic.ini."""
+"""Alembic's environment: the connection is handed in by ``fireline.store.migrate``; there is no
+alembic.ini."""
 
 from alembic import context
 

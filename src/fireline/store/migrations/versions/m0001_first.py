@@ -235,7 +235,8 @@ def _views() -> None:
         "FROM entries e LEFT JOIN incidents i ON i.id = e.incident"
     )
     op.execute(
-        "CREATE VIEW v_measures AS SELECT m.id, m.service, m.incident, m.action, m.params, m.state, m.authority, "
+        "CREATE VIEW v_measures AS SELECT m.id, m.service, m.incident, m.action, m.params, m.state, "
+        "m.authority, "
         f"m.simulated, m.because, {at('m.requested_at')}, {at('m.applied_at')}, {at('m.confirmed_at')}, "
         f"{at('m.ended_at')}, {at('m.expires_at')}, m.approver, m.worker, m.attempts, {at('m.lease_until')}, "
         f"{IN_FLIGHT.replace('state', 'm.state')} AS in_flight FROM measures m"
