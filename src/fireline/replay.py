@@ -18,6 +18,7 @@ from fireline.clock import ManualClock, from_micros, iso, micros
 from fireline.detect.baseline import Baseline
 from fireline.detect.grouping import Desk
 from fireline.detect.judge import Judge
+from fireline.detect.noticeable import monitor_families, noticeable
 from fireline.detect.size import sizes
 from fireline.errors import InputError, Where
 from fireline.ingest import log_of
@@ -34,13 +35,14 @@ from fireline.telemetry.changes import infer_versions, read_changes
 from fireline.telemetry.lake import Lake
 from fireline.terms.alert import Finding
 from fireline.terms.change import Change
+from fireline.terms.counts import SERVICE
 from fireline.terms.fold import allowed, fold
 from fireline.terms.incident import OVER, Incident, State
 from fireline.terms.timeline import Draft, EntryKind
 
 __all__ = ["Outcome", "Progress", "run", "take_baseline"]
 
-DAY = 86_400 * 1_000_000
+HOUR = 3600 * 1_000_000
 BLOCK = 6 * 3600 * 1_000_000
 Progress = Callable[[str, float], None]
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
@@ -261,13 +263,29 @@ def _summary(
         "bad_changes": [str(row) for row in bad_changes],
         "changes": [change.as_json() for change in play.changes],
         "versions": {name: iso(from_micros(at)) for name, at in play.versions.items()},
-        "monitors": play.judge.monitors,
+        "monitors": {"judged": play.judge.monitors, "families": dict(monitor_families(play.judge))},
+        "noticeable": noticeable(play.judge),
+        "activity": _activity(play, begin, log.last),
+        "quarantine_examples": [row.as_json() for row in log.quarantine.items[:20]],
         "budget": {"false_pages_per_30d": runbook.false_pages_per_30d},
         "findings": play.findings,
         "incidents": len(incidents),
         "paged": sum(any(a["urgency"] == "page" for a in i["alerts"]) for i in incidents),
         "notes": list(log.notes),
     }
+
+
+def _activity(play: _Play, begin: datetime, end: datetime) -> dict[str, list[Any]]:
+    """Events an hour over the period."""
+    layout = play.baseline.plan.rates
+    grain = layout.grains["service"]
+    per_hour = 3600 // grain
+    first, last = micros(begin) // HOUR, micros(end) // HOUR
+    counts = play.read(layout, grain, first * per_hour, last * per_hour).get(SERVICE)
+    if counts is None or last <= first:
+        return {"t": [], "n": []}
+    hourly = counts[:, layout.series[0].cells.index("n")].reshape(-1, per_hour).sum(axis=1)
+    return {"t": [iso(from_micros(hour * HOUR)) for hour in range(first, last)], "n": hourly.tolist()}
 
 
 def _write(path: Path, value: Any) -> None:

@@ -1,0 +1,55 @@
+"""The smallest effect a monitor would notice: less with more traffic, and never nothing said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fireline.clock import from_micros, iso
+from fireline.detect import example
+from fireline.detect.baseline import learn
+from fireline.detect.judge import Judge
+from fireline.detect.noticeable import noticeable
+from fireline.runbook.schema import Runbook
+from fireline.terms.counts import MINUTE, SERVICE
+
+START, DAYS = 1_709_510_400, 14
+
+
+def smallest_error_rate(per_minute: int) -> float:
+    """The smallest error rate noticed within a day by a service with 1 % errors, in percent."""
+    plan = example.plan()
+    rng = np.random.default_rng(3)
+    cells = plan.rates.series[0].cells
+    counts = np.zeros((DAYS * 1440, plan.rates.width), np.int64)
+    counts[:, cells.index("n")] = rng.poisson(per_minute, len(counts))
+    counts[:, cells.index("error")] = rng.binomial(counts[:, cells.index("n")], 0.01)
+
+    def read(layout, grain, low, high):  # type: ignore[no-untyped-def]
+        first = START // MINUTE
+        return (
+            {SERVICE: counts[low - first : high - first]}
+            if layout.name == "rates" and grain == MINUTE
+            else {}
+        )
+
+    until = (START + DAYS * 86_400) * 10**6
+    baseline = learn(plan, read, START * 10**6, until, until, lambda _: None)
+    runbook = Runbook.from_plain({
+        "service": "example", "timezone": "UTC", "task": "binary", "ownership": {"team": "t"},
+        "columns": {"time": "time"}, "labels": {"age": "0m"},
+        "reference": {"since": iso(from_micros(START * 10**6)), "until": iso(from_micros(until))},
+    })  # fmt: skip
+    rows = noticeable(Judge(baseline, runbook, until))
+    row = next(r for r in rows if r["monitor"] == "error rate")
+    assert row["within"] == "24 h"
+    return float(row["smallest"].removesuffix(" %"))
+
+
+def test_more_traffic_shows_smaller_effects() -> None:
+    few, many = smallest_error_rate(5), smallest_error_rate(200)
+    assert 1.0 < many < few < 5.0
+
+
+def test_a_day_of_much_traffic_shows_less_than_half_again_as_many_errors() -> None:
+    assert smallest_error_rate(200) == pytest.approx(1.4, abs=0.15)
