@@ -21,7 +21,7 @@ NOTHING = "nothing within a day"
 def noticeable(judge: Judge) -> list[dict[str, Any]]:
     """For each monitor of the whole service: its usual figure and the smallest that would fire within a day.
 
-    The expected growth of the statistic's best component over a day's ticks must reach the page level; effects
+    """For each monitor of the whole service: its usual figure and the smallest that fires within a day.
     of that size are noticed about half of the time within the day, larger ones sooner.
     """
     found = []
