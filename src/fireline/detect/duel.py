@@ -33,7 +33,8 @@ def duel(
 def _rates(kind: Kind, new: Rates, old: Rates, tolerance: Array, cap: Array) -> Reading:
     hits, others = new.hits.astype(np.float64), old.hits.astype(np.float64)
     n, m = np.asarray(new.n, np.float64), np.asarray(old.n, np.float64)
-    valid = (n >= FEWEST) & (m >= FEWEST) & (hits + others > 0)
+    usable = (n > 0) & (m > 0)  # a canary of one request a minute has no more, and that is enough
+    valid = usable & (hits + others > 0)
     odds = np.maximum(n, 1) / np.maximum(m, 1)
     phi = np.full(hits.shape[1], OVERDISPERSION)
     parts = []
@@ -47,7 +48,6 @@ def _rates(kind: Kind, new: Rates, old: Rates, tolerance: Array, cap: Array) -> 
         seen, usual = hits / n, np.nan_to_num(others / m)
         both = np.clip((hits + others) / (n + m), 1e-4, 1 - 1e-4)
         z = np.nan_to_num((seen - usual) / np.sqrt(OVERDISPERSION * both * (1 - both) * (1 / n + 1 / m)))
-    usable = (n >= FEWEST) & (m >= FEWEST)
     factors = np.where(valid[..., None], np.concatenate(parts, axis=2), 0.0)
     # A tick in which neither had a hit says nothing of their ratio but belongs into the shown rates.
     return Reading(np.where(valid[..., None], factors, -1e-9), usable, seen, usual, n, z)

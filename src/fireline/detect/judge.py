@@ -21,6 +21,7 @@ from fireline.detect.kinds import Array, Kind
 from fireline.detect.registry import kind_named, kinds
 from fireline.detect.report import finding
 from fireline.detect.track import Crossing, Track
+from fireline.ids import stable_id
 from fireline.runbook.schema import Runbook
 from fireline.terms.alert import Finding
 from fireline.terms.counts import SERVICE, Scope
@@ -221,9 +222,7 @@ class Judge:
             while one.track.next_tick < last:
                 found += self._judge(one, read, last)
         found += self.fixed.advance(read, until, quality_until)
-        return sorted(
-            found, key=lambda f: (f.at, f.family, f.monitor, f.scope_key, f.feature or "", f.against or "")
-        )
+        return sorted(found, key=_order)
 
     def _judge(self, one: Round, read: Read, last: int) -> list[Finding]:
         first = one.track.next_tick
@@ -261,7 +260,8 @@ class Judge:
         for scope in sorted(s for s in counts if s.kind == "shadow" and s.value != rival):
             old = old + of(scope)
         caps = np.full(len(bank.groups), DRAWN_CAP) if caps is None else caps
-        return duel(bank.kind, self.plan, new, old, bank.tolerance, caps, bank.sizes)
+        reading = duel(bank.kind, self.plan, new, old, bank.tolerance, caps, bank.sizes)
+        return replace(reading, valid=reading.valid & bank.usable)
 
     def _found(self, court: Court, group: int, crossing: Crossing) -> Finding:
         bank = court.bank
@@ -352,7 +352,16 @@ class Judge:
                 setattr(track, name, arrays[f"{i}.{name}"])
 
     def _identity(self) -> list[str]:
-        return [layout.identity for layout in self.plan.layouts]
+        """What a state must have been saved by: the same series, judged by the same monitors on the same ticks."""
+        fits = sorted(f"{kind} {scope.key} {one.merge}" for (kind, scope), one in self.baseline.fits.items())
+        return [*(layout.identity for layout in self.plan.layouts), stable_id("fits", *fits)]
+
+
+def _order(f: Finding) -> tuple[object, ...]:
+    """By when it became known; the service before versions, and these before segments, which may then have
+    nothing new to say."""
+    place = 2 if f.segment else 1 if f.version is not None else 0
+    return f.at, place, f.family, f.monitor, f.scope_key, f.feature or "", f.against or ""
 
 
 def _part(reading: Reading, span: slice) -> Reading:
