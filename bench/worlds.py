@@ -50,8 +50,9 @@ class Trial:
     kind: str | None = None
     announced: bool = True
     innocents: int = 0
-    live: float = 12.0
-    per_minute: float = 8.0
+    reference: float = 21.0
+    live: float = 8.0
+    per_minute: float = 6.0
 
     @property
     def name(self) -> str:
@@ -64,8 +65,9 @@ class Trial:
     def world(self) -> World:
         """The world, with the fault in it."""
         plain = World(
-            seed=self.seed, days=28 + self.live, reference_days=28, per_minute=self.per_minute, features=9,
-            segments=3, announced=self.announced, innocents=self.innocents,
+            seed=self.seed, days=self.reference + self.live, reference_days=self.reference,
+            per_minute=self.per_minute, features=8, segments=3, announced=self.announced,
+            innocents=self.innocents,
         )  # fmt: skip
         if self.fault is None:
             return plain
@@ -150,6 +152,7 @@ def _replayed(trial: Trial, folder: Path) -> tuple[dict[str, Any], list[dict[str
 def judge(told: Told, truth: dict[str, Any], incidents: list[dict[str, Any]]) -> None:
     """Fills in ``told``. An incident is the fault's when it paged (or, failing that, alerted) after the onset
     with a family that fits; every other paged incident is a false page."""
+    incidents = [i for i in incidents if i["state"] != "merged"]
     told.incidents = len(incidents)
     told.paged = sum(_pages(i) != [] for i in incidents)
     told.measures = [m["action"] for i in incidents for m in i["measures"]]
@@ -212,7 +215,7 @@ def trials(sets: Iterable[str], seeds: int, only: set[str]) -> Iterator[Trial]:
     """The worlds to play, in order."""
     for name in sets:
         if name == "healthy":
-            yield from (Trial(seed, live=30) for seed in range(seeds))
+            yield from (Trial(seed, reference=28, live=30, per_minute=4) for seed in range(seeds))
         elif name == "twins":
             for twin in twins().values():
                 if not only or twin.name in only:
@@ -292,12 +295,18 @@ def main() -> None:
     ask.add_argument("--sets", default="healthy,twins,faults,changes")
     ask.add_argument("--seeds", type=int, default=6)
     ask.add_argument("--faults", default="")
+    ask.add_argument(
+        "--only", default="", help="words that a world's name must hold, such as 'large version'"
+    )
     ask.add_argument("--jobs", type=int, default=2)
     ask.add_argument("--keep", type=Path, help="keep each world's files there")
     said = ask.parse_args()
     os.nice(5)
     only = {name for name in said.faults.split(",") if name}
-    chosen = list(trials(said.sets.split(","), said.seeds, only))
+    words = said.only.split()
+    chosen = [
+        t for t in trials(said.sets.split(","), said.seeds, only) if all(w in t.name.split() for w in words)
+    ]
     told = []
     with ProcessPoolExecutor(said.jobs) as pool:
         for done in as_completed([pool.submit(play, trial, said.keep) for trial in chosen]):

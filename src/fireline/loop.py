@@ -6,7 +6,7 @@ anywhere is only done again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fireline.act import Worker
@@ -98,8 +98,8 @@ def hear(house: House, findings: Sequence[Finding]) -> None:
     ]
     with house.store.begin() as tx:
         still = {name: tx.incident(name) for name in tx.incidents(house.service, open_only=True)}
-        for alert in alerts:
-            home = belongs_to(alert, [i for i in still.values() if i.state not in SEATED])
+        for alert in sorted(alerts, key=lambda a: belongs_to(a, _seatless(still)) is None):  # the known first
+            home = belongs_to(alert, _seatless(still))
             name = home.id if home else stable_id("inc", house.service, alert.id)
             for draft in [*([] if home else _opening(house, alert)), _alerted(alert)]:
                 tx.append(name, draft, now)
@@ -108,6 +108,11 @@ def hear(house: House, findings: Sequence[Finding]) -> None:
             still[name] = tx.incident(name)
         tx.put_state(f"desk:{house.service}", micros(now), house.desk.save())
         tx.put_mark(Mark(house.service, mark.judged if mark else 0, micros(now)), mark)
+
+
+def _seatless(incidents: Mapping[str, Incident]) -> list[Incident]:
+    """Those that still take alerts."""
+    return [i for i in incidents.values() if i.state not in SEATED]
 
 
 def _opening(house: House, alert: Alert) -> list[Draft]:

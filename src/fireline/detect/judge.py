@@ -358,8 +358,8 @@ class Judge:
 
 
 def _order(f: Finding) -> tuple[object, ...]:
-    """By when it became known; the service before versions, and these before segments, which may then have
-    nothing new to say."""
+    """By when it became known; the service before versions, and these before segments, which then have nothing
+    new to say."""
     place = 2 if f.segment else 1 if f.version is not None else 0
     return f.at, place, f.family, f.monitor, f.scope_key, f.feature or "", f.against or ""
 

@@ -111,16 +111,18 @@ class Track:
 
     def _cross(self, group: int, span: slice, level: str, statistic: float) -> Crossing:
         part = self.r[span]
-        channel, branch = np.unravel_index(int(part.argmax()), part.shape)
-        sums = self.sums[:, span, branch]
-        total = np.maximum(sums[2], 1e-12)
         shares = part.sum(axis=1)
+        channel = int(shares.argmax())
+        branches = part.argmax(axis=1)  # each channel by its own: another's may have nothing to say of it
+        branch = int(branches[channel])
+        sums = self.sums[:, np.arange(span.start, span.stop), branches]
+        total = np.maximum(sums[2], 1e-12)
         crossing = Crossing(
             group=group, tick=self.next_tick, level=level, statistic=statistic,
             since=int(self.since[span.start + channel, branch]), seen=sums[0] / total, usual=sums[1] / total,
             weight=sums[2].copy(), shares=shares / max(float(shares.sum()), 1e-300),
         )  # fmt: skip
-        self.latched[group] = 1 + int(channel) * self.r.shape[1] + int(branch)
+        self.latched[group] = 1 + channel * self.r.shape[1] + branch
         if level == "page":
             self.r[span] = 0.0
         return crossing

@@ -66,18 +66,31 @@ def _rank(alert: Alert, incident: Incident) -> int | None:
 
 
 def _rank_ticket(alert: Alert, incident: Incident) -> int | None:
-    """A ticket takes further tickets of its sort; a page only of what opened it: harm is not filed under
-    weather."""
+    """A ticket takes further tickets of its sort; a page only of what it tells of already, and since about
+    then: harm is not filed under weather."""
     finding = alert.finding
     if alert.urgency == "page":
-        first = incident.alerts[0]
-        opened_it = (first["monitor"], first["feature"]) == (finding.monitor, finding.feature)
-        return 0 if opened_it and finding.against is None else None
+        return 0 if _told_since(alert, incident) else None
     if _same_monitor(alert, incident):
         return 3
     same = finding.family in _families(incident)
     slow = finding.family in SLOW_BURN and bool(SLOW_BURN & _families(incident))
     return 4 if same or slow else None
+
+
+def _told_since(alert: Alert, incident: Incident) -> bool:
+    """Whether the incident tells of the same monitor or the same new version, with evidence from about the
+    same time on."""
+    finding = alert.finding
+    since = finding.since or alert.fired_at
+    for known in incident.alerts:
+        began = parse_time(known["since"] or known["fired_at"])
+        near = abs(since - began) <= EARLIER
+        mine = known["monitor"] == finding.monitor and known["feature"] == finding.feature
+        version = finding.version is not None and known["version"] == finding.version
+        if near and (version or (mine and finding.against is None)):
+            return True
+    return False
 
 
 def _same_monitor(alert: Alert, incident: Incident) -> bool:
