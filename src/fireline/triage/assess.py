@@ -28,7 +28,7 @@ from fireline.triage.narrowing import after_version, narrow
 from fireline.triage.onset import Onset, find_onset, gradual, tidy
 from fireline.triage.reweigh import Reweighed, reweigh
 from fireline.triage.severity import harm_of, judge_severity
-from fireline.triage.signs import Seen
+from fireline.triage.sign import Seen
 from fireline.triage.slices import Found, find_slice
 from fireline.triage.surroundings import Callers, look_at_callers, look_at_platform, volume
 from fireline.triage.suspects import line_up

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from fireline.terms.cause import Cause, CauseKind
 from fireline.terms.change import Change
-from fireline.triage.signs import Seen, Sign, read_signs
+from fireline.triage.sign import Seen, Sign
+from fireline.triage.signs import read_signs
 from fireline.triage.suspects import Suspect
 from fireline.triage.words import change_name, interval, listed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fireline.terms.cause import Cause, CauseKind
-from fireline.triage.signs import Seen
+from fireline.triage.sign import Seen
 from fireline.triage.words import clock, listed, share, where
 
 MOST = 6

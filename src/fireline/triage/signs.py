@@ -1,213 +1,39 @@
-"""Signs: what was seen, in words, and how strongly each kind of cause is expected to show it.
-
-The table of weights is log-likelihood: positive makes a cause likelier, negative less likely. It follows the
-table of causes (onset, versions, inputs, error given inputs, infrastructure) that DETECTION's triage rests
-on.
-"""
+"""Reading the signs: the onset, the versions, the platform, the callers, the labels, and the inputs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from fireline.terms.alert import Finding
-from fireline.terms.cause import CauseKind
-from fireline.triage.figures import LABELLED, family_of
-from fireline.triage.inputs import Inputs, Moved
-from fireline.triage.onset import Onset
-from fireline.triage.reweigh import Reweighed
-from fireline.triage.slices import Found
-from fireline.triage.surroundings import PLATFORM, Callers, Platform
-from fireline.triage.truth import Truth
-from fireline.triage.versions import Split
-from fireline.triage.windows import Step
+from fireline.triage.input_signs import input_signs
+from fireline.triage.sign import A, C, D, I, L, N, Seen, Sign, U, scaled
+from fireline.triage.surroundings import PLATFORM, Platform
 from fireline.triage.words import figure as say
 from fireline.triage.words import length, listed, share, where
 
-D, U, N, C, I, A, L = (  # noqa: E741 - the table is read by its letters
-    CauseKind.DEPLOY, CauseKind.UPSTREAM_DATA, CauseKind.NATURAL_DRIFT, CauseKind.CONCEPT_DRIFT,
-    CauseKind.INFRASTRUCTURE, CauseKind.ATTACK, CauseKind.LABEL_PIPELINE,
-)  # fmt: skip
 LABELS_OFF = {L: 4.0, C: -1.0, N: -1.0, D: -2.5, U: -2.0, I: -1.5, A: -2.0}
-WANDERING = 4.0
-INPUT_FAMILIES = frozenset({"null_rate", "range", "schema", "drift"})
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Everything the causes are judged by."""
-
-    findings: tuple[Finding, ...]
-    quiet: tuple[str, ...]
-    onset: Onset
-    split: Split
-    found: Found
-    inputs: Inputs
-    score: Step | None
-    main: Step | None
-    reweighed: tuple[Reweighed, ...]
-    platform: Platform
-    callers: Callers
-    truth: Truth
-    others: Inputs | None = None
-    mean_score: Step | None = None
-
-    @property
-    def families(self) -> frozenset[str]:
-        return frozenset(family_of(f) for f in self.findings)
-
-    @property
-    def broken(self) -> tuple[Moved, ...]:
-        """The broken inputs that matter: where only inputs fired, those that fired."""
-        if self.families <= INPUT_FAMILIES:
-            named = {f.feature for f in self.findings}
-            return tuple(m for m in self.inputs.broken if m.feature in named)
-        return self.inputs.broken
-
-    @property
-    def by_callers(self) -> bool:
-        """Whether what happened to the inputs is gone once a few sources are left out."""
-        rest = self.others
-        moved = self.callers.concentrated and bool(self.inputs.moved)
-        return moved and rest is not None and not (rest.broken or rest.stepped)
-
-    @property
-    def quality(self) -> bool:
-        """Whether a figure that needs labels fired."""
-        return bool(self.families & LABELLED)
-
-    @property
-    def score_moved(self) -> bool:
-        s = self.score
-        return "score_drift" in self.families or (s is not None and abs(s.size) > 0.1 and abs(s.z) > 3)
-
-
-@dataclass(frozen=True)
-class Sign:
-    """One sign: ``says`` in words, ``weights`` the log-likelihood it adds to each kind of cause.
-
-    ``version`` limits its weight for a deploy to changes of that version, ``versions_only`` to changes that
-    brought a version at all.
-    """
-
-    name: str
-    says: str
-    weights: Mapping[CauseKind, float] = field(default_factory=dict)
-    version: str | None = None
-    versions_only: bool = False
 
 
 def read_signs(seen: Seen) -> list[Sign]:
-    """All signs of the case, strongest groups first."""
-    found: list[Sign] = []
-    for reader in (
-        _versions,
-        _inputs,
-        _intact,
-        _wanderers,
-        _answers,
-        _shape,
-        _against_days,
-        _mix,
-        _quality,
-        _platform,
-        _callers,
-        _labels,
-        _place,
-    ):
+    """All signs of the case."""
+    readers = (_versions, _shape, _against_days, _mix, _quality, _platform, _callers, _labels, _place)
+    found = input_signs(seen)
+    for reader in readers:
         found += reader(seen)
     return found
-
-
-def _scaled(weights: Mapping[CauseKind, float], by: float) -> dict[CauseKind, float]:
-    return {kind: round(w * by, 3) for kind, w in weights.items()}
 
 
 def _versions(seen: Seen) -> list[Sign]:
     split = seen.split
     if split.verdict == "only_new":
         weights = {D: 5.0, U: -4.0, N: -5.0, C: -5.0, I: -2.5, A: -3.0, L: -5.0}
-        return [Sign("one version alone", split.because, _scaled(weights, split.strength), split.new)]
+        return [Sign("one version alone", split.because, scaled(weights, split.strength), split.new)]
     if split.verdict == "equal":
         weights = {D: -5.0, U: 0.5, N: 0.5, C: 0.5, I: 0.3, A: 0.3, L: 0.5}
-        return [Sign("versions equal", split.because, _scaled(weights, split.strength), versions_only=True)]
+        return [Sign("versions equal", split.because, scaled(weights, split.strength), versions_only=True)]
     if split.verdict == "unclear" and split.moved:
         says = f"{split.new} reads {listed(list(split.moved), 3)} differently from {split.old}"
         return [Sign("reads differently", says, {D: 2.0, U: -1.0, N: -1.0, C: -1.0}, split.new)]
     return []
-
-
-def _inputs(seen: Seen) -> list[Sign]:
-    inputs = seen.inputs
-    if not inputs.looked:
-        return []
-    if seen.by_callers:
-        says = f"inputs moved only in what {listed(list(seen.callers.sources), 3)} sent: {inputs.in_words()}"
-        return [
-            Sign(
-                "inputs of few sources", says, {A: 2.0, U: -3.0, N: -2.0, C: -2.0, I: -1.0, L: -2.0, D: -2.0}
-            )
-        ]
-    own = set(seen.split.moved)
-    broken = [m for m in seen.broken if m.feature not in own]
-    if broken:
-        says = f"an input broke: {listed([m.says for m in broken], 3)}"
-        few = len(broken) <= max(3, 0.34 * inputs.looked)
-        weights = {U: 4.0 if few else 2.5, D: 0.5, N: -3.5, C: -3.5, I: 0.0, A: -2.0, L: -4.0}
-        return [Sign("input broken", says, weights)]
-    if seen.split.verdict == "only_new" and seen.broken:
-        says = f"the broken inputs are broken only in what {seen.split.new} reads: {listed(sorted(own), 3)}"
-        return [Sign("input broken in one version", says, {D: 1.0, U: -2.0}, seen.split.new)]
-    plain = [m for m in inputs.moved if m.feature not in own]
-    stepped = [m for m in plain if m.stepped]
-    few = len(plain) <= max(2, 0.2 * inputs.looked)
-    if plain and few and stepped and seen.onset.shape != "ramp":
-        says = f"a few inputs stepped: {listed([m.says for m in stepped], 3)}"
-        weights = {U: 2.0, D: 1.6, N: -1.0, C: -2.0, I: -1.0, L: -2.5}
-        told = any(math.isfinite(m.step.jump) for m in stepped)
-        return [Sign("few inputs stepped", says, weights if told else _scaled(weights, 0.4))]
-    if len(plain) >= 3 and not few:
-        slow = sum(not m.stepped for m in plain) / len(plain)
-        says = f"many inputs moved a little, {share(slow)} of them without a step: {inputs.in_words()}"
-        weights = {N: 1.5 + slow, U: -1.5, D: -1.0 - slow, C: -0.5, I: -1.0, L: -1.5}
-        return [Sign("many inputs moved", says, weights)]
-    if not plain and not seen.score_moved:
-        says = f"inputs and scores are as usual: {inputs.in_words()}"
-        return [Sign("inputs unchanged", says, {U: -3.0, N: -3.0, C: 1.0, L: 1.0, I: 0.5, A: -1.0})]
-    if not plain:
-        says = f"inputs are as usual ({inputs.in_words()}) and the score moved"
-        return [Sign("score moved alone", says, {D: 1.5, U: -1.5, N: -2.0, C: -1.0, L: -2.5})]
-    says = f"some inputs moved: {inputs.in_words()}"
-    return [Sign("some inputs moved", says, {N: 1.0, U: 0.0, C: -0.3, L: -0.5})]
-
-
-def _intact(seen: Seen) -> list[Sign]:
-    """Upstream faults break inputs or make them step; where none did, upstream is hardly to blame."""
-    inputs = seen.inputs
-    if not inputs.looked or seen.broken or inputs.stepped or not inputs.moved:
-        return []
-    return [Sign("no input stepped", "no input broke or stepped at the onset", {U: -2.5})]
-
-
-def _answers(seen: Seen) -> list[Sign]:
-    """Quality fell while the scores are what they always were: the answers are the old ones."""
-    told = not seen.quality or seen.score_moved or bool(seen.broken) or seen.split.verdict == "only_new"
-    if told or seen.score is None or seen.families & PLATFORM:
-        return []
-    says = "scores are distributed as usual: whatever was changed, the answers are the old ones"
-    return [Sign("same answers", says, {D: -2.5, U: -2.0, C: 0.5, L: 0.5})]
-
-
-def _wanderers(seen: Seen) -> list[Sign]:
-    """Inputs such as the weather, that move from day to day by themselves."""
-    moved = seen.inputs.moved
-    if seen.quality and any(r.explained < 0.3 for r in seen.reweighed):
-        return []
-    if not moved or seen.broken or any(m.wander < WANDERING for m in moved):
-        return []
-    says = f"{listed([m.feature for m in moved], 3)} wander by themselves from day to day"
-    return [Sign("wandering inputs", says, {N: 1.5, U: -1.0, D: -0.5})]
 
 
 def _shape(seen: Seen) -> list[Sign]:
@@ -218,7 +44,7 @@ def _shape(seen: Seen) -> list[Sign]:
         weights = {N: -1.0, C: -1.5, D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5}
         # An interval of a day cannot tell a step from a slope.
         sharp = min(1.0, 6 / max(seen.onset.width.total_seconds() / 3600, 1.0))
-        return [Sign("step", "it came in a step", _scaled(weights, sharp))]
+        return [Sign("step", "it came in a step", scaled(weights, sharp))]
     return []
 
 
@@ -236,7 +62,7 @@ def _against_days(seen: Seen) -> list[Sign]:
         says = f"the step at the onset is {abs(step.z):.0f} times what days usually differ by"
         weights = {D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5, N: -1.5, C: -1.0}
         # Where the interval is wide it is large, but not known to have come at once.
-        return [Sign("clear step", says, weights if math.isfinite(step.jump) else _scaled(weights, 0.3))]
+        return [Sign("clear step", says, weights if math.isfinite(step.jump) else scaled(weights, 0.3))]
     return []
 
 
@@ -256,11 +82,11 @@ def _mix(seen: Seen) -> list[Sign]:
         f"{say(best.seen, best.unit)})"
     )
     if 0.5 <= best.explained <= 1.6:
-        weights = _scaled({N: 2.5, C: -2.0, L: -2.0, D: -1.5, U: -1.0, I: -1.5}, told_by)
+        weights = scaled({N: 2.5, C: -2.0, L: -2.0, D: -1.5, U: -1.0, I: -1.5}, told_by)
         return [*found, Sign("explained by the mix", f"{says}: the mix explains it", weights)]
     if best.explained < 0.3:
         weights = {N: -3.5 if seen.quality else -2.0, C: 1.2, L: 0.5, D: 0.5, U: 0.3}
-        weights = _scaled(weights, told_by)
+        weights = scaled(weights, told_by)
         return [*found, Sign("not explained by the mix", f"{says}: the mix does not explain it", weights)]
     return found
 

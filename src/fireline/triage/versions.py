@@ -63,7 +63,8 @@ class Contrast:
     def shared(self) -> float:
         """How surely the other is away from usual as well: standard errors by which "the new one alone" is
         off, 0 where the two differ or neither moved."""
-        if abs(self.moved) < self.figure.tolerance or self.gap.se <= 0:
+        small = abs(self.moved) < self.figure.tolerance and not self.paired
+        if small or self.gap.se <= 0:
             return 0.0
         own = self.gap.diff * math.copysign(1.0, self.moved)
         if abs(self.gap.z) >= SUGGESTIVE and own > EQUAL_SHARE * abs(self.moved):
