@@ -1,0 +1,67 @@
+"""Writes docs/reference/monitors.md from the docstrings of the monitor kinds, or prints it.
+
+python scripts/monitors_page.py docs/reference/monitors.md
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+from fireline.detect.kinds import Kind
+from fireline.detect.registry import kinds
+
+HEAD = """# Monitors
+
+What Fireline watches, one section a kind. `fireline init` infers which of them a log allows; the runbook's
+`monitors:` changes or switches them off, naming a kind (`null_rate`) or a whole family (`drift`).
+
+This page is made from the kinds themselves: `python scripts/monitors_page.py docs/reference/monitors.md`.
+[Detection](../detection.md) explains the words: the judge, tolerance, tick, page and ticket.
+"""
+COUNTS = {
+    "rates": "rates, by the minute",
+    "shapes": "histograms, by the quarter of an hour",
+    "delays": "delays of arrival",
+    "quality": "labelled cohorts, by the hour",
+}
+TESTS = {"rate": "binomial", "mean": "Gaussian", "silence": "silence"}
+SIDES = {"up": "upwards", "down": "downwards", "both": "both ways"}
+
+
+def _tolerance(kind: Kind) -> str:
+    if kind.test == "silence":
+        return "none"
+    if kind.test == "rate":
+        return f"{kind.tolerance:g} times the usual odds ({kind.noisy_tolerance:g} times where it is noisy)"
+    return f"{kind.tolerance:g} {kind.unit}"
+
+
+def _section(kind: Kind) -> str:
+    words, _, example = inspect.cleandoc(type(kind).__doc__ or "").partition("\n>>> ")
+    code = "\n>>> " + example if example else ""
+    rows = [
+        ("family", f"`{kind.family}`"),
+        ("reads", COUNTS[kind.layout]),
+        ("test", f"{TESTS[kind.test]}, {SIDES[kind.sides]}, at least {kind.k} ticks"),
+        ("tolerance", _tolerance(kind)),
+        ("scopes", ", ".join(kind.scopes)),
+        ("budget", kind.pool),
+        ("by itself", f"a {kind.urgency}"),
+    ]
+    table = "\n".join(f"| {name} | {says} |" for name, says in rows)
+    block = f"\n\n```python{code}\n```" if code else ""
+    return f"## `{kind.name}`\n\n{words.strip()}\n\n| | |\n|---|---|\n{table}{block}\n"
+
+
+def page() -> str:
+    """The whole page, kinds in the order of their names."""
+    return "\n".join([HEAD, *(_section(kind) for kind in sorted(kinds(), key=lambda kind: kind.name))])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+    else:
+        sys.stdout.write(page())
