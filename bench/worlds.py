@@ -50,9 +50,9 @@ class Trial:
     kind: str | None = None
     announced: bool = True
     innocents: int = 0
-    reference: float = 21.0
-    live: float = 8.0
-    per_minute: float = 6.0
+    reference: float = 14.0
+    live: float = 6.5
+    per_minute: float = 5.0
 
     @property
     def name(self) -> str:
@@ -66,7 +66,7 @@ class Trial:
         """The world, with the fault in it."""
         plain = World(
             seed=self.seed, days=self.reference + self.live, reference_days=self.reference,
-            per_minute=self.per_minute, features=8, segments=3, announced=self.announced,
+            per_minute=self.per_minute, features=6, segments=2, announced=self.announced,
             innocents=self.innocents,
         )  # fmt: skip
         if self.fault is None:

@@ -1,11 +1,12 @@
 """One incident for one cause: which incident an alert belongs to."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fireline.terms.alert import Alert, Finding, Urgency
 from fireline.terms.incident import Incident, State
-from fireline.triage.join import belongs_to
+from fireline.triage.join import belongs_to, same_change
 
 T0 = datetime(2026, 2, 4, 18, tzinfo=UTC)
 
@@ -55,3 +56,18 @@ def test_a_page_from_about_the_same_time_joins_an_incident_that_pages() -> None:
     assert home(alert("error_rate", 2), first)
     assert not home(alert("error_rate", 72), first)
     assert home(alert("auc", 72, since=1), first)
+
+
+def test_two_incidents_of_one_cause_and_one_time_are_one() -> None:
+    onset = (T0, T0 + timedelta(hours=1))
+    attack = {"cause": "attack", "score": 0.9, "change": None}
+    older = replace(incident(alert("drift")), causes=(attack,), onset=onset)
+    younger = replace(incident(alert("traffic", 0.5)), causes=(attack,), onset=onset)
+    assert same_change(younger, [older]) is older
+    assert same_change(older, [younger]) is None
+    for other in ({**attack, "cause": "infrastructure"}, {**attack, "score": 0.3}):
+        assert same_change(replace(younger, causes=(other,)), [older]) is None
+    later = (T0 + timedelta(hours=5), T0 + timedelta(hours=6))
+    assert same_change(replace(younger, onset=later), [older]) is None
+    ticket = replace(incident(alert("drift", urgency="ticket")), causes=(attack,), onset=onset)
+    assert same_change(younger, [ticket]) is None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from fireline.clock import parse_time
 from fireline.terms.guards import last_verdict, round_began
 from fireline.terms.incident import Incident
 from fireline.terms.measure import Measure, MeasureState
@@ -33,7 +35,8 @@ def why_not_again(incident: Incident, action: str, params: Mapping[str, Any]) ->
 
 
 def _why_spent(incident: Incident, measure: Measure) -> str | None:
-    if last_verdict(incident, measure.id) in (VerdictKind.INEFFECTIVE, VerdictKind.RELAPSED):
+    verdict = last_verdict(incident, measure.id)
+    if verdict in (VerdictKind.INEFFECTIVE, VerdictKind.RELAPSED):
         return "it was tried and did not help"
     if measure.state is MeasureState.CONFIRMED and measure.temporary:
         return "it is in force already"
@@ -44,6 +47,10 @@ def _why_spent(incident: Incident, measure: Measure) -> str | None:
             return "a person said no"
         case MeasureState.EXPIRED if measure.applied_at is None:
             return "nobody answered when it was asked for"
+        case MeasureState.EXPIRED if verdict is VerdictKind.UNDECIDED and not _alerted_since(
+            incident, measure.ended_at
+        ):
+            return "it ran its time, nothing showed that it helped, and nothing has alerted since"
         case MeasureState.FAILED:
             return "it failed"
         case MeasureState.FREED:
@@ -52,3 +59,8 @@ def _why_spent(incident: Incident, measure: Measure) -> str | None:
             return "it was undone"
         case _:
             return None
+
+
+def _alerted_since(incident: Incident, at: datetime) -> bool:
+    """Whether anything has alerted after ``at``."""
+    return any(parse_time(alert["fired_at"]) > at for alert in incident.alerts)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from fireline.clock import parse_time
 from fireline.terms.alert import Alert
@@ -11,6 +12,7 @@ from fireline.terms.incident import Incident
 
 EARLIER = timedelta(hours=6)
 LATER = timedelta(hours=24)
+LIKELY = 0.5
 QUALITY = frozenset({"auc", "accuracy", "calibration", "kpi", "fairness", "score_drift", "label_coverage"})
 SLOW_BURN = frozenset({"drift", "score_drift", "null_rate", "range", "schema"})
 
@@ -31,19 +33,40 @@ def belongs_to(alert: Alert, open_incidents: Iterable[Incident]) -> Incident | N
 
 
 def same_change(incident: Incident, others: Iterable[Incident]) -> Incident | None:
-    """The older paged incident whose likeliest cause is the very change that ``incident`` is blamed on, or
-    None."""
-    mine = _blamed(incident)
-    if mine is None:
+    """The older incident that tells of the same thing as ``incident``, or None.
+
+    The same: the likeliest cause is the very same change; or it is of the same kind, more likely than not,
+    without a change, and the onsets overlap. A page is not filed under a ticket for that.
+    """
+    if incident.measures:
         return None
     for other in others:
-        if other.paged and other.opened_at <= incident.opened_at and _blamed(other) == mine:
+        if other.opened_at > incident.opened_at:
+            continue
+        change = _blamed(incident) is not None and _blamed(incident) == _blamed(other)
+        if change or (other.paged >= incident.paged and _same_story(incident, other)):
             return other
     return None
 
 
+def _same_story(one: Incident, other: Incident) -> bool:
+    """Both likeliest causes are of one kind, no change is blamed, and both may have begun at one time."""
+    mine, theirs = _top(one), _top(other)
+    if mine is None or theirs is None or mine["cause"] != theirs["cause"] or mine["cause"] == "unknown":
+        return False
+    if mine.get("change") or theirs.get("change") or min(mine["score"], theirs["score"]) < LIKELY:
+        return False
+    if one.onset is None or other.onset is None:
+        return False
+    return one.onset[0] <= other.onset[1] and other.onset[0] <= one.onset[1]
+
+
+def _top(incident: Incident) -> Mapping[str, Any] | None:
+    return next((c for c in incident.causes if not c.get("rejected")), None)
+
+
 def _blamed(incident: Incident) -> tuple[str, str] | None:
-    top = next((c for c in incident.causes if not c.get("rejected")), None)
+    top = _top(incident)
     if top is None or not top.get("change"):
         return None
     return str(top["change"]["at"]), str(top["change"]["what"])
