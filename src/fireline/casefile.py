@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from fireline.clock import from_micros, micros
+from fireline.clock import from_micros, micros, parse_time
 from fireline.detect.judge import Judge
 from fireline.detect.registry import kinds
 from fireline.learn import ReviewFacts
@@ -165,12 +165,17 @@ class CaseFile:
             and finding.at >= (held.confirmed_at or now)
         ):
             return True
-        since = max(held.confirmed_at or now, now - LEAD)
-        key = (incident.id, held.id, "moot", micros(now) // (6 * HOUR))
-        return (
-            moot(incident, finding, self._once(key, lambda: self._shadow(incident, held, since, now)))
-            is not None
-        )
+        seen = self._lately(incident, held, now)
+        return moot(incident, finding, seen) is not None
+
+    def _lately(self, incident: Incident, held: Measure, now: datetime) -> Comparison | None:
+        """The shadow since the measure, as of the last full hour of its first six, then of every six hours:
+        what is seen depends on these times alone, not on who asked first."""
+        began = held.confirmed_at or now
+        step = timedelta(hours=1) if now - began < timedelta(hours=6) else timedelta(hours=6)
+        until = began + (now - began) // step * step
+        known = [a for a in incident.alerts if parse_time(a["fired_at"]) <= until]
+        return self._shadow(replace(incident, alerts=tuple(known)), held, max(began, until - LEAD), until)
 
     def _once(self, key: tuple[object, ...], make: Callable[[], Any]) -> Any:
         """The last few answers are kept: several steps of a tick ask for the same."""

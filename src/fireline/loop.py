@@ -21,13 +21,15 @@ from fireline.learn import wrap_up
 from fireline.recover import next_step
 from fireline.runbook.schema import Runbook
 from fireline.schedule import is_check, is_due
+from fireline.sheet import Bookmark, Sheet
 from fireline.store import Mark, Store
 from fireline.terms.alert import Alert, Finding, finding_of
 from fireline.terms.incident import OVER, Incident, Mode, State
-from fireline.terms.measure import MeasureState
+from fireline.terms.measure import IN_FLIGHT, MeasureState
 from fireline.terms.timeline import Draft, Entry, EntryKind
 from fireline.triage.assess import assess
 from fireline.triage.case import Assessment
+from fireline.triage.figures import LABELLED
 from fireline.triage.join import belongs_to, same_change
 from fireline.verify import Signals, judge_measure, judge_recovery, watch
 
@@ -48,6 +50,11 @@ class House:
     mode: Mode
     tell: Tell
     told: dict[str, int] = field(default_factory=dict)
+    phase: int = 0
+    bookmark: Bookmark = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bookmark = Bookmark.found(self.store, self.runbook.service)
 
     @property
     def service(self) -> str:
@@ -57,29 +64,50 @@ class House:
         """Incidents that are not over, oldest first."""
         return [self.store.incident(name) for name in self.store.incidents(self.service, open_only=True)]
 
-    def write(self, incident: str, drafts: Iterable[Draft]) -> None:
-        """Appends ``drafts`` in one transaction."""
-        found = list(drafts)
-        if found:
+    def each(self, step: Callable[[House, Sheet], Iterable[Sheet]]) -> None:
+        """One step for every open incident; what it says of one is one transaction, and never said again."""
+        self.phase += 1
+        now = self.clock.now()
+        for incident in self.open():
+            if self.bookmark.passed(now, self.phase, incident.id):
+                continue
+            sheet = Sheet(self.store.incident(incident.id), now)
+            sheets = [sheet, *step(self, sheet)]
+            self.bookmark.turn(now, self.phase, incident.id)
+            self.put(sheets)
+
+    def act(self) -> None:
+        """Does what was requested; what came before is not looked at again once that begins."""
+        self.phase += 1
+        if self.store.claimable(self.clock.now()):
+            self.bookmark.turn(self.clock.now(), self.phase)
             with self.store.begin() as tx:
-                for draft in found:
-                    tx.append(incident, draft, self.clock.now())
+                self.bookmark.keep(tx)
+            self.worker.work()
+
+    def put(self, sheets: Sequence[Sheet]) -> None:
+        """Writes ``sheets`` in one transaction."""
+        if any(sheet.drafts for sheet in sheets):
+            with self.store.begin() as tx:
+                for sheet in sheets:
+                    for draft in sheet.drafts:
+                        tx.append(sheet.incident.id, draft, sheet.now)
+                self.bookmark.keep(tx)
 
 
 def tick(house: House, findings: Sequence[Finding]) -> None:
-    """Everything that is due at the clock's instant, with the ``findings`` that became known then."""
+    """Everything that is due at the clock's instant, with the ``findings`` that became known then.
+
+    A tick that died is done again at the same instant: what is written is passed over.
+    """
+    house.phase = 0
     hear(house, findings)
-    for incident in house.open():
-        understand(house, incident)
-    for incident in house.open():
-        contain(house, incident)
-    house.worker.work()
-    for incident in house.open():
-        confirm(house, incident)
-    for incident in house.open():
-        verify(house, incident)
-    for incident in house.open():
-        learn(house, incident)
+    house.each(understand)
+    house.each(contain)
+    house.act()
+    house.each(confirm)
+    house.each(verify)
+    house.each(learn)
     report(house)
 
 
@@ -96,6 +124,7 @@ def hear(house: House, findings: Sequence[Finding]) -> None:
     alerts = [
         a for f in findings if not house.file.is_moot(f, now) and (a := house.desk.hear(f, known)) is not None
     ]
+    house.bookmark.turn(now, house.phase)
     with house.store.begin() as tx:
         still = {name: tx.incident(name) for name in tx.incidents(house.service, open_only=True)}
         for alert in sorted(alerts, key=lambda a: belongs_to(a, _seatless(still)) is None):  # the known first
@@ -108,6 +137,7 @@ def hear(house: House, findings: Sequence[Finding]) -> None:
             still[name] = tx.incident(name)
         tx.put_state(f"desk:{house.service}", micros(now), house.desk.save())
         tx.put_mark(Mark(house.service, mark.judged if mark else 0, micros(now)), mark)
+        house.bookmark.keep(tx)
 
 
 def _seatless(incidents: Mapping[str, Incident]) -> list[Incident]:
@@ -137,17 +167,16 @@ def _why(state: State, alert: Alert) -> str:
 # -- understand: triage --------------------------------------------------------------------------------------
 
 
-def understand(house: House, incident: Incident) -> None:
+def understand(house: House, sheet: Sheet) -> list[Sheet]:
     """Assesses what is new; one incident for one cause."""
-    now = house.clock.now()
-    if not is_due(incident, now):
-        return
-    found = assess(house.file.case([finding_of(a) for a in incident.alerts], now))
-    house.write(incident.id, _assessed(incident, found))
-    fresh = house.store.incident(incident.id)
-    other = same_change(fresh, [i for i in house.open() if i.id != incident.id and i.state not in SEATED])
-    if other is not None:
-        _merge(house, fresh, other)
+    incident = sheet.incident
+    if not is_due(incident, sheet.now):
+        return []
+    found = assess(house.file.case([finding_of(a) for a in incident.alerts], sheet.now))
+    sheet.add(_assessed(incident, found))
+    others = [i for i in house.open() if i.id != incident.id and i.state not in SEATED]
+    other = same_change(sheet.incident, others)
+    return [] if other is None else [_merged(sheet, Sheet(other, sheet.now))]
 
 
 def _assessed(incident: Incident, found: Assessment) -> list[Draft]:
@@ -179,86 +208,89 @@ def _assessed(incident: Incident, found: Assessment) -> list[Draft]:
     return drafts
 
 
-def _merge(house: House, incident: Incident, other: Incident) -> None:
+def _merged(sheet: Sheet, other: Sheet) -> Sheet:
     """The younger one's alerts move to ``other``; it ends with a pointer."""
-    known = {a["id"] for a in other.alerts}
-    house.write(
-        other.id,
-        [
-            Draft(EntryKind.ALERTED, a["because"], {"alert": dict(a)})
-            for a in incident.alerts
-            if a["id"] not in known
-        ],
-    )
-    because = f"The same change explains {other.id}, which is open: one incident for one cause."
-    house.write(incident.id, [Draft(EntryKind.MOVED, because, {"to": State.MERGED.value, "into": other.id})])
+    home = other.incident
+    known = {a["id"] for a in home.alerts}
+    fresh = [a for a in sheet.incident.alerts if a["id"] not in known]
+    other.add(Draft(EntryKind.ALERTED, a["because"], {"alert": dict(a)}) for a in fresh)
+    because = f"The same change explains {home.id}, which is open: one incident for one cause."
+    sheet.add([Draft(EntryKind.MOVED, because, {"to": State.MERGED.value, "into": home.id})])
+    return other
 
 
 # -- contain, act --------------------------------------------------------------------------------------------
 
 
-def contain(house: House, incident: Incident) -> None:
+def contain(house: House, sheet: Sheet) -> list[Sheet]:
     """What follows by itself, then at most one measure."""
-    now = house.clock.now()
-    _settle(house, incident.id)
-    incident = house.store.incident(incident.id)
-    if incident.causes and incident.state in (State.TRIAGING, State.CONTAINING):
-        house.write(
-            incident.id, decide(incident, recall(incident, house.file.shares(now)), house.runbook, now)
-        )
+    _settle(sheet)
+    if sheet.incident.causes and sheet.incident.state in (State.TRIAGING, State.CONTAINING):
+        facts = recall(sheet.incident, house.file.shares(sheet.now))
+        chosen = decide(sheet.incident, facts, house.runbook, sheet.now)
+        if not _waits(house, chosen):
+            sheet.add(chosen)
+    return []
 
 
-def _settle(house: House, name: str) -> None:
-    while drafts := advance(house.store.incident(name), house.clock.now()):
-        house.write(name, drafts)
+def _waits(house: House, chosen: Sequence[Draft]) -> bool:
+    """One change at a time: what another incident of the service has in flight must land first."""
+    asks = any(draft.kind in (EntryKind.ASKED, EntryKind.REQUESTED) for draft in chosen)
+    return asks and bool(house.store.measures(house.service, states=IN_FLIGHT))
 
 
-def confirm(house: House, incident: Incident) -> None:
-    """A simulated measure is in force at once: no traffic can say otherwise. A real one waits for live
-    traffic."""
-    for measure in incident.measures:
+def _settle(sheet: Sheet) -> None:
+    while drafts := advance(sheet.incident, sheet.now):
+        sheet.add(drafts)
+
+
+def confirm(house: House, sheet: Sheet) -> list[Sheet]:
+    """A simulated measure is in force at once: no traffic can say otherwise. A real one waits for traffic."""
+    for measure in sheet.incident.measures:
         if measure.state is MeasureState.APPLIED and measure.simulated:
             says = "Nothing was performed: from here on the replay reckons with it."
-            house.write(incident.id, [Draft(EntryKind.CONFIRMED, says, {"measure": measure.id})])
-    _settle(house, incident.id)
+            sheet.add([Draft(EntryKind.CONFIRMED, says, {"measure": measure.id})])
+    _settle(sheet)
+    return []
 
 
-# -- verify, learn -------------------------------------------------------------------------------------------
+# -- verify, learn ------------------------------------------------------------------------------------------
 
 
-def verify(house: House, incident: Incident) -> None:
+def verify(house: House, sheet: Sheet) -> list[Sheet]:
     """Did it help, is it well by itself, does it stay so. Looked at on the incident's check times only."""
-    now = house.clock.now()
-    if not is_check(incident, now):
-        return
-    for measure in incident.measures:
+    now = sheet.now
+    if not is_check(sheet.incident, now):
+        return []
+    for measure in sheet.incident.measures:
         if measure.state is MeasureState.CONFIRMED:
-            seen = house.file.comparison(incident, measure, now)
-            house.write(
-                incident.id,
-                judge_measure(house.store.incident(incident.id), measure, seen, house.runbook, now),
-            )
-    _settle(house, incident.id)
-    house.write(incident.id, next_step(house.store.incident(incident.id)))
-    incident = house.store.incident(incident.id)
-    recoveries = house.file.recoveries(incident, now)
-    house.write(incident.id, judge_recovery(incident, recoveries, house.runbook, now))
-    incident = house.store.incident(incident.id)
+            seen = house.file.comparison(sheet.incident, measure, now)
+            sheet.add(judge_measure(sheet.incident, measure, seen, house.runbook, now))
+    _settle(sheet)
+    sheet.add(next_step(sheet.incident))
+    recoveries = house.file.recoveries(sheet.incident, now)
+    sheet.add(judge_recovery(sheet.incident, recoveries, house.runbook, now))
+    incident = sheet.incident
     if incident.state is State.VERIFYING:
         signals = Signals(_since_watch(incident), house.file.watched(incident, now), tuple(recoveries))
-        house.write(incident.id, watch(incident, signals, house.runbook, now))
+        sheet.add(watch(incident, signals, house.runbook, now))
+    return []
 
 
 def _since_watch(incident: Incident) -> tuple[Finding, ...]:
+    """What was found since the watch began, of requests since then: labels tell of the harm days after it."""
     began = next((e.at for e in reversed(incident.timeline) if e.kind is EntryKind.WATCH), incident.opened_at)
-    return tuple(f for a in incident.alerts if (f := finding_of(a)).at > began)
+    told = [finding_of(a) for a in incident.alerts]
+    return tuple(f for f in told if f.at > began and not (f.family in LABELLED and (f.since or f.at) < began))
 
 
-def learn(house: House, incident: Incident) -> None:
+def learn(house: House, sheet: Sheet) -> list[Sheet]:
     """A resolved incident is written up, and closed where nobody must approve."""
-    while drafts := wrap_up(incident, house.runbook, house.file.review_facts(incident, house.clock.now())):
-        house.write(incident.id, drafts)
-        incident = house.store.incident(incident.id)
+    while drafts := wrap_up(
+        sheet.incident, house.runbook, house.file.review_facts(sheet.incident, sheet.now)
+    ):
+        sheet.add(drafts)
+    return []
 
 
 def report(house: House) -> None:

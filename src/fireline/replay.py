@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from fireline import __version__
 from fireline.act import SimulatedSwitchBoard, Worker
 from fireline.casefile import CaseFile
 from fireline.clock import ManualClock, from_micros, iso, micros
@@ -30,6 +31,8 @@ from fireline.reference import take_baseline
 from fireline.runbook.load import load
 from fireline.runbook.schema import Runbook
 from fireline.schedule import next_moment
+from fireline.sheet import Sheet
+from fireline.sources import find
 from fireline.store import Store
 from fireline.telemetry.changes import infer_versions, read_changes
 from fireline.telemetry.lake import Lake
@@ -131,15 +134,14 @@ def _baseline(runbook_path: Path, runbook: Runbook, log: Any, progress: Progress
 def _state_folder(
     out: Path, runbook_path: Path, paths: Sequence[Path | str], changes: Path | None, since: datetime | None
 ) -> Path:
-    """Where the replay keeps its state: taken up again when the inputs are the same and it was not
-    finished."""
+    """Where the replay keeps its state: taken up again when the inputs and the code are the same and it was
+    not finished."""
     known = changes.read_text(encoding="utf-8", errors="replace") if changes else ""
-    seen = [runbook_path.read_text(encoding="utf-8"), str(since), known]
     baseline = runbook_path.parent / load(runbook_path).reference.baseline
-    for path in [*paths, baseline]:
-        for file in sorted(Path(path).rglob("*")) if Path(path).is_dir() else [Path(path)]:
-            if file.is_file():
-                seen.append(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}")
+    frozen = blake2b(baseline.read_bytes()).hexdigest() if baseline.is_file() else ""
+    seen = [__version__, runbook_path.read_text(encoding="utf-8"), frozen, str(since), known]
+    for file in find(paths)[0]:
+        seen.append(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}")
     mark = blake2b("\n".join(seen).encode(), digest_size=12).hexdigest()
     state = out / "state"
     if state.exists() and ((state / "done").exists() or _read(state / "inputs") != mark):
@@ -184,10 +186,9 @@ class _Play:
     def through(self, begin: datetime, end: datetime) -> None:
         """Plays from ``begin`` to ``end``; what was played before a kill is passed over."""
         first, last = micros(begin), micros(end)
-        self._resume(first)
         age = int(self.runbook.labels.age.total_seconds()) * 1_000_000 if self.runbook.labels else 0
         lateness = int(self.runbook.allowed_lateness.total_seconds()) * 1_000_000
-        at = self._resumed or first
+        at, torn = self._resume(first, age)
         while at < last:
             stop = min((at // BLOCK + 1) * BLOCK, last)
             for version, seen in self.versions.items():
@@ -195,25 +196,35 @@ class _Play:
                     self.judge.meet(version)
             self.cohorts.count(first, stop - age, self.clock.now())
             found = self.judge.advance(self.read, stop, stop - age)
-            self.findings += len(found)
+            if torn:
+                tick(self.house, [f for f in found if f.at == self.clock.now()])
+                torn = False
             self._moments(found, stop + lateness)
+            self.findings += len(found)
             with self.store.begin() as tx:
                 tx.put_state(f"judge:{self.runbook.service}", stop, self.judge.save())
+                tx.put_state(f"play:{self.runbook.service}", self.findings, b"")
             at = stop
             self.on_time(from_micros(at), (at - first) / max(last - first, 1))
+        self.clock.move_to(max(self.clock.now(), from_micros(last + lateness)))
 
-    def _resume(self, first: int) -> None:
+    def _resume(self, first: int, age: int) -> tuple[int, bool]:
+        """Takes up what was played before: from when on (microseconds), and whether a tick may have died
+        halfway."""
         name = self.runbook.service
-        self._resumed: int | None = None
         self.judge = Judge(self.baseline, self.runbook, first)
         self.file.judge = self.judge
-        kept, desk = self.store.get_state(f"judge:{name}"), self.store.get_state(f"desk:{name}")
-        if kept is not None:
-            self.judge.restore(kept.body)
-            self._resumed = kept.tick
+        kept, desk, played = (self.store.get_state(f"{what}:{name}") for what in ("judge", "desk", "play"))
+        torn = self.house.bookmark.now
+        self.clock.move_to(max(from_micros(first), torn or from_micros(first)))
         if desk is not None:
             self.house.desk.restore(desk.body)
-        self.clock.move_to(from_micros(first))
+        if kept is None or played is None:
+            return first, torn is not None
+        self.judge.restore(kept.body)
+        self.findings = played.tick
+        self.cohorts.done = max(0, (kept.tick - age) // HOUR * HOUR)
+        return kept.tick, torn is not None
 
     def _moments(self, found: Sequence[Finding], until: int) -> None:
         """Ticks at each instant up to ``until`` (microseconds) with findings or something due, in order."""
@@ -236,7 +247,9 @@ class _Play:
                 facts = self.file.full_review_facts(incident, self.clock.now())
                 review = draft_review(incident, self.runbook, facts)
                 says = "The log ends here; the review so far."
-                self.house.write(name, [Draft(EntryKind.REVIEW, says, {"review": review.as_json()})])
+                sheet = Sheet(incident, self.clock.now())
+                sheet.add([Draft(EntryKind.REVIEW, says, {"review": review.as_json()})])
+                self.house.put([sheet])
         report(self.house)
         return [self.store.incident(name) for name in self.store.incidents(self.runbook.service)]
 
