@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fireline.detect.bank import Bank
 from fireline.detect.calibrate import QUIET, _loud, quieten
 from fireline.detect.example import plan as example_plan
-from fireline.detect.fit import Fit, choose_merge, fit, merged
+from fireline.detect.fit import Fit, _unsure, _untrimmed, choose_merge, fit, merged
 from fireline.detect.registry import kind_named
 from fireline.detect.season import cells_of
 from fireline.terms.counts import MINUTE, QUARTER, SERVICE
@@ -275,3 +275,18 @@ def test_an_inflated_fit_differs_in_its_inflation_only():
     wider = found.inflated(np.array([2.0, 3.0]))
     assert (wider.inflation == found.inflation * [2, 3]).all()
     assert wider.base is found.base
+
+
+def test_rare_hits_are_not_trimmed_away_and_their_base_is_not_taken_for_sure() -> None:
+    rng = np.random.default_rng(5)
+    hours = 28 * 24
+    n = rng.poisson(10, hours)
+    hits = rng.binomial(n, 0.002)[:, None]
+    keep = _untrimmed(hits.astype(float), n[:, None].astype(float), 1)
+    assert keep.all(), "an hour with a single hit is no incident"
+    burst = hits.astype(float)
+    burst[40] = 9
+    assert _untrimmed(burst, n[:, None].astype(float), 1)[40] == 0
+    total, few = np.array([6700.0]), np.array([0.002])
+    assert _unsure(few, total, total, 1e-4)[0] > 1.9
+    assert _unsure(few, 100 * total, 100 * total, 1e-4)[0] < 1.15

@@ -21,8 +21,11 @@ from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.timeline import Draft, EntryKind
 from fireline.terms.verdict import VerdictKind
 
-CLEAR = 0.5
-"""A cause that is less likely than not is no reason to touch production, unless one version alone is bad."""
+CLEAR = 0.7
+"""A cause less likely than this is no reason to touch production, unless one version alone is bad.
+
+Deploys are the commonest cause: one somewhere near a vague onset is likelier than not without evidence.
+"""
 
 
 def decide(incident: Incident, facts: Facts, runbook: Runbook, now: datetime) -> list[Draft]:

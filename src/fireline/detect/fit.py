@@ -14,6 +14,7 @@ from fireline.terms.plan import Plan
 PSEUDO_EVENTS = 50.0
 FEWEST_TICKS = 4
 NOISY = 0.125  # two standard errors of the base then use up the tolerance of 1.25
+UPPER = 3.09  # standard normal, one in a thousand
 TRIMMED_CHI2 = 0.873  # mean of a chi-square of one degree below its 98 % point
 UNSURE = 6.5  # a variance from n blocks is widened by 1 + 6.5/n, about its 80 % upper bound
 HOURS = (1, 4, 24)
@@ -118,6 +119,8 @@ def _fit_rates(kind: Kind, plan: Plan, ticks: Rates, cells: Array, merge: int, g
         )
     noisy = (error > NOISY) & (tolerance == kind.tolerance)
     tolerance = np.where(noisy, np.maximum(tolerance, kind.noisy_tolerance), tolerance)
+    unsure = _unsure(pooled, (n * keep).sum(axis=0), np.median(events, axis=0) + pseudo, floor)
+    tolerance = np.maximum(tolerance, unsure if fixed is None else np.where(np.isnan(fixed), unsure, 0.0))
     odds = np.maximum(base, floor) * tolerance / (1 - np.maximum(base, floor))
     phi = _overdispersion(hits, n, base[cells], (odds / (1 + odds))[cells], _blocks(grain, merge))
     usable = n.sum(axis=0) >= 100
@@ -141,6 +144,20 @@ def _pseudo_events(cell_hits: Array, events: Array, pooled: Array) -> Array:
         return np.asarray(np.clip(np.nan_to_num(spread / excess, nan=1e9), PSEUDO_EVENTS, 1e9))
 
 
+def _unsure(pooled: Array, total: Array, cell: Array, floor: float) -> Array:
+    """How many times its base's odds a rate may truly have, by the base's own error: [C].
+
+    The upper bound (one in a thousand) of a Poisson count, after Wilson and Hilferty: a base of ten hits may
+    be half of the truth. ``total`` events made the pooled rate, ``cell`` a season cell's, pseudo-events
+    included; a day passes through 24 cells, whose errors even out.
+    """
+    events = np.maximum(np.minimum(total, 24 * cell), 1.0)
+    hits = events * pooled + 1
+    upper = hits * (1 - 1 / (9 * hits) + UPPER / (3 * np.sqrt(hits))) ** 3 / events
+    known, bound = np.clip(pooled, floor, 1 - floor), np.clip(upper, floor, 1 - floor)
+    return np.asarray((bound / (1 - bound)) / (known / (1 - known)))
+
+
 def _untrimmed(hits: Array, n: Array, hour: int) -> Array:
     """1.0 for ticks kept, 0.0 for those of the twentieth of hours whose rate is most extreme: [T, C].
 
@@ -151,7 +168,8 @@ def _untrimmed(hits: Array, n: Array, hour: int) -> Array:
     if len(hour_hits) < 20:
         return np.ones_like(hits)
     pooled = hour_hits.sum(axis=0) / np.maximum(hour_n.sum(axis=0), 1)
-    spread = np.sqrt(np.maximum(hour_n * pooled * (1 - pooled), 1e-9))
+    # At least one event: where hits are rare, an hour with a single one is no incident.
+    spread = np.sqrt(np.maximum(hour_n * pooled * (1 - pooled), 1.0))
     far = np.abs(hour_hits - hour_n * pooled) / spread
     limit = np.maximum(np.quantile(far, 0.95, axis=0), 4.0)
     keep = np.repeat((far <= limit).astype(np.float64), hour, axis=0)
