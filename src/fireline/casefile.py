@@ -44,6 +44,12 @@ HOUR = 60 * MINUTE_US
 UNHELD = frozenset({State.MERGED, State.DECLINED, State.CANCELLED})
 
 GOING_BACK = ("rollback", "route_share")
+ALWAYS_COMPARED = frozenset(
+    {
+        "time", "request_id", "version", "shadow", "weight", "score", "prediction", "label", "error",
+        "status", "latency_ms", "outcome", "arm", "rung",
+    }
+)  # fmt: skip
 
 
 @dataclass
@@ -61,6 +67,7 @@ class CaseFile:
     changes: Sequence[Change]
     runbook_text: str | None = None
     _before: dict[str, Frame] = field(default_factory=dict, repr=False)
+    _holding: tuple[datetime, list[tuple[Incident, Measure]]] | None = field(default=None, repr=False)
     _seen: OrderedDict[tuple[object, ...], Any] = field(default_factory=OrderedDict, repr=False)
 
     def case(self, findings: Sequence[Finding], now: datetime) -> Case:
@@ -114,9 +121,9 @@ class CaseFile:
         until = since - timedelta(hours=6)
         return self._frame(self.archive.events(until - timedelta(days=28), until), BEFORE_ROWS, until)
 
-    def after(self, since: datetime, now: datetime) -> Frame:
-        """From some days before the onset up to now, labels as known now."""
-        return self._frame(self.archive.events(since, now), AFTER_ROWS, now)
+    def after(self, since: datetime, now: datetime, columns: list[str] | None = None) -> Frame:
+        """From some days before the onset up to now, labels as known now; all ``columns`` unless named."""
+        return self._frame(self.archive.events(since, now, columns), AFTER_ROWS, now)
 
     # -- for verification ---------------------------------------------------------------------------------
 
@@ -138,22 +145,37 @@ class CaseFile:
         if measure.action not in GOING_BACK or now <= since:
             return None
         key = (incident.id, measure.id, since, now, len(incident.alerts))
+        wanted = self._compared(incident)
         found: Comparison | None = self._once(key, lambda: shadow(
-            self.after(since, now).columns, self.before(since).columns, good=str(measure.params["to"]),
+            self.after(since, now, sorted(wanted)).columns,
+            {name: c for name, c in self.before(since).columns.items() if name in wanted},
+            good=str(measure.params["to"]),
             bad=measure.params.get("from", measure.params.get("version")), alerts=incident.alerts,
             since=since, until=now, timezone=self.runbook.timezone,
         ))  # fmt: skip
         return found
 
+    def _compared(self, incident: Incident) -> frozenset[str]:
+        """The columns a comparison of the incident's figures looks at."""
+        features = {str(a["feature"]) for a in incident.alerts if a["feature"]}
+        segments = {name for a in incident.alerts for name in (a["segment"] or {})}
+        return ALWAYS_COMPARED | features | segments | frozenset(self.judge.plan.flags)
+
     def is_moot(self, finding: Finding, now: datetime) -> bool:
         """Whether the finding is about recorded traffic that a simulated measure would have taken away."""
-        store = self.archive.store
+        if self._holding is None or self._holding[0] != now:
+            self._holding = now, self._held()
+        return any(self._moot_there(incident, held, finding, now) for incident, held in self._holding[1])
+
+    def _held(self) -> list[tuple[Incident, Measure]]:
+        """Incidents with the simulated measure that holds in them."""
+        store, found = self.archive.store, []
         for name in store.incidents(self.runbook.service):
             incident = store.incident(name)
             held = [m for m in incident.measures if m.simulated and m.confirmed_at and m.params.get("to")]
-            if held and incident.state not in UNHELD and self._moot_there(incident, held[-1], finding, now):
-                return True
-        return False
+            if held and incident.state not in UNHELD:
+                found.append((incident, held[-1]))
+        return found
 
     def _moot_there(self, incident: Incident, held: Measure, finding: Finding, now: datetime) -> bool:
         """A finding about the version taken out is moot; of others the shadow knows whether going back would
@@ -169,10 +191,12 @@ class CaseFile:
         return moot(incident, finding, seen) is not None
 
     def _lately(self, incident: Incident, held: Measure, now: datetime) -> Comparison | None:
-        """The shadow since the measure, as of the last full hour of its first six, then of every six hours:
-        what is seen depends on these times alone, not on who asked first."""
+        """The shadow since the measure, as of the last full hour of its first six, of every six hours in its
+        first two days, and then of every day: what is seen depends on these times alone, not on who asked
+        first."""
         began = held.confirmed_at or now
-        step = timedelta(hours=1) if now - began < timedelta(hours=6) else timedelta(hours=6)
+        age = now - began
+        step = timedelta(hours=1 if age < timedelta(hours=6) else 6 if age < timedelta(days=2) else 24)
         until = began + (now - began) // step * step
         known = [a for a in incident.alerts if parse_time(a["fired_at"]) <= until]
         return self._shadow(replace(incident, alerts=tuple(known)), held, max(began, until - LEAD), until)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from fireline.act import Worker
 from fireline.casefile import CaseFile
@@ -22,7 +23,7 @@ from fireline.recover import next_step
 from fireline.runbook.schema import Runbook
 from fireline.schedule import is_check, is_due
 from fireline.sheet import Bookmark, Sheet
-from fireline.store import Mark, Store
+from fireline.store import Mark, Store, Tx
 from fireline.terms.alert import Alert, Finding, finding_of
 from fireline.terms.incident import OVER, Incident, Mode, State
 from fireline.terms.measure import IN_FLIGHT, MeasureState
@@ -51,6 +52,8 @@ class House:
     tell: Tell
     told: dict[str, int] = field(default_factory=dict)
     phase: int = 0
+    news: bool = True
+    _open: tuple[datetime, list[Incident]] | None = None
     bookmark: Bookmark = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,17 +64,22 @@ class House:
         return self.runbook.service
 
     def open(self) -> list[Incident]:
-        """Incidents that are not over, oldest first."""
-        return [self.store.incident(name) for name in self.store.incidents(self.service, open_only=True)]
+        """Incidents that are not over, oldest first: as they stood when the tick began, and with what it
+        wrote."""
+        if self._open is None or self._open[0] != self.clock.now():
+            names = self.store.incidents(self.service, open_only=True)
+            self._open = self.clock.now(), [self.store.incident(name) for name in names]
+        return self._open[1]
 
     def each(self, step: Callable[[House, Sheet], Iterable[Sheet]]) -> None:
         """One step for every open incident; what it says of one is one transaction, and never said again."""
         self.phase += 1
         now = self.clock.now()
         for incident in self.open():
-            if self.bookmark.passed(now, self.phase, incident.id):
+            fresh = next((i for i in self.open() if i.id == incident.id), None)
+            if fresh is None or self.bookmark.passed(now, self.phase, incident.id):
                 continue
-            sheet = Sheet(self.store.incident(incident.id), now)
+            sheet = Sheet(fresh, now)
             sheets = [sheet, *step(self, sheet)]
             self.bookmark.turn(now, self.phase, incident.id)
             self.put(sheets)
@@ -82,8 +90,9 @@ class House:
         if self.store.claimable(self.clock.now()):
             self.bookmark.turn(self.clock.now(), self.phase)
             with self.store.begin() as tx:
-                self.bookmark.keep(tx)
+                self.keep(tx)
             self.worker.work()
+            self._open = None
 
     def put(self, sheets: Sequence[Sheet]) -> None:
         """Writes ``sheets`` in one transaction."""
@@ -92,7 +101,13 @@ class House:
                 for sheet in sheets:
                     for draft in sheet.drafts:
                         tx.append(sheet.incident.id, draft, sheet.now)
-                self.bookmark.keep(tx)
+                self.keep(tx)
+
+    def keep(self, tx: Tx) -> None:
+        """What must be remembered with anything that is written: how far the tick is, and what was told."""
+        self.bookmark.keep(tx)
+        tx.put_state(f"desk:{self.service}", micros(self.clock.now()), self.desk.save())
+        self._open, self.news = None, True
 
 
 def tick(house: House, findings: Sequence[Finding]) -> None:
@@ -116,14 +131,18 @@ def tick(house: House, findings: Sequence[Finding]) -> None:
 
 def hear(house: House, findings: Sequence[Finding]) -> None:
     """Each finding once: what was heard, and what the desk remembers of it, is one transaction."""
+    if not findings:
+        return
     now = house.clock.now()
     mark = house.store.mark(house.service)
-    if not findings or (mark is not None and mark.watermark_us >= micros(now)):
+    if house.bookmark.now == now or (mark is not None and mark.watermark_us >= micros(now)):
         return
     known = {key_of(finding_of(a)) for i in house.open() if i.state not in SEATED for a in i.alerts}
     alerts = [
         a for f in findings if not house.file.is_moot(f, now) and (a := house.desk.hear(f, known)) is not None
     ]
+    if not alerts:
+        return  # what the desk remembers of them is kept with whatever is written next
     house.bookmark.turn(now, house.phase)
     with house.store.begin() as tx:
         still = {name: tx.incident(name) for name in tx.incidents(house.service, open_only=True)}
@@ -135,9 +154,8 @@ def hear(house: House, findings: Sequence[Finding]) -> None:
             for state in () if home else (State.DECLARED, State.TRIAGING):
                 tx.append(name, Draft(EntryKind.MOVED, _why(state, alert), {"to": state.value}), now)
             still[name] = tx.incident(name)
-        tx.put_state(f"desk:{house.service}", micros(now), house.desk.save())
         tx.put_mark(Mark(house.service, mark.judged if mark else 0, micros(now)), mark)
-        house.bookmark.keep(tx)
+        house.keep(tx)
 
 
 def _seatless(incidents: Mapping[str, Incident]) -> list[Incident]:
@@ -294,7 +312,10 @@ def learn(house: House, sheet: Sheet) -> list[Sheet]:
 
 
 def report(house: House) -> None:
-    """Tells of every entry that was written since the last tick."""
+    """Tells of every entry that was written since the last time."""
+    if not house.news:
+        return
+    house.news = False
     for name in house.store.incidents(house.service):
         known = house.told.get(name, 0)
         incident = house.store.incident(name)

@@ -204,6 +204,7 @@ class _Play:
             with self.store.begin() as tx:
                 tx.put_state(f"judge:{self.runbook.service}", stop, self.judge.save())
                 tx.put_state(f"play:{self.runbook.service}", self.findings, b"")
+                self.house.keep(tx)
             at = stop
             self.on_time(from_micros(at), (at - first) / max(last - first, 1))
         self.clock.move_to(max(self.clock.now(), from_micros(last + lateness)))

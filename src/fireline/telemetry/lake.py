@@ -25,6 +25,8 @@ Kind = Literal["events", "labels"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _TIMES = ("time", "label_time")
 PARTIAL = ".partial"
+GROUP = 16_384
+"""Rows of a row group: who reads a few hours of a file decodes no more than it must."""
 
 
 class Lake:
@@ -47,7 +49,8 @@ class Lake:
         partial = whole.with_name(f"{whole.name}.{os.getpid()}{PARTIAL}")
         try:
             with partial.open("wb") as stream:
-                pq.write_table(table, stream, compression="zstd", use_dictionary=_repeating(table))
+                pq.write_table(table, stream, compression="zstd", use_dictionary=_repeating(table),
+                               row_group_size=GROUP)  # fmt: skip
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(partial, whole)
