@@ -352,14 +352,15 @@ class Judge:
                 setattr(track, name, arrays[f"{i}.{name}"])
 
     def _identity(self) -> list[str]:
-        """What a state must have been saved by: the same series, judged by the same monitors on the same ticks."""
+        """What a state must have been saved by: the same series, judged by the same monitors on the same
+        ticks."""
         fits = sorted(f"{kind} {scope.key} {one.merge}" for (kind, scope), one in self.baseline.fits.items())
         return [*(layout.identity for layout in self.plan.layouts), stable_id("fits", *fits)]
 
 
 def _order(f: Finding) -> tuple[object, ...]:
-    """By when it became known; the service before versions, and these before segments, which then have nothing
-    new to say."""
+    """By when it became known; the service before versions, and these before segments, which then have
+    nothing new to say."""
     place = 2 if f.segment else 1 if f.version is not None else 0
     return f.at, place, f.family, f.monitor, f.scope_key, f.feature or "", f.against or ""
 

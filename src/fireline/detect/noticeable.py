@@ -21,8 +21,8 @@ NOTHING = "nothing within a day"
 def noticeable(judge: Judge) -> list[dict[str, Any]]:
     """For each monitor of the whole service: its usual figure and the smallest that fires within a day.
 
-    The expected growth of the statistic's best component over a day's ticks must reach the page level; effects
-    of that size are noticed about half of the time within the day, larger ones sooner.
+    The expected growth of the statistic's best component over a day's ticks must reach the page level;
+    effects of that size are noticed about half of the time within the day, larger ones sooner.
     """
     found = []
     for court in judge.courts:
