@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -142,3 +145,11 @@ def test_every_bench_is_listed():
     page = (ROOT / "bench" / "README.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in benches())
     assert all(says.endswith(".") for says in benches().values())
+
+
+def test_the_documents_build_strictly(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path / "site")]
+    quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=quiet, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "site" / "detection" / "index.html").exists()
