@@ -1,8 +1,8 @@
 """The benches: what each measures, and one command for all of them.
 
-    python -m bench                 tally, replay and a small judge, one after another
-    python -m bench --list          what there is
-    python -m bench judge --services 20
+python -m bench                 tally, replay and a small judge, one after another
+python -m bench --list          what there is
+python -m bench judge --services 20
 """
 
 from __future__ import annotations
