@@ -16,6 +16,7 @@ from fireline.triage.figures import Figure, missing, outside
 from fireline.triage.windows import Step, Windows, hourly_inflation, step_of
 from fireline.triage.words import listed, share
 
+EARLY = 0.6
 Damage = Literal["null", "unit", "stuck", "new_values", "lost_values", "range", "shape"]
 
 MOVED_PSI = 0.02
@@ -274,8 +275,20 @@ def _unit(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
     wide = float(np.ptp(np.log(np.abs(a[used]))))
     if abs(middle) < math.log(1.5) or spread > min(0.25 * abs(middle), 0.15) or wide < 0.2:
         return None
+    if not _at_once(book, name, hit, float(np.median(np.abs(old))), middle):
+        return None
     factor = math.exp(middle)
     return "unit", 1.0, f"{name} times {factor:.3g}, as if in another unit"
+
+
+def _at_once(book: Book, name: str, hit: Bools, usual: float, middle: float) -> bool:
+    """Whether the first events were off by most of the log factor ``middle`` already: what grows over days is
+    no change of units."""
+    values = book.after.number(name)
+    rows = np.flatnonzero(hit & np.isfinite(values))
+    first = rows[np.argsort(book.after.time[rows], kind="stable")][: max(50, len(rows) // 5)]
+    early = float(np.median(np.abs(values[first])))
+    return usual > 0 and early > 0 and math.log(early / usual) / middle >= EARLY
 
 
 def _affine(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
