@@ -282,6 +282,10 @@ def test_shadow_rows_are_in_shadow_scopes_and_nowhere_else():
     assert {key[1] for key in found} == {"shadow=B"}
 
 
+def test_a_shadow_row_that_names_no_version_is_in_no_scope():
+    assert tally(plan(), one(shadow=True, version=None)) == []
+
+
 def test_an_event_counts_in_its_service_version_and_each_of_its_segments():
     found = cells(tally(plan(), one(version="A", carrier="UA", device="phone")))
     assert {key[1] for key in found} == {"service", "version=A", "segment:carrier=UA", "segment:device=phone"}

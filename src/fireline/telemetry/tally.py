@@ -95,7 +95,7 @@ def marginals(plan: Plan, events: pa.Table, words: Words) -> list[Marginal]:
     ghosts = tuple(Scope("shadow", "", v) for v in values) if shadow.any() else ()
     rest = len(live) + len(ghosts)
     code = recode(found, values, {v: i for i, v in enumerate(named)}, rest, rest)
-    if ghosts:
+    if shadow.any():  # also where no shadow call names a version: it is nobody's then
         shadowed = recode(found, values, {v: len(live) + i for i, v in enumerate(values)}, rest + 1, rest + 1)
         code = np.where(shadow, shadowed, code)
     result = [Marginal((*live, *ghosts), code, SERVICE, (*range(len(live)), rest))]
@@ -103,7 +103,7 @@ def marginals(plan: Plan, events: pa.Table, words: Words) -> list[Marginal]:
         if declared and has(events, column):
             found, values = words.codes(column)
             code = recode(found, values, {v: i for i, v in enumerate(declared)}, len(declared), len(declared))
-            if ghosts:
+            if shadow.any():
                 code = np.where(shadow, len(declared) + 1, code)
             result.append(Marginal(tuple(Scope("segment", column, v) for v in declared), code))
     return result
