@@ -7,7 +7,7 @@ import os
 import re
 import signal
 from pathlib import Path
-from random import Random  # noqa: TID251  (seeded)
+from random import Random
 
 import pytest
 

@@ -45,8 +45,16 @@ sys.exit(code)
 
 def small(**more: Any) -> World:
     """A service small enough for a test: nine days, six of them calm."""
-    given = dict(seed=4, days=9, reference_days=6, per_minute=4, features=4, segments=1, harmless_deploys=0,
-                 label_hours=3)  # fmt: skip
+    given = {
+        "seed": 4,
+        "days": 9,
+        "reference_days": 6,
+        "per_minute": 4,
+        "features": 4,
+        "segments": 1,
+        "harmless_deploys": 0,
+        "label_hours": 3,
+    }
     return World(**{**given, **more})
 
 
