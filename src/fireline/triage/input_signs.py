@@ -1,4 +1,4 @@
-"""Signs in the inputs: what broke, what stepped, what only wandered, and whether the answers changed at all."""
+"""Signs in the inputs: what broke, what stepped, what only wandered, and whether the answers changed."""
 
 from __future__ import annotations
 

@@ -101,4 +101,5 @@ class Sign:
 
 
 def scaled(weights: Mapping[CauseKind, float], by: float) -> dict[CauseKind, float]:
+    """The weights times ``by``, for a sign that is less than sure."""
     return {kind: round(w * by, 3) for kind, w in weights.items()}
