@@ -45,6 +45,7 @@ MOVED_MUCH = 0.1
 def assess(case: Case) -> Assessment:
     """When it began, how bad it is, where it hurts, which version alone is bad, and the ranked causes with
     evidence."""
+    case = _led(case)
     book = _book(case)
     onset = narrow(case, book, find_onset(case, book))
     spans, at, figures = _look(case, book, onset)
@@ -88,6 +89,14 @@ def assess(case: Case) -> Assessment:
         },
         equally_bad=_equally_bad(split),
     )
+
+
+def _led(case: Case) -> Case:
+    """The case led by its first page: harm that joined a ticket is what has to be understood."""
+    order = sorted(range(len(case.findings)), key=lambda i: case.findings[i].urgency != "page")
+    findings = tuple(case.findings[i] for i in order)
+    traces = {place: case.traces[i] for place, i in enumerate(order) if i in case.traces}
+    return replace(case, findings=findings, traces=traces)
 
 
 def _book(case: Case) -> Book:

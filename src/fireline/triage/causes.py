@@ -26,6 +26,7 @@ its share."""
 UNANNOUNCED = 0.6
 """The share of causes other than deploys that no change log tells of."""
 
+COINCIDENCE = -1.5
 KEPT = 0.25
 UNLIKELY = 0.02
 MOST_ROWS = 16
@@ -122,6 +123,8 @@ def _with(kind: CauseKind, suspect: Suspect, prior: float) -> _Hypothesis:
     made.add(suspect.timing, f"{change_name(suspect.change)}: {suspect.says}")
     if suspect.bonus:
         made.add(suspect.bonus, suspect.fit or suspect.against)
+    if kind is CauseKind.DEPLOY and suspect.timing < 0:
+        made.add(COINCIDENCE, "its time fits no better than any other")
     return made
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from fireline.triage.inputs import Inputs, Moved
-from fireline.triage.sign import WANDERING, A, C, D, I, L, N, Seen, Sign, U, scaled
+from fireline.triage.sign import WANDERING, A, C, D, I, K, L, N, Seen, Sign, U, scaled
 from fireline.triage.surroundings import PLATFORM
 from fireline.triage.words import listed, share
 
@@ -66,7 +66,11 @@ def _unbroken(seen: Seen, plain: list[Moved]) -> list[Sign]:
         says = f"inputs and scores are as usual: {inputs.in_words()}"
         return [Sign("inputs unchanged", says, {U: -3.0, N: -3.0, C: 1.0, L: 1.0, I: 0.5, A: -1.0})]
     says = f"inputs are as usual ({inputs.in_words()}) and the score moved"
-    return [Sign("score moved alone", says, {D: 1.5, U: -1.5, N: -2.0, C: -1.0, L: -2.5})]
+    return [
+        Sign(
+            "score moved alone", says, {D: 1.5, K: 3.0, U: -3.0, N: -2.0, C: -1.0, I: -2.0, A: -3.0, L: -2.5}
+        )
+    ]
 
 
 def _tickets(seen: Seen) -> list[Sign]:

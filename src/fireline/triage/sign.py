@@ -22,9 +22,9 @@ from fireline.triage.truth import Truth
 from fireline.triage.versions import Split
 from fireline.triage.windows import Step
 
-D, U, N, C, I, A, L = (  # noqa: E741 - the table is read by its letters
+D, U, N, C, I, A, L, K = (  # noqa: E741 - the table is read by its letters
     CauseKind.DEPLOY, CauseKind.UPSTREAM_DATA, CauseKind.NATURAL_DRIFT, CauseKind.CONCEPT_DRIFT,
-    CauseKind.INFRASTRUCTURE, CauseKind.ATTACK, CauseKind.LABEL_PIPELINE,
+    CauseKind.INFRASTRUCTURE, CauseKind.ATTACK, CauseKind.LABEL_PIPELINE, CauseKind.UNKNOWN,
 )  # fmt: skip
 WANDERING = 4.0
 INPUT_FAMILIES = frozenset({"null_rate", "range", "schema", "drift"})

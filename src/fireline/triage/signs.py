@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from fireline.triage.input_signs import input_signs
-from fireline.triage.sign import A, C, D, I, L, N, Seen, Sign, U, scaled
+from fireline.triage.sign import A, C, D, I, K, L, N, Seen, Sign, U, scaled
 from fireline.triage.surroundings import PLATFORM, Platform
 from fireline.triage.words import figure as say
 from fireline.triage.words import length, listed, share, where
@@ -28,7 +28,7 @@ def _versions(seen: Seen) -> list[Sign]:
         weights = {D: 5.0, U: -4.0, N: -5.0, C: -5.0, I: -2.5, A: -3.0, L: -5.0}
         return [Sign("one version alone", split.because, scaled(weights, split.strength), split.new)]
     if split.verdict == "equal":
-        weights = {D: -5.0, U: 0.5, N: 0.5, C: 0.5, I: 0.3, A: 0.3, L: 0.5}
+        weights = {D: -5.0, U: 0.5, N: 0.5, C: 0.5, I: 0.3, A: 0.3, L: 0.5, K: 0.5}
         return [Sign("versions equal", split.because, scaled(weights, split.strength), versions_only=True)]
     if split.verdict == "unclear" and split.moved:
         says = f"{split.new} reads {listed(list(split.moved), 3)} differently from {split.old}"
@@ -41,7 +41,7 @@ def _shape(seen: Seen) -> list[Sign]:
         says = f"it crept in over about {length(seen.onset.rise)}"
         return [Sign("gradual", says, {N: 1.5, C: 2.0, D: -2.0, U: -1.5, I: -1.0, A: -1.0, L: -1.5})]
     if seen.onset.shape == "step" and seen.onset.strength > 8:
-        weights = {N: -1.0, C: -1.5, D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5}
+        weights = {N: -1.0, C: -1.5, D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5, K: 0.5}
         # An interval of a day cannot tell a step from a slope.
         sharp = min(1.0, 6 / max(seen.onset.width.total_seconds() / 3600, 1.0))
         return [Sign("step", "it came in a step", scaled(weights, sharp))]
@@ -60,7 +60,7 @@ def _against_days(seen: Seen) -> list[Sign]:
         return [Sign("no step", says, {D: -3.0, U: -2.0, I: -1.0, A: -1.0, L: -1.0, N: 1.0, C: 1.0})]
     if abs(step.z) >= 5 and not step.jump < 0.5:
         says = f"the step at the onset is {abs(step.z):.0f} times what days usually differ by"
-        weights = {D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5, N: -1.5, C: -1.0}
+        weights = {D: 0.5, U: 0.5, I: 0.5, A: 0.5, L: 0.5, K: 0.5, N: -1.5, C: -1.0}
         # Where the interval is wide it is large, but not known to have come at once.
         return [Sign("clear step", says, weights if math.isfinite(step.jump) else scaled(weights, 0.3))]
     return []
