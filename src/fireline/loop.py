@@ -29,7 +29,7 @@ from fireline.terms.incident import OVER, Incident, Mode, State
 from fireline.terms.measure import IN_FLIGHT, MeasureState
 from fireline.terms.timeline import Draft, Entry, EntryKind
 from fireline.triage.assess import assess
-from fireline.triage.case import Assessment
+from fireline.triage.case import Assessment, Case
 from fireline.triage.figures import LABELLED
 from fireline.triage.join import belongs_to, same_change
 from fireline.verify import Signals, judge_measure, judge_recovery, watch
@@ -50,6 +50,7 @@ class House:
     clock: Clock
     mode: Mode
     tell: Tell
+    assess: Callable[[Case], Assessment] = assess
     told: dict[str, int] = field(default_factory=dict)
     phase: int = 0
     news: bool = True
@@ -70,6 +71,10 @@ class House:
             names = self.store.incidents(self.service, open_only=True)
             self._open = self.clock.now(), [self.store.incident(name) for name in names]
         return self._open[1]
+
+    def forget(self) -> None:
+        """Reads the journal anew: somebody else wrote in it."""
+        self._open, self.news = None, True
 
     def each(self, step: Callable[[House, Sheet], Iterable[Sheet]]) -> None:
         """One step for every open incident; what it says of one is one transaction, and never said again."""
@@ -190,7 +195,7 @@ def understand(house: House, sheet: Sheet) -> list[Sheet]:
     incident = sheet.incident
     if not is_due(incident, sheet.now):
         return []
-    found = assess(house.file.case([finding_of(a) for a in incident.alerts], sheet.now))
+    found = house.assess(house.file.case([finding_of(a) for a in incident.alerts], sheet.now))
     sheet.add(_assessed(incident, found))
     others = [i for i in house.open() if i.id != incident.id and i.state not in SEATED]
     other = same_change(sheet.incident, others)

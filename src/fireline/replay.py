@@ -155,6 +155,20 @@ def _read(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
+def moments(house: House, clock: ManualClock, found: Sequence[Finding], until: int) -> None:
+    """Ticks at each instant up to ``until`` (microseconds) with findings or something due, in order."""
+    waiting = sorted({f.at for f in found})
+    while True:
+        due = [m for i in house.open() if (m := next_moment(i, clock.now())) is not None]
+        upcoming = [at for at in (*waiting, *due) if micros(at) <= until]
+        if not upcoming:
+            return
+        now = max(min(upcoming), clock.now())
+        clock.move_to(now)
+        tick(house, [f for f in found if f.at == now])
+        waiting = [at for at in waiting if at > now]
+
+
 @dataclass
 class _Play:
     """Virtual time: judges block by block, and ticks at every instant at which something is known or due."""
@@ -199,7 +213,7 @@ class _Play:
             if torn:
                 tick(self.house, [f for f in found if f.at == self.clock.now()])
                 torn = False
-            self._moments(found, stop + lateness)
+            moments(self.house, self.clock, found, stop + lateness)
             self.findings += len(found)
             with self.store.begin() as tx:
                 tx.put_state(f"judge:{self.runbook.service}", stop, self.judge.save())
@@ -226,19 +240,6 @@ class _Play:
         self.findings = played.tick
         self.cohorts.done = max(0, (kept.tick - age) // HOUR * HOUR)
         return kept.tick, torn is not None
-
-    def _moments(self, found: Sequence[Finding], until: int) -> None:
-        """Ticks at each instant up to ``until`` (microseconds) with findings or something due, in order."""
-        waiting = sorted({f.at for f in found})
-        while True:
-            due = [m for i in self.house.open() if (m := next_moment(i, self.clock.now())) is not None]
-            upcoming = [at for at in (*waiting, *due) if micros(at) <= until]
-            if not upcoming:
-                return
-            now = max(min(upcoming), self.clock.now())
-            self.clock.move_to(now)
-            tick(self.house, [f for f in found if f.at == now])
-            waiting = [at for at in waiting if at > now]
 
     def finish(self) -> list[Incident]:
         """The incidents as they stand at the end, each with a review draft."""

@@ -123,23 +123,24 @@ def test_a_cursor_moved_without_asking_where_it_stands(monkeypatch: pytest.Monke
 
 
 def test_a_tick_judged_without_asking_for_the_mark(monkeypatch: pytest.MonkeyPatch) -> None:
-    def next_tick(life: Life, store: Store, service: str, taken: int) -> None:
+    def next_tick(life: Life, store: Store, service: str, taken: int) -> int:
         mark = store.mark(service)
         tick = mark.judged if mark else 0
         if tick >= TICKS or not life.scene.complete(tick, taken):
-            return
+            return tick
         seen = totals(store.counts(GRAIN, tick, tick + 1, service=service))
         memory = store.get_state(f"judge:{service}")
         rows = sum(n for key, n in seen.items() if key[2] == "rows") + int(memory.body if memory else 0)
         with store.begin() as tx:
             now = tx.mark(service)
             if now is not None and now.judged > tick + 1:
-                return
+                return tick
             tx.put_mark(Mark(service, tick + 1, (tick + 1) * GRAIN * MICROS), was=now)
             tx.put_state(f"judge:{service}", tick, str(rows).encode())
             for family in FAMILIES:
                 if seen[tick, family, "bad"]:
                     cast.alert(life, tx, service, family, tick)
+        return tick
 
     monkeypatch.setattr(cast, "next_tick", next_tick)
     said = found_with()
