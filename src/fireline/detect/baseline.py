@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,6 +25,8 @@ from fireline.terms.plan import Layout, Plan
 
 Read = Callable[[Layout, int, int, int], Mapping[Scope, Array]]
 FORMAT = 2
+# What numpy and zipfile raise for an empty file, another array, a damaged or truncated archive.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Baseline:
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             meta = json.loads(arrays.pop("meta").tobytes())
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise InputError(
                 f"not a readable baseline ({error})",
                 where=Where(file=str(path)),
