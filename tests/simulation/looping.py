@@ -1,4 +1,4 @@
-"""The real loop on the stage of the simulation: scripted findings, a scripted truth, and every write a place to die."""
+"""The real loop on the simulation's stage: scripted findings and truth, and every write a place to die."""
 
 from __future__ import annotations
 
@@ -72,8 +72,9 @@ class Script:
 def _finding(family: str, feature: str | None, version: str | None, at: datetime) -> Finding:
     return Finding(
         monitor=family, family=family, series="rates", at=at, urgency="page", evidence=6.0, threshold=4.0,
-        feature=feature, version=version, seen=0.2, usual=0.01, unit="share", since=at - timedelta(minutes=20),
-        because=f"{family} is off", details={"level": "page"},
+        feature=feature, version=version, seen=0.2, usual=0.01, unit="share",
+        since=at - timedelta(minutes=20), because=f"{family} is off",
+        details={"level": "page", "events": 5000},
     )  # fmt: skip
 
 

@@ -22,6 +22,14 @@ SEEDS, SOAK_SEEDS = 200, int(os.environ.get("FIRELINE_SOAK_SEEDS", "3000"))
 CAST = (Part("loop", loop),)
 
 
+def done_once_or_never(scene: Scene, store: Store) -> Iterator[str]:
+    """A real measure changes production once, a simulated one never."""
+    if script_of(scene).real:
+        yield from nothing_is_done_twice(scene, store)
+    elif scene.plane.asked:
+        yield f"a simulated measure reached production: {scene.plane.asked}"
+
+
 def settled(scene: Scene, store: Store) -> bool:
     return store.get_state(DONE) is not None
 
@@ -34,7 +42,8 @@ class Uninterrupted:
         self.alerts: dict[int, list[str]] = {}
         self.effects: dict[int, Counter[str]] = {}
         for number in range(SCRIPTS):
-            simulate(number, theatre, CAST, (self._look,), crash_at=-1, settled=settled)
+            outcome = simulate(number, theatre, CAST, (self._look,), crash_at=-1, settled=settled)
+            assert not outcome.problems, str(outcome)
 
     def _look(self, scene: Scene, store: Store) -> Iterator[str]:
         number = script_of(scene).number
@@ -69,7 +78,7 @@ def calm(theatre: Theatre) -> Uninterrupted:
 
 
 def broken(theatre: Theatre, calm: Uninterrupted, seeds: range) -> list[str]:
-    laws = (projections_equal_the_journal, nothing_is_done_twice, one_measure_in_flight, calm.equal)
+    laws = (projections_equal_the_journal, done_once_or_never, one_measure_in_flight, calm.equal)
     played = (simulate(seed, theatre, CAST, laws, settled=settled) for seed in seeds)
     return [str(outcome) for outcome in played if outcome.problems]
 
@@ -82,11 +91,11 @@ def test_the_scripts_have_something_to_tell(calm: Uninterrupted) -> None:
     assert sum(sum(effects.values()) for effects in calm.effects.values()) >= 2, "real hands were asked"
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, 50))
+@pytest.mark.parametrize("first", range(0, SEEDS, 40))
 def test_the_loop_tells_the_same_story_wherever_it_is_stopped(
     theatre: Theatre, calm: Uninterrupted, first: int
 ) -> None:
-    assert broken(theatre, calm, range(first, first + 50)) == []
+    assert broken(theatre, calm, range(first, first + 40)) == []
 
 
 @pytest.mark.soak

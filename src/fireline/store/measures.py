@@ -4,6 +4,7 @@ Measure."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -105,6 +106,18 @@ def change(connection: sa.Connection, measure: str, **values: Any) -> None:
         raise StoreError(f"measure {measure} is not known", todo="append its `requested` entry first")
 
 
+@cache
+def _question(service: bool, incident: bool, states: bool) -> sa.Select[Any]:
+    query = sa.select(measures).order_by(measures.c.requested_at, measures.c.service, measures.c.ordinal)
+    if service:
+        query = query.where(measures.c.service == sa.bindparam("of"))
+    if incident:
+        query = query.where(measures.c.incident == sa.bindparam("about"))
+    if states:
+        query = query.where(measures.c.state.in_(sa.bindparam("states", expanding=True)))
+    return query
+
+
 def read(
     connection: sa.Connection,
     service: str | None = None,
@@ -112,11 +125,12 @@ def read(
     states: Collection[MeasureState] | None = None,
 ) -> list[Measure]:
     """Measures in the order of their requests."""
-    query = sa.select(measures).order_by(measures.c.requested_at, measures.c.service, measures.c.ordinal)
+    asked: dict[str, Any] = {}
     if service is not None:
-        query = query.where(measures.c.service == service)
+        asked["of"] = service
     if incident is not None:
-        query = query.where(measures.c.incident == incident)
+        asked["about"] = incident
     if states is not None:
-        query = query.where(measures.c.state.in_(sorted(state.value for state in states)))
-    return [of_row(row) for row in connection.execute(query).mappings()]
+        asked["states"] = sorted(state.value for state in states)
+    query = _question("of" in asked, "about" in asked, "states" in asked)
+    return [of_row(row) for row in connection.execute(query, asked).mappings()]

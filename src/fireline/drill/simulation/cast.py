@@ -104,10 +104,12 @@ def follow(life: Life, store: Store, was: str | None, position: int, count: int)
 def judge(life: Life) -> None:
     """Judges complete ticks once, opens incidents, pages, asks for measures, and sees them through."""
     store, plane, pager = life.store(), life.hand("plane"), life.hand("pager")
+    left = list(SERVICES)
     while True:
-        taken = int(store.cursor(LOG) or 0)
-        for service in SERVICES:
-            next_tick(life, store, service, taken)
+        taken = int(store.cursor(LOG) or 0) if left else 0
+        for service in tuple(left):
+            if next_tick(life, store, service, taken) >= TICKS:
+                left.remove(service)
         for name in store.incidents(open_only=True):
             incident = store.incident(name)
             page(life, store, pager, incident)
@@ -115,15 +117,15 @@ def judge(life: Life) -> None:
         life.rest()
 
 
-def next_tick(life: Life, store: Store, service: str, taken: int) -> None:
+def next_tick(life: Life, store: Store, service: str, taken: int) -> int:
     """Judge one tick, if it is complete now that ``taken`` lines of the log are in.
 
-    The mark, the judge's memory and the alerts are one transaction.
+    The mark, the judge's memory and the alerts are one transaction. Which tick it was.
     """
     mark = store.mark(service)
     tick = mark.judged if mark else 0
     if tick >= TICKS or not life.scene.complete(tick, taken):
-        return
+        return tick
     seen = totals(store.counts(GRAIN, tick, tick + 1, service=service))
     memory = store.get_state(f"judge:{service}")
     rows = sum(count for key, count in seen.items() if key[2] == "rows") + int(memory.body if memory else 0)
@@ -137,6 +139,7 @@ def next_tick(life: Life, store: Store, service: str, taken: int) -> None:
     except StoreError as error:
         if error.permanent:
             raise
+    return tick
 
 
 def alert(life: Life, tx: Tx, service: str, family: str, tick: int) -> None:
