@@ -5,9 +5,9 @@
 A synthetic service (20 features, 5 segment columns, 2 versions, later labels, Parquet) with a fault in its
 new version; a runbook is drafted and its baseline taken first, which is not counted. Then `fireline replay`
 runs as a process of its own: wall time, CPU time and peak memory are those of that process, start to end,
-beside the bars (60 s, 1.5 GB). The split is the wall time inside the steps; what the children of a step do belongs
-to the step. Another busy process makes the wall time longer, so the CPU time and the load average stand
-beside it.
+beside the bars (60 s, 1.5 GB). The split is the wall time inside the steps; what the children of a step do
+belongs to the step. Another busy process makes the wall time longer, so the CPU time and the load average
+stand beside it.
 """
 
 from __future__ import annotations

@@ -20,8 +20,24 @@ def test_the_census_pages_nobody_and_asks_for_no_measure(tmp_path: Path, seed: i
     log = acs.event_log(tmp_path / "log", days=DAYS, seed=seed)
     runbook, out = tmp_path / "runbook.yaml", tmp_path / "out"
     until = iso(log.since + timedelta(days=DAYS / 2))
-    assert main(["init", str(log.events), "--labels", str(log.labels), "--service", "census", "--until", until,
-                 "-o", str(runbook), "-q"]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "init",
+                str(log.events),
+                "--labels",
+                str(log.labels),
+                "--service",
+                "census",
+                "--until",
+                until,
+                "-o",
+                str(runbook),
+                "-q",
+            ]
+        )
+        == 0
+    )
     assert main(["replay", str(runbook), "--events", str(log.events), "--labels", str(log.labels), "--out",
                  str(out), "-q"]) == 0  # fmt: skip
     incidents = json.loads((out / "incidents.json").read_text())
