@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fireline.clock import micros
 from fireline.triage.figures import figure_of
 from fireline.triage.inputs import Inputs, look_at_inputs
 from fireline.triage.reweigh import reweigh
-from tests.triage.sets import Made, hit, make
+from tests.triage.sets import NOW, ONSET, Made, hit, make
 
 
 def look(change: Any = None, **more: Any) -> Inputs:
@@ -86,6 +87,18 @@ def test_each_kind_of_damage_is_named(change: Any, feature: str, kind: str) -> N
     assert found.moved[0].feature == feature
     assert found.moved[0].stepped
     assert [m.feature for m in found.broken] == ([] if kind == "shape" else [feature])
+
+
+@pytest.mark.parametrize(("feature", "unit"), [("distance", kilometres), ("warmth", fahrenheit)])
+def test_what_grows_over_hours_is_no_change_of_units(feature: str, unit: Any) -> None:
+    def growing(rows: dict[str, Any]) -> None:
+        away = np.clip((rows["time"] - micros(ONSET)) / (micros(NOW) - micros(ONSET)), 0, 1)
+        changed = {name: column.copy() for name, column in rows.items()}
+        unit(changed)
+        rows[feature] = rows[feature] + 1.5 * away * (changed[feature] - rows[feature])
+
+    assert damage(look(unit), feature) == "unit"
+    assert damage(look(growing), feature) != "unit"
 
 
 def test_the_words_name_the_damage() -> None:

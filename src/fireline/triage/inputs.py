@@ -284,11 +284,16 @@ def _unit(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
 def _at_once(book: Book, name: str, hit: Bools, usual: float, middle: float) -> bool:
     """Whether the first events were off by most of the log factor ``middle`` already: what grows over days is
     no change of units."""
+    early = float(np.median(np.abs(_first(book, name, hit))))
+    return usual > 0 and early > 0 and math.log(early / usual) / middle >= EARLY
+
+
+def _first(book: Book, name: str, hit: Bools) -> Floats:
+    """The values of the first fifth of the events in ``hit``, of fifty at least."""
     values = book.after.number(name)
     rows = np.flatnonzero(hit & np.isfinite(values))
-    first = rows[np.argsort(book.after.time[rows], kind="stable")][: max(50, len(rows) // 5)]
-    early = float(np.median(np.abs(values[first])))
-    return usual > 0 and early > 0 and math.log(early / usual) / middle >= EARLY
+    ordered = rows[np.argsort(book.after.time[rows], kind="stable")]
+    return np.asarray(values[ordered[: max(50, len(rows) // 5)]])
 
 
 def _affine(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None:
@@ -301,6 +306,9 @@ def _affine(book: Book, name: str, spans: Windows, hit: Bools) -> _Damage | None
     slope, level = np.polyfit(a, b, 1)
     left = float(((b - level - slope * a) ** 2).sum() / max(float(((b - b.mean()) ** 2).sum()), 1e-12))
     if left > 0.01 or 0.7 < slope < 1.4 or slope <= 0:
+        return None
+    early, _ = np.polyfit(a, np.quantile(_first(book, name, hit), at), 1)
+    if early <= 0 or math.log(early) / math.log(slope) < EARLY:
         return None
     return "unit", 1.0, f"{name} on another scale (times {slope:.3g}, plus {level:.3g})"
 
