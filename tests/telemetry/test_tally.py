@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from fireline.telemetry import grid
 from fireline.telemetry.columns import numbers
 from fireline.telemetry.tally import add_up, outcome, pack, tally, tally_quality, unpack
 from fireline.terms.counts import SERVICE, CountsRow, Scope
@@ -426,6 +427,15 @@ def test_outcomes_of_each_task():
 def test_a_positive_class_in_words_does_not_break_on_numbers():
     found = outcome(logs.plan(positive="yes"), pa.array([1.0, 0.0, None]))
     assert found.tolist() == pytest.approx([0, 0, np.nan], nan_ok=True)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 2**20, 2**45, 2**56]))
+def test_sums_are_exact_however_large(seed, most):
+    rng = np.random.default_rng(seed)
+    index, amounts = rng.integers(0, 5, 60), rng.integers(-most, most + 1, 60)
+    expected = np.zeros(5, np.int64)
+    np.add.at(expected, index, amounts)
+    assert (grid._summed(index, amounts, 5) == expected).all()
 
 
 def test_regression_sums_errors_in_units_of_the_predictions_spread():

@@ -24,6 +24,7 @@ HELD_BYTES = 64 << 20
 GAP_CELLS = 1 << 13
 LONGEST_CELLS = 1 << 22
 SPLIT = 26
+EXACT = 1 << 53  # up to here a float64 holds every integer
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,9 @@ def _tables(
 
 
 def _summed(index: Array, amounts: Array, size: int) -> Array:
-    """Integers added up by index, exactly: bincount adds floats, so high and low parts go separately."""
+    """Integers added up by index, exactly: bincount adds floats, so what might not fit goes in two parts."""
+    if len(amounts) * int(np.abs(amounts).max(initial=0)) < EXACT:
+        return np.asarray(np.bincount(index, amounts, minlength=size).astype(np.int64))
     high, low = amounts >> SPLIT, amounts & ((1 << SPLIT) - 1)
     sums = np.bincount(index, high, minlength=size).astype(np.int64) << SPLIT
     found: Array = sums + np.bincount(index, low, minlength=size).astype(np.int64)
@@ -186,9 +189,9 @@ class _Held:
 
     def add(self, scope: Scope, ticks: Array, counts: Array) -> None:
         """Counts [T, width] at ``ticks`` [T]; ticks without any are left out."""
-        busy = counts.any(axis=1)
-        if busy.any():
-            kept = counts[busy]
+        busy = np.flatnonzero(counts.any(axis=1))
+        if busy.size:
+            kept = counts if len(busy) == len(counts) else counts[busy]
             self.parts.setdefault(scope, []).append((ticks[busy], kept))
             self.size += kept.nbytes
 
@@ -204,9 +207,11 @@ class _Held:
         gap, longest = (max(1, cells // self.layout.width) for cells in (GAP_CELLS, LONGEST_CELLS))
         cuts = (np.diff(ticks) > gap) | (np.diff(ticks // longest) > 0)
         for chosen in np.split(np.arange(len(ticks)), np.flatnonzero(cuts) + 1):
-            first = int(ticks[chosen[0]])
-            body = np.zeros((int(ticks[chosen[-1]]) - first + 1, counts.shape[1]), counts.dtype)
-            body[ticks[chosen] - first] = counts[chosen]
+            first, last = int(ticks[chosen[0]]), int(ticks[chosen[-1]])
+            body = counts[chosen[0] : chosen[-1] + 1]
+            if len(body) <= last - first:
+                body = np.zeros((last - first + 1, counts.shape[1]), counts.dtype)
+                body[ticks[chosen] - first] = counts[chosen[0] : chosen[-1] + 1]
             yield CountsRow(
                 self.layout.identity, self.grain, scope.key, first, len(body), self.late, pack(body)
             )
