@@ -15,6 +15,7 @@ from fireline.drill.simulation.invariants import (
     one_measure_in_flight,
     projections_equal_the_journal,
 )
+from fireline.sheet import Bookmark
 from fireline.store import Store
 from tests.simulation.looping import DONE, SCRIPTS, alerts, loop, script_of, told
 
@@ -96,6 +97,13 @@ def test_the_loop_tells_the_same_story_wherever_it_is_stopped(
     theatre: Theatre, calm: Uninterrupted, first: int
 ) -> None:
     assert broken(theatre, calm, range(first, first + 40)) == []
+
+
+def test_a_loop_that_forgets_how_far_it_was_is_found(
+    theatre: Theatre, calm: Uninterrupted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Bookmark, "passed", lambda *_: False)
+    assert any(broken(theatre, calm, range(first, first + 10)) for first in range(0, SEEDS, 10))
 
 
 @pytest.mark.soak
