@@ -16,6 +16,7 @@ from fireline.terms.cause import CauseKind
 from fireline.terms.incident import State
 from fireline.terms.severity import Severity
 from fireline.terms.timeline import Draft
+from fireline.terms.verdict import Verdict, VerdictKind
 from tests.lifecycle.make import (
     Journal,
     K,
@@ -263,6 +264,19 @@ def test_an_expired_measure_may_be_renewed() -> None:
     journal.write(at(days=7), *decide(journal.now, facts(), runbook(), at(days=7)))
     assert [m.action for m in journal.now.measures] == ["rollback", "rollback"]
     assert len({m.id for m in journal.now.measures}) == 2
+
+
+def test_an_expired_measure_that_was_never_seen_to_help_is_not_asked_for_again() -> None:
+    journal = triaging()
+    journal.write(at(), *decide(journal.now, facts(), runbook(), at()))
+    act(journal, at(minutes=1))
+    settle(journal, at(minutes=1))
+    (first,) = journal.now.measures
+    found = Verdict(at(hours=1), VerdictKind.UNDECIDED, "Nothing tells.", first.id, True)
+    journal.write(at(hours=1), Draft(K.VERDICT, "Nothing tells.", {"verdict": found.as_json()}))
+    settle(journal, at(days=7))
+    journal.write(at(days=7), *decide(journal.now, facts(), runbook(), at(days=7)))
+    assert "rollback" not in [m.action for m in journal.now.measures[1:]]
 
 
 def test_a_waiver_contains() -> None:

@@ -35,8 +35,7 @@ def why_not_again(incident: Incident, action: str, params: Mapping[str, Any]) ->
 
 
 def _why_spent(incident: Incident, measure: Measure) -> str | None:
-    verdict = last_verdict(incident, measure.id)
-    if verdict in (VerdictKind.INEFFECTIVE, VerdictKind.RELAPSED):
+    if last_verdict(incident, measure.id) in (VerdictKind.INEFFECTIVE, VerdictKind.RELAPSED):
         return "it was tried and did not help"
     if measure.state is MeasureState.CONFIRMED and measure.temporary:
         return "it is in force already"
@@ -47,9 +46,7 @@ def _why_spent(incident: Incident, measure: Measure) -> str | None:
             return "a person said no"
         case MeasureState.EXPIRED if measure.applied_at is None:
             return "nobody answered when it was asked for"
-        case MeasureState.EXPIRED if verdict is VerdictKind.UNDECIDED and not _alerted_since(
-            incident, measure.ended_at
-        ):
+        case MeasureState.EXPIRED if _in_vain(incident, measure, measure.ended_at):
             return "it ran its time, nothing showed that it helped, and nothing has alerted since"
         case MeasureState.FAILED:
             return "it failed"
@@ -61,6 +58,8 @@ def _why_spent(incident: Incident, measure: Measure) -> str | None:
             return None
 
 
-def _alerted_since(incident: Incident, at: datetime) -> bool:
-    """Whether anything has alerted after ``at``."""
-    return any(parse_time(alert["fired_at"]) > at for alert in incident.alerts)
+def _in_vain(incident: Incident, measure: Measure, ended: datetime) -> bool:
+    """Whether it was looked at and never seen to help, and nothing has alerted since it ended."""
+    verdicts = {v["verdict"] for v in incident.verdicts if v.get("measure") == measure.id}
+    alerted = any(parse_time(alert["fired_at"]) > ended for alert in incident.alerts)
+    return verdicts == {VerdictKind.UNDECIDED.value} and not alerted
