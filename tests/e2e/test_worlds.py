@@ -146,7 +146,7 @@ def quiet(worlds: list[World], folder: Path) -> None:
 
 
 def test_four_healthy_services_ask_for_nothing(tmp_path: Path) -> None:
-    quiet([WORLD.with_(seed=seed, days=16) for seed in range(1, 5)], tmp_path)
+    quiet([WORLD.with_(seed=seed, days=14) for seed in range(1, 5)], tmp_path)
 
 
 @pytest.mark.soak
