@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,15 +33,14 @@ class CountsReader:
     def __call__(self, layout: Layout, grain: int, from_tick: int, to_tick: int) -> Mapping[Scope, Array]:
         """Counts in ticks [from_tick, to_tick) of ``grain`` seconds since 1970."""
         per_day = DAY // grain
-        found: dict[Scope, Array] = {}
-        for day in range(from_tick // per_day, -(-to_tick // per_day)):
-            start = day * per_day
-            low, high = max(from_tick, start), min(to_tick, start + per_day)
-            for scope, counts in self._day(layout, grain, day).items():
-                if scope not in found:
-                    found[scope] = np.zeros((to_tick - from_tick, layout.width), np.int64)
-                found[scope][low - from_tick : high - from_tick] = counts[low - start : high - start]
-        return found
+        days = range(from_tick // per_day, -(-to_tick // per_day))
+        return Window(
+            {day * per_day: self._day(layout, grain, day) for day in days},
+            per_day,
+            from_tick,
+            to_tick,
+            layout.width,
+        )
 
     def _day(self, layout: Layout, grain: int, day: int) -> Mapping[Scope, Array]:
         key = (layout.identity, grain, day)
@@ -63,6 +62,38 @@ class CountsReader:
         """Reads ``layout`` afresh from now on."""
         for key in [key for key in self._kept if key[0] == layout.identity]:
             self._bytes -= _size(self._kept.pop(key))
+
+
+class Window(Mapping[Scope, Array]):
+    """Counts of ticks [low, high) by scope, put together from whole days when somebody asks for the scope."""
+
+    def __init__(
+        self, days: Mapping[int, Mapping[Scope, Array]], per_day: int, low: int, high: int, width: int
+    ) -> None:
+        self._days, self._per_day, self._low, self._high, self._width = days, per_day, low, high, width
+        self._scopes = dict.fromkeys(scope for day in days.values() for scope in day)
+        self._whole: dict[Scope, Array] = {}
+
+    def __iter__(self) -> Iterator[Scope]:
+        return iter(self._scopes)
+
+    def __len__(self) -> int:
+        return len(self._scopes)
+
+    def __contains__(self, scope: object) -> bool:
+        return scope in self._scopes
+
+    def __getitem__(self, scope: Scope) -> Array:
+        if scope not in self._scopes:
+            raise KeyError(scope)
+        if scope not in self._whole:
+            whole = np.zeros((self._high - self._low, self._width), np.int64)
+            for start, day in self._days.items():
+                if scope in day:
+                    low, high = max(self._low, start), min(self._high, start + self._per_day)
+                    whole[low - self._low : high - self._low] = day[scope][low - start : high - start]
+            self._whole[scope] = whole
+        return self._whole[scope]
 
 
 def _narrow(layout: Layout) -> Any:

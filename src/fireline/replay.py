@@ -46,7 +46,7 @@ from fireline.terms.timeline import Draft, EntryKind
 __all__ = ["Outcome", "Progress", "run", "take_baseline"]
 
 HOUR = 3600 * 1_000_000
-BLOCK = 6 * 3600 * 1_000_000
+BLOCK = 24 * HOUR
 Progress = Callable[[str, float], None]
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
