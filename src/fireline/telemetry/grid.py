@@ -7,7 +7,9 @@ row of another year costs no more than any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +26,8 @@ HELD_BYTES = 64 << 20
 GAP_CELLS = 1 << 13
 LONGEST_CELLS = 1 << 22
 SPLIT = 26
+THREADS = min(os.cpu_count() or 1, 4)
+FEW_ROWS = 20_000
 EXACT = 1 << 53  # up to here a float64 holds every integer
 
 
@@ -85,27 +89,33 @@ def count(
 ) -> list[CountsRow]:
     """Stored rows of ``marks`` for each scope; ``instants`` int64 [n], microseconds since 1970, never
     fall."""
-    found: list[CountsRow] = []
     dense = np.stack(marks.dense) if marks.dense else np.empty((0, len(instants)), np.int32)
     rows, cells = marks.rows_and_cells()
-    for grain in sorted(set(layout.grains.values())):
-        ticks = _Ticks.of(instants // (grain * MICROS))
-        for marginal in marginals:
-            if any(layout.grains.get(kind) == grain for kind in marginal.kinds()):
-                held = _Held(layout, grain, late)
-                for first, table in _tables(marks, dense, rows, cells, marginal, ticks):
-                    _keep(
-                        held,
-                        marginal,
-                        layout.grains,
-                        grain,
-                        ticks.distinct[first : first + table.shape[1]],
-                        table,
-                    )
-                    if held.size > HELD_BYTES:
-                        found += held.release()
+    grains = sorted(set(layout.grains.values()))
+    ticks = {grain: _Ticks.of(instants // (grain * MICROS)) for grain in grains}
+
+    def counted(task: tuple[int, Marginal]) -> list[CountsRow]:
+        grain, marginal = task
+        held, found = _Held(layout, grain, late), list[CountsRow]()
+        for at, table in _tables(marks, dense, rows, cells, marginal, ticks[grain]):
+            _keep(held, marginal, layout.grains, grain, at, table)
+            if held.size > HELD_BYTES:
                 found += held.release()
-    return found
+        return found + held.release()
+
+    tasks = [(g, m) for g in grains for m in marginals if any(layout.grains.get(k) == g for k in m.kinds())]
+    return [row for part in _side_by_side(counted, tasks, len(instants)) for row in part]
+
+
+def _side_by_side(
+    work: Callable[[tuple[int, Marginal]], list[CountsRow]], tasks: Sequence[tuple[int, Marginal]], rows: int
+) -> list[list[CountsRow]]:
+    """The work of all tasks, in their order; on a few threads where it is worth it (numpy and zstd let go of
+    the interpreter)."""
+    if rows < FEW_ROWS or len(tasks) < 2:
+        return [work(task) for task in tasks]
+    with ThreadPoolExecutor(min(THREADS, len(tasks))) as pool:
+        return list(pool.map(work, tasks))
 
 
 @dataclass(frozen=True)
@@ -135,8 +145,8 @@ class _Ticks:
 
 def _tables(
     marks: Marks, dense: Array, rows: Array, cells: Array, marginal: Marginal, ticks: _Ticks
-) -> Iterator[tuple[int, Array]]:
-    """Block after block: (index of its first distinct tick, table int64 [slots, ticks, width])."""
+) -> Iterator[tuple[Array, Array]]:
+    """Block after block: (its distinct ticks [T], table int64 [slots, T, width])."""
     width, slots = marks.width + 1, marginal.slots
     most = BLOCK_MARKS // (len(dense) + 1)
     for first, stop in ticks.blocks(max(1, BLOCK_CELLS // (slots * width)), most):
@@ -153,7 +163,7 @@ def _tables(
                 table += np.bincount(place[rows[here] - low] + cells[here], minlength=table.size)
             for cell, amounts in marks.sums:
                 table[cell::width] += _summed(spot, amounts[low:high], slots * span)
-        yield first, table.reshape(slots, span, width)[:, :, :-1]
+        yield ticks.distinct[first:stop], table.reshape(slots, span, width)[:, :, :-1]
 
 
 def _summed(index: Array, amounts: Array, size: int) -> Array:
