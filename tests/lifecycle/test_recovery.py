@@ -153,3 +153,9 @@ def test_rates_may_be_harmful_in_either_direction(direction: float) -> None:
     assert recovery.rate(well, n, np.full(60, usual), direction, A)[-1] >= A
     ill = np.full(60, direction * 200)
     assert recovery.rate(ill, n, np.full(60, usual), direction, A)[-1] < A
+
+
+@pytest.mark.filterwarnings("error")
+def test_right_after_the_alert_no_tick_is_complete_and_nothing_is_said():
+    none = np.empty(0)
+    assert len(recovery.rate(none, none, none, at_alert=0.1, threshold=100.0)) == 0

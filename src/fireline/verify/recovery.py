@@ -118,6 +118,8 @@ def rate(
 
     ``phi`` >= 1 is the overdispersion of the reference.
     """
+    if not len(n):
+        return np.empty(0)  # no tick is complete since the alert
     half = np.clip(usual + (at_alert - usual) / 2, 1e-6, 1 - 1e-6)
     odds = half / (1 - half)
     steps = ODDS if at_alert >= float(np.nanmedian(usual)) else 1 / ODDS
