@@ -75,7 +75,7 @@ def clean_error(capsys: Output, *words: str) -> str:
     said = capsys.readouterr().err
     assert "Traceback" not in said
     assert said.startswith("fireline: "), said
-    assert "  -> " in said, f"it must say what to do: {said}"
+    assert "-> " in said, f"it must say what to do: {said}"
     for word in words:
         assert word in said, said
     return said
@@ -197,7 +197,7 @@ def test_a_clock_three_hours_off_is_put_aside_with_its_host(drafted: pa.Table) -
     assert init(put(Path("events.parquet"), table)) == 0
     assert replay("events.parquet") == 0
     assert summary()["events"] == ROWS - 40
-    for word in ("ahead", "h2", "3 hours"):
+    for word in ("3 h ahead", "host h2", "NTP"):
         assert word in examples()
 
 
@@ -253,7 +253,7 @@ def test_a_runbook_with_a_typo(drafted: pa.Table, capsys: Output) -> None:
     text = Path("runbook.yaml").read_text()
     Path("runbook.yaml").write_text(text.replace("\nreference:", "\nrefrence:"))
     assert replay("events.parquet") == 2
-    clean_error(capsys, "runbook.yaml", "refrence", "reference")
+    clean_error(capsys, "runbook.yaml:", "refrence", "did you mean `reference`?")
 
 
 def test_a_missing_baseline_and_a_log_without_its_reference(drafted: pa.Table, capsys: Output) -> None:
