@@ -55,6 +55,7 @@ def cells(rows: list[CountsRow], only: Plan | None = None) -> Counter:
 # -- counts add
 
 
+@settings(max_examples=20)
 @given(seeds, st.lists(st.floats(0, 1), max_size=5), seeds)
 def test_counts_do_not_depend_on_how_the_log_is_cut_or_ordered(seed, cuts, order):
     events, label = wild(seed)
@@ -69,6 +70,7 @@ def test_counts_do_not_depend_on_how_the_log_is_cut_or_ordered(seed, cuts, order
     assert cells(rows) == whole
 
 
+@settings(max_examples=20)
 @given(seeds, st.integers(1, 7))
 def test_counts_do_not_depend_on_the_chunks_of_a_table(seed, pieces):
     events, label = wild(seed)
@@ -306,6 +308,7 @@ def test_segment_values_the_reference_did_not_have_are_in_no_segment():
     assert {key[1] for key in found} == {"service", "version=A"}
 
 
+@settings(max_examples=20)
 @given(seeds, seeds)
 def test_duplicates_are_counted_as_such_and_nowhere_else(seed, other):
     events, again = wild(seed)[0], wild(other)[0]
@@ -354,6 +357,7 @@ def test_packing_keeps_every_count(counts):
     assert unpack(body, len(counts)).dtype == np.int64
 
 
+@settings(max_examples=20)
 @given(seeds, seeds, st.integers(-3, 30), st.integers(0, 30))
 def test_stored_rows_add_up_to_whole_arrays(first, second, low, span):
     rows = tally(plan(), wild(first)[0]) + tally(plan(), wild(second)[0])
