@@ -17,7 +17,7 @@ from fireline.triage.words import change_name, interval, listed
 PRIORS: Mapping[CauseKind, float] = {
     CauseKind.DEPLOY: 0.45, CauseKind.UPSTREAM_DATA: 0.17, CauseKind.NATURAL_DRIFT: 0.13,
     CauseKind.INFRASTRUCTURE: 0.12, CauseKind.CONCEPT_DRIFT: 0.05, CauseKind.LABEL_PIPELINE: 0.04,
-    CauseKind.ATTACK: 0.03, CauseKind.UNKNOWN: 0.01,
+    CauseKind.ATTACK: 0.03, CauseKind.UNKNOWN: 0.02,
 }  # fmt: skip
 """After the SRE workbook's causes of outages (push 37 %, config 31 %, user behaviour 9 %, pipeline 6 %,
 provider 5 %, performance and capacity 10 %, hardware 2 %), with what only a model has (drift, labels) given
@@ -26,7 +26,7 @@ its share."""
 UNANNOUNCED = 0.6
 """The share of causes other than deploys that no change log tells of."""
 
-COINCIDENCE = -1.5
+COINCIDENCE = -2.5
 KEPT = 0.25
 UNLIKELY = 0.02
 MOST_ROWS = 16

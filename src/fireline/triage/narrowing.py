@@ -20,6 +20,8 @@ from fireline.triage.words import interval
 
 MOST_EVENTS = 200_000
 LEAST_PSI = 0.01
+EVENT_UNITS = 1.5
+"""Further units for single events: what is likely of them is learnt from the same rows."""
 SHRINK = 30.0
 CALM_SHRINK = 5.0
 ANYTHING = 0.15
@@ -76,7 +78,7 @@ def by_events(
     gain = _gain(book, figure, calm, hit, order)
     if gain is None:
         return found
-    first, last = near(gain / hourly_inflation(book, figure), UNITS + 0.6)
+    first, last = near(gain / hourly_inflation(book, figure), UNITS + EVENT_UNITS)
     first = 0 if begun is not None else first
     at = time[order]
     earliest = from_micros(int(at[first - 1])) if first > 0 else max(found.earliest, begun or found.earliest)

@@ -41,8 +41,8 @@ class Profile:
 
     @property
     def is_step(self) -> bool:
-        """Whether a step explains it about as well as any ramp."""
-        return self.step_gain >= self.strength - 2.0
+        """Whether a step explains it about as well as any ramp; a rise of three ticks is a coarse step."""
+        return self.rise <= RISES[1] or self.step_gain >= self.strength - 2.0
 
     def span(self, units: float = UNITS) -> tuple[int, int]:
         """First and last tick within ``units`` of the best."""

@@ -103,7 +103,10 @@ def _quality(seen: Seen) -> list[Sign]:
 def _platform(seen: Seen) -> list[Sign]:
     platform, found = seen.platform, []
     fired = seen.families & PLATFORM
-    if fired and (platform.slow or platform.failing or fired & {"traffic", "freshness", "resource"}):
+    if "duplicates" in fired:
+        says = "events were delivered more than once, which the model has no part in"
+        found.append(Sign("delivery", says, {U: 3.0, I: 1.0, D: -1.5, N: -2.0, C: -3.0, L: -3.0, A: -0.5}))
+    elif fired and (platform.slow or platform.failing or fired & {"traffic", "freshness", "resource"}):
         first = " before anything else" if platform.first else ""
         says = f"{listed(sorted(fired))} moved{first}: {_steps(platform)}"
         intact = not seen.inputs.broken
