@@ -15,7 +15,7 @@ from fireline.terms.plan import Layout
 
 Array = np.ndarray[Any, Any]
 DAY = 86_400
-KEPT_BYTES = 250_000_000
+KEPT_BYTES = 120_000_000
 
 
 class CountsReader:
