@@ -10,6 +10,10 @@ from fireline.triage.surroundings import PLATFORM
 from fireline.triage.words import listed, share
 
 
+TELLING = 0.1
+"""The PSI from which on an input that stepped may have to do with quality."""
+
+
 def input_signs(seen: Seen) -> list[Sign]:
     """All signs in the inputs and the scores."""
     return [*_inputs(seen), *_tickets(seen), *_intact(seen), *_wanderers(seen), *_answers(seen)]
@@ -43,7 +47,7 @@ def _broken(broken: list[Moved], inputs: Inputs) -> Sign:
 def _unbroken(seen: Seen, plain: list[Moved]) -> list[Sign]:
     """What the inputs say where none of them is broken; ``plain`` are those that moved."""
     inputs = seen.inputs
-    stepped = [m for m in plain if m.stepped and seen.matters(m)]
+    stepped = [m for m in plain if m.stepped and seen.matters(m) and (not seen.quality or m.psi >= TELLING)]
     few = len(plain) <= max(2, 0.2 * inputs.looked)
     if few and stepped and seen.onset.shape != "ramp":
         says = f"a few inputs stepped: {listed([m.says for m in stepped], 3)}"

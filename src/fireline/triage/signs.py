@@ -182,7 +182,7 @@ def _labels(seen: Seen) -> list[Sign]:
         found.append(Sign("labels off", f"the labels themselves changed: {truth.in_words()}", LABELS_OFF))
     elif truth.rate_stepped and _scores_stayed(seen):
         says = f"the share of positives stepped while scores did not follow: {truth.in_words()}"
-        job = 2.5 if truth.by_arrival > 3 else 1.0 if truth.by_arrival > -3 else 0.3
+        job = 2.5 if truth.by_arrival > 3 else 0.3
         found.append(Sign("label rate stepped", says, {L: job, C: 0.7, N: -1.0, D: -1.0}))
     else:
         found.append(

@@ -29,6 +29,9 @@ SAME_ROLLOUT = timedelta(hours=12)
 DELAYS = ((0.55, timedelta(minutes=10)), (0.3, timedelta(hours=2)), (0.1, timedelta(hours=24)))
 """How long a change takes to show, as shares of exponential delays; the rest is spread over the horizon."""
 
+AT_ONCE = ((0.82, timedelta(minutes=5)), (0.08, timedelta(hours=2)), (0.06, timedelta(hours=24)))
+"""The same once a new version is seen to answer: a faulty one is mostly faulty at once."""
+
 KINDS: tuple[tuple[CauseKind, tuple[str, ...]], ...] = (
     (CauseKind.LABEL_PIPELINE, ("label", "annotation", "truth")),
     (
@@ -166,17 +169,29 @@ def _same(case: Case, told: Change, guess: Change) -> bool:
     return timedelta(0) <= guess.at - told.at <= timedelta(minutes=30)
 
 
-def timing_of(at: datetime, onset: Onset) -> float:
-    """Log of P(the onset lies in its interval | the change at ``at`` did it) over its share of the
-    horizon."""
+def timing_of(at: datetime, onset: Onset, *, answering: bool = False) -> float:
+    """Log of P(the onset lies in its interval | the change at ``at`` did it) over its share of the horizon.
+
+    ``answering`` says that from ``at`` on a new version is seen to answer, so that nothing was left to wait
+    for.
+    """
     start, end = onset.earliest - at, onset.latest - at + SKEW
     if end <= timedelta(0):
         return -math.inf
     start = max(start, timedelta(0))
-    inside = sum(p * (math.exp(-(start / mean)) - math.exp(-(end / mean))) for p, mean in DELAYS)
+    delays = AT_ONCE if answering else DELAYS
+    inside = sum(p * (math.exp(-(start / mean)) - math.exp(-(end / mean))) for p, mean in delays)
     width = max(onset.width, timedelta(minutes=5))
-    rest = (1 - sum(p for p, _ in DELAYS)) * min(width / HORIZON, 1.0) if start < HORIZON else 0.0
+    rest = (1 - sum(p for p, _ in delays)) * min(width / HORIZON, 1.0) if start < HORIZON else 0.0
     return math.log(max(inside + rest, 1e-12) / min(width / HORIZON, 1.0))
+
+
+def _timing(case: Case, book: Book, change: Change, onset: Onset) -> float:
+    """By the announced time; by the version's first answer, where that is seen."""
+    first = first_event(case, book, change.version)
+    if first is None or abs(first - change.at) > SAME_ROLLOUT:
+        return timing_of(change.at, onset)
+    return timing_of(max(change.at, min(first, onset.latest)), onset, answering=True)
 
 
 def _suspect(
@@ -190,7 +205,7 @@ def _suspect(
     hit: Bools,
 ) -> Suspect:
     kind = kind_of(change, case.runbook.service)
-    timing, says = timing_of(change.at, onset), _when(change, onset)
+    timing, says = _timing(case, book, change, onset), _when(change, onset)
     base = Suspect(change, kind, timing, says)
     if change.at > onset.latest + SKEW:
         return replace(base, out=f"it came {length(change.at - onset.latest)} after the onset")

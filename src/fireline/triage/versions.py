@@ -217,7 +217,9 @@ def _judge(
 
 def contrast(book: Book, figure: Figure, sides: _Sides) -> Contrast:
     """``figure`` on both sides, with the variance that fits: pairs, DeLong, or two samples."""
-    usual = mean_of(figure.before)[0]
+    mine = np.zeros(book.after.rows, dtype=np.bool_)
+    mine[sides.new] = True
+    usual = mean_of(figure.before, book.matched(mine))[0]
     if figure.family == "auc":
         gap = _auc_gap(book, figure, sides)
         usual = _usual_auc(book, figure)
