@@ -9,7 +9,6 @@ from fireline.triage.sign import WANDERING, A, C, D, I, K, L, N, Seen, Sign, U, 
 from fireline.triage.surroundings import PLATFORM
 from fireline.triage.words import listed, share
 
-
 TELLING = 0.1
 """The PSI from which on an input that stepped may have to do with quality."""
 

@@ -67,7 +67,7 @@ class Contrast:
         if small or self.gap.se <= 0:
             return 0.0
         own = self.gap.diff * math.copysign(1.0, self.moved)
-        if abs(self.gap.z) >= SUGGESTIVE and own > EQUAL_SHARE * abs(self.moved):
+        if abs(self.gap.z) >= SUGGESTIVE and abs(own) > EQUAL_SHARE * abs(self.moved):
             return 0.0
         return max(0.0, (abs(self.moved) - own) / self.gap.se)
 
