@@ -166,3 +166,28 @@ marks = sa.Table(
     sa.Column("judged", sa.BigInteger, nullable=False),
     sa.Column("watermark_us", Micros, nullable=False),
 )
+
+pages = sa.Table(
+    "pages",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("incident", sa.Text, nullable=False),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("to", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("body", Json, nullable=False),
+    sa.Column("due_at", Micros, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("lease_until", Micros),
+    sa.Column("not_before", Micros),
+    sa.Column("worker", sa.Text),
+    sa.Column("created_at", Micros, nullable=False),
+    sa.Column("sent_at", Micros),
+    sa.Column("last_error", sa.Text),
+    sa.Index("pages_by_key", "key", unique=True),
+    sa.Index("pages_by_incident", "incident"),
+    sa.Index("pages_by_state", "state", "due_at"),
+)
