@@ -102,6 +102,8 @@ class Worker:
         written = tx.applied(claim, done, self.clock.now(), str(done["told"]))
         if written and done.get("undid"):
             self._undone(tx, str(done["undid"]), claim.measure)
+        if written and done.get("kept"):
+            self._kept(tx, str(done["kept"]), claim.measure)
         return written
 
     def _look(self, measure: Measure) -> tuple[Mapping[str, Any] | None, Exception | None]:
@@ -156,6 +158,13 @@ class Worker:
             draft = Draft(EntryKind.UNDONE, because, {"measure": undone}, by=self.name)
             tx.append(measure.incident, draft, self.clock.now())
 
+    def _kept(self, tx: Tx, kept: str, by: Measure) -> None:
+        """The measure that was made permanent says so, by whom it was asked for."""
+        measure = tx.measure(kept)
+        if measure.state is MeasureState.CONFIRMED and measure.temporary:
+            draft = Draft(EntryKind.KEPT, by.because, {"measure": kept}, by=by.approver or self.name)
+            tx.append(measure.incident, draft, self.clock.now())
+
     def _came_too_late(self, claim: Claim, receipt: Mapping[str, Any]) -> None:
         """The claim was lost while the hand was at work. Where nobody else goes on with it, people must
         know."""
@@ -189,7 +198,7 @@ def _said(error: Exception) -> tuple[str, bool]:
 def _inverse(action: Action, measure: Measure, before: Switch | None) -> dict[str, Any]:
     inverse = dict(action.inverse(measure.params, before))
     if inverse.get("action") == "restore":
-        inverse["params"] = {**inverse["params"], "measure": measure.id}
+        inverse["params"] = {"measure": measure.id, **inverse["params"]}
     return inverse
 
 

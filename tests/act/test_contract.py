@@ -24,6 +24,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "route_share": {"version": "B", "share": 0.05, "to": "A"},
     "fallback": {"rung": "rules"},
     "restore": {"measure": "msr-0", "was": "all calls the usual way"},
+    "keep": {"measure": "msr-0"},
 }
 BROKEN: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     "rollback": [({}, "params.to"), ({"to": 7}, "params.to")],
@@ -37,6 +38,7 @@ BROKEN: Mapping[str, list[tuple[Mapping[str, Any], str]]] = {
     ],
     "fallback": [({}, "params.rung"), ({"rung": "rules", "segment": {"carrier": 1}}, "params.segment")],
     "restore": [({}, "params.measure")],
+    "keep": [({}, "params.measure")],
 }
 
 
