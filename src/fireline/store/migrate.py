@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from fireline.errors import StoreError
 from fireline.store.locks import hold
 
-HEAD = "0002"
+HEAD = "0004"
 """The newest revision in ``migrations/versions``; a test holds this equal."""
 
 VERSION_TABLE = "fireline_version"

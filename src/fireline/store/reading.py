@@ -9,13 +9,14 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from fireline.errors import StoreError
-from fireline.store import batches, claims, journal, measures, memory
+from fireline.store import batches, claims, journal, measures, memory, pages
 from fireline.store.cache import Told
 from fireline.store.connect import QUESTION, SNAPSHOT
 from fireline.store.rows import Fold, Keys, LakeFile, Mark, Stored
 from fireline.terms.counts import CountsRow
 from fireline.terms.incident import Incident
 from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.page import Page, PageState
 from fireline.terms.quarantine import BadRow
 from fireline.terms.timeline import Entry
 
@@ -67,6 +68,21 @@ class Reading:
         """Measures that wait to be done at ``at``: requested, or claimed by a worker whose lease lapsed."""
         with self._reads() as connection:
             return claims.claimable(connection, at)
+
+    def pages(self, incident: str | None = None, states: Collection[PageState] | None = None) -> list[Page]:
+        """Pages in the order they were put into the outbox."""
+        with self._reads() as connection:
+            return pages.read(connection, incident, states)
+
+    def sendable_pages(self, at: datetime) -> list[Page]:
+        """Pages that may be sent at ``at``: due, or claimed by a worker whose lease lapsed."""
+        with self._reads() as connection:
+            return pages.sendable(connection, at)
+
+    def unended_pages(self) -> list[str]:
+        """Incidents that are over and of whose end nobody was told who was called."""
+        with self._reads() as connection:
+            return pages.unended(connection)
 
     def has_batch(self, batch: str) -> bool:
         """Whether the batch was committed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import local
@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from fireline.errors import StoreError
-from fireline.store import batches, claims, journal, ledger, memory, migrate
+from fireline.store import batches, claims, journal, ledger, memory, migrate, pages
 from fireline.store.cache import Memory, Told
 from fireline.store.connect import QUESTION, READING, SNAPSHOT, connect, url_of
 from fireline.store.equality import differences
@@ -25,6 +25,7 @@ from fireline.store.rows import Claim, Fold, Gate, LakeFile, Mark
 from fireline.terms.counts import CountsRow
 from fireline.terms.fold import fold
 from fireline.terms.guards import allowed
+from fireline.terms.page import Page, PageDraft
 from fireline.terms.quarantine import BadRow
 from fireline.terms.timeline import Draft, Entry
 
@@ -92,6 +93,16 @@ class Store(Reading):
             told = told.folded(self.fold)
         self._memory.keep({incident: told})
         return told
+
+    def reads(self) -> AbstractContextManager[sa.Connection]:
+        """A connection to read from, for the store's other modules."""
+        return self._reads()
+
+    @contextmanager
+    def writes(self) -> Iterator[sa.Connection]:
+        """A transaction of the store's other modules, on tables that no entry speaks of."""
+        with in_words(), self.database.begin() as connection:
+            yield connection
 
     @contextmanager
     def begin(self) -> Iterator[Tx]:
@@ -227,6 +238,29 @@ class Tx(Reading):
         if draft is not None:
             self._write(claim.measure.incident, draft, at)
         return draft is not None
+
+    def put_page(self, draft: PageDraft, at: datetime) -> bool:
+        """Put a page into the outbox, once per key; False when it is there already."""
+        return pages.enqueue(self._connection, draft, at)
+
+    def claim_page(self, page: int, worker: str, at: datetime, lease: timedelta, to: str = "") -> Page | None:
+        """Take the right to send a page for ``lease``, or None when it is not to be had."""
+        return pages.claim(self._connection, page, worker, at, lease, to)
+
+    def page_sent(self, page: Page, at: datetime) -> bool:
+        """Write the receipt of a claimed page; False when the claim was lost meanwhile."""
+        return pages.sent(self._connection, page, at)
+
+    def page_failed(
+        self, page: Page, because: str, permanent: bool = True, retry_at: datetime | None = None
+    ) -> bool:
+        """Say that a claimed page could not be sent, for good or until ``retry_at``; False when the claim was
+        lost."""
+        return pages.failed(self._connection, page, because, permanent, retry_at)
+
+    def drop_page(self, page: int, at: datetime, because: str) -> bool:
+        """Take a page that nobody is sending out of the outbox; False when it is being sent, or over."""
+        return pages.drop(self._connection, page, at, because)
 
     def commit_batch(
         self,

@@ -191,3 +191,70 @@ pages = sa.Table(
     sa.Index("pages_by_incident", "incident"),
     sa.Index("pages_by_state", "state", "due_at"),
 )
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("password_hash", sa.Text, nullable=False),
+    sa.Column("created_at", Micros, nullable=False),
+    sa.Column("disabled", sa.Boolean, nullable=False),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id_hash", sa.Text, primary_key=True),
+    sa.Column("user", sa.Text, sa.ForeignKey("users.name"), nullable=False),
+    sa.Column("csrf", sa.Text, nullable=False),
+    sa.Column("created_at", Micros, nullable=False),
+    sa.Column("seen_at", Micros, nullable=False),
+    sa.Column("expires_at", Micros, nullable=False),
+    sa.Index("sessions_by_user", "user"),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("service", sa.Text),
+    sa.Column("hash", sa.Text, nullable=False),
+    sa.Column("created_at", Micros, nullable=False),
+    sa.Column("last_used_at", Micros),
+    sa.Column("revoked_at", Micros),
+)
+
+switches = sa.Table(
+    "switches",
+    metadata,
+    sa.Column("service", sa.Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("issued_at", Micros, nullable=False),
+    sa.Column("body", Json, nullable=False),
+    sa.Index("switches_by_key", "service", "key", unique=True),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("term", sa.BigInteger, nullable=False),
+    sa.Column("until", Micros, nullable=False),
+)
+
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("at", Micros, nullable=False),
+    sa.Column("taken_at", Micros, nullable=False),
+    sa.Column("body", Json, nullable=False),
+    sa.Index("facts_by_service", "service", "kind", "at"),
+)

@@ -1,0 +1,46 @@
+"""Leases: of several processes on one store, one leads until it stops saying so."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from fireline.clock import micros
+from fireline.store.locks import hold
+from fireline.store.store import Store
+from fireline.store.tables import leases
+
+
+def take_lease(store: Store, name: str, holder: str, now: datetime, length: timedelta) -> int | None:
+    """Take or renew the lease ``name`` for ``length``: its term, or None while another holds it.
+
+    The term grows whenever the holder changes: who finds another term than before starts from what is stored.
+    """
+    until = micros(now + length)
+    with store.writes() as connection:
+        hold(connection, "lease", name)
+        row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
+        if row is None:
+            connection.execute(leases.insert(), {"name": name, "holder": holder, "term": 1, "until": until})
+            return 1
+        if row.holder != holder and row.until > micros(now):
+            return None
+        term = row.term if row.holder == holder else row.term + 1
+        change = leases.update().where(leases.c.name == name)
+        connection.execute(change.values(holder=holder, term=term, until=until))
+        return int(term)
+
+
+def give_up_lease(store: Store, name: str, holder: str) -> None:
+    """Let the next one lead at once; nothing when ``holder`` does not lead."""
+    with store.writes() as connection:
+        mine = (leases.c.name == name) & (leases.c.holder == holder)
+        connection.execute(leases.update().where(mine).values(until=0))
+
+
+def holder_of(store: Store, name: str, now: datetime) -> str | None:
+    """Who holds the lease now."""
+    with store.reads() as connection:
+        row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
+    return row.holder if row is not None and row.until > micros(now) else None
