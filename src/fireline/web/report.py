@@ -39,16 +39,16 @@ def render(incidents: Sequence[Json], summary: Json) -> str:
     "usual", "smallest", "within"}], notes [str], command, made_by.
     """
     summary, incidents = briefing.normal(cleaned(summary)), cleaned(incidents)
-    zone = _zone(str(summary.get("timezone") or "UTC"))
+    zone = zone_of(str(summary.get("timezone") or "UTC"))
     ordered = briefing.ordered(incidents)
     standing = [i for i in ordered if briefing.stands(i)]
     paging = [i for i in standing if briefing.paged(i)]
     text = {name: _text(name) for name in ("report.css", "report.js")}
-    page = _environment(zone).get_template("report.html")
+    page = environment(zone).get_template("report.html")
     return page.render(
         summary=summary,
         zone=zone.key,
-        incidents=[_view(incident, summary, zone) for incident in ordered],
+        incidents=[view(incident, summary, zone) for incident in ordered],
         paging=paging,
         tickets=len(standing) - len(paging),
         measured=sum(len(i.get("measures") or ()) for i in ordered),
@@ -85,7 +85,8 @@ def _visible(sign: str) -> str:
     return sign if sign.isprintable() or sign in "\n\t\u00a0\u2009\u202f" else "\ufffd"
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of this name, UTC where there is none."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -93,7 +94,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _text(name: str) -> str:
-    return (files("fireline.web") / "templates" / name).read_text(encoding="utf-8")
+    return (files("fireline.web") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _headline(paging: Sequence[Json], tickets: int) -> str:
@@ -121,7 +122,7 @@ def _strip(incidents: Sequence[Json], summary: Json, zone: ZoneInfo) -> dict[str
     }
 
 
-def _view(incident: Json, summary: Json, zone: ZoneInfo) -> dict[str, Any]:
+def view(incident: Json, summary: Json, zone: ZoneInfo) -> dict[str, Any]:
     """One incident with everything the page draws of it."""
     marked = marks.marks_of(incident, summary.get("changes") or ())
     causes = list(incident.get("causes") or ())
@@ -250,7 +251,8 @@ def _diff(text: str) -> list[tuple[str, str]]:
     return [(kinds.get(line[:1], ""), line) for line in text.splitlines()]
 
 
-def _environment(zone: ZoneInfo) -> Environment:
+def environment(zone: ZoneInfo) -> Environment:
+    """The templates with their filters, telling times on the clocks of ``zone``; everything is escaped."""
     env = Environment(
         loader=PackageLoader("fireline.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
