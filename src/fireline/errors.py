@@ -54,3 +54,11 @@ class MeasureInFlight(StoreError):
 
 class StateError(FirelineError):
     """An entry that the incident's state does not allow."""
+
+
+class SettingsError(FirelineError):
+    """Settings of the server that cannot be used as written."""
+
+
+class ChannelError(FirelineError):
+    """A message that a channel could not deliver."""

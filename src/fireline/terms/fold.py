@@ -327,6 +327,7 @@ _READ: Mapping[EntryKind, Callable[[Incident, Entry], Incident]] = {
     EntryKind.WATCH: _watch,
     EntryKind.ROLE: _role,
     EntryKind.ACKED: _only_told,
+    EntryKind.PAGED: _only_told,
     EntryKind.NOTE: _only_told,
     EntryKind.REVIEW: _review,
     EntryKind.REVIEW_APPROVED: _review_approved,

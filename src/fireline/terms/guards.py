@@ -60,7 +60,7 @@ MEASURE_FROM: Mapping[EntryKind, frozenset[MeasureState]] = {
 }
 """Entry about a measure -> the states the measure may be in before it."""
 
-_WHEN_OVER = frozenset({EntryKind.NOTE, EntryKind.ACTION_ITEM})
+_WHEN_OVER = frozenset({EntryKind.NOTE, EntryKind.ACTION_ITEM, EntryKind.PAGED})
 _NEEDS_REASON = frozenset(
     {
         EntryKind.MOVED,

@@ -42,6 +42,7 @@ class EntryKind(StrEnum):
     WATCH = "watch"  # until (iso)
     ROLE = "role"  # role, person
     ACKED = "acked"  # person
+    PAGED = "paged"  # page (PageKind), channel, to, key: somebody was called or told
     NOTE = "note"  # text
     REVIEW = "review"  # review (Review.as_json)
     REVIEW_APPROVED = "review_approved"  # person

@@ -47,6 +47,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "moved": ("state", "people"),
     "role": ("role", "people"),
     "acked": ("acked", "people"),
+    "paged": ("paged", "people"),
     "note": ("note", "people"),
     "review": ("review", "review"),
     "review_approved": ("approved", "review"),
@@ -148,6 +149,8 @@ def _rest(kind: str, entry: Mapping[str, Any], timezone: str) -> str:
         return f"now {entry.get('to', '')}"
     if kind in ("role", "acked", "review_approved"):
         return " ".join(str(entry[key]) for key in ("person", "role") if entry.get(key))
+    if kind == "paged":
+        return f"{entry.get('page') or 'page'} by {entry.get('channel') or 'a channel'}"
     if kind == "action_item":
         return str((entry.get("item") or {}).get("what") or "")
     if kind == "review":

@@ -78,6 +78,7 @@ _SIGNS = {
     "note": "✎",
     "role": "@",
     "acked": "@",
+    "paged": "@",
 }
 _PLAIN = str.maketrans("◆▲●◂▤→▶■✗✓◷✎·–", "*^o<#>>#x+~~.-")
 
