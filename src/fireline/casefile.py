@@ -29,8 +29,9 @@ from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.timeline import EntryKind
 from fireline.triage.case import Case, Frame, Trace
-from fireline.verify import Comparison, Recovery, moot, shadow
+from fireline.verify import Comparison, Obedience, Recovery, control, moot, obedience, shadow
 from fireline.verify.recovery import of_alert
+from fireline.verify.rows import between, flag, take, text
 
 BEFORE_ROWS = 60_000
 AFTER_ROWS = 150_000
@@ -66,6 +67,8 @@ class CaseFile:
     runbook: Runbook
     changes: Sequence[Change]
     runbook_text: str | None = None
+    behind: Callable[[Measure], tuple[str, ...]] = lambda measure: ()
+    """Names the guards that listen and do not obey the measure's switch yet."""
     _before: dict[str, Frame] = field(default_factory=dict, repr=False)
     _holding: tuple[datetime, list[tuple[Incident, Measure]]] | None = field(default=None, repr=False)
     _seen: OrderedDict[tuple[object, ...], Any] = field(default_factory=OrderedDict, repr=False)
@@ -130,7 +133,46 @@ class CaseFile:
     def comparison(self, incident: Incident, measure: Measure, now: datetime) -> Comparison | None:
         """What the version a simulated measure goes back to said of the same requests, in its shadow."""
         since = incident.onset[0] if incident.onset else incident.opened_at
+        if not measure.simulated:
+            return self._since(incident, measure, max(since, now - LONGEST), now)
         return self._shadow(incident, measure, max(since, now - LONGEST), now)
+
+    def _since(
+        self, incident: Incident, measure: Measure, since: datetime, now: datetime
+    ) -> Comparison | None:
+        """Live traffic before a measure on production and since it was confirmed."""
+        began, confirmed = measure.applied_at, measure.confirmed_at
+        if began is None or confirmed is None or now <= confirmed:
+            return None
+        wanted = self._compared(incident)
+        columns = self.after(since, now, sorted(wanted)).columns
+        live = take(columns, ~flag(columns, "shadow"))
+        before = take(live, between(live, since, began))
+        bad = measure.params.get("from", measure.params.get("version"))
+        if measure.action in GOING_BACK and bad is not None and (text(before, "version") == bad).any():
+            before = take(before, text(before, "version") == bad)
+        usual = {name: c for name, c in self.before(since).columns.items() if name in wanted}
+        found = control(
+            take(live, between(live, confirmed, now)), before, usual, alerts=incident.alerts, since=since,
+            until=now, timezone=self.runbook.timezone, names=("before the measure", "since it"),
+        )  # fmt: skip
+        return replace(found, how="series") if found is not None else None
+
+    def obedience(self, measure: Measure, now: datetime) -> Obedience:
+        """What the calls since ``measure`` was applied show of whether live traffic obeys it."""
+        names = [
+            "time",
+            "version",
+            "shadow",
+            "rung",
+            "switch",
+            "host",
+            *(measure.params.get("segment") or {}),
+        ]
+        since = measure.applied_at or now
+        rows = self.archive.events(since, now + self.runbook.clock_skew, names)
+        columns = {name: _values(rows.column(name)) for name in rows.column_names}
+        return obedience(columns, measure, self.behind(measure))
 
     def watched(self, incident: Incident, now: datetime) -> Comparison | None:
         """The same since the watch began."""

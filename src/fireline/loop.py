@@ -32,7 +32,7 @@ from fireline.triage.assess import assess
 from fireline.triage.case import Assessment, Case
 from fireline.triage.figures import LABELLED
 from fireline.triage.join import belongs_to, same_change
-from fireline.verify import Signals, judge_measure, judge_recovery, watch
+from fireline.verify import Signals, judge_measure, judge_obedience, judge_recovery, watch
 
 Tell = Callable[[Incident, Entry], None]
 SEATED = frozenset({State.RESOLVED, State.LEARNING}) | OVER
@@ -54,6 +54,10 @@ class House:
     told: dict[str, int] = field(default_factory=dict)
     phase: int = 0
     news: bool = True
+    looked: datetime | None = None
+    """When the last tick was, where ticks come at any instant; None where each due instant has its own."""
+    also: Callable[[Tx], None] = lambda tx: None
+    """What else is written with whatever a tick writes first."""
     _open: tuple[datetime, list[Incident]] | None = None
     bookmark: Bookmark = field(init=False)
 
@@ -112,6 +116,7 @@ class House:
         """What must be remembered with anything that is written: how far the tick is, and what was told."""
         self.bookmark.keep(tx)
         tx.put_state(f"desk:{self.service}", micros(self.clock.now()), self.desk.save())
+        self.also(tx)
         self._open, self.news = None, True
 
 
@@ -273,6 +278,9 @@ def confirm(house: House, sheet: Sheet) -> list[Sheet]:
         if measure.state is MeasureState.APPLIED and measure.simulated:
             says = "Nothing was performed: from here on the replay reckons with it."
             sheet.add([Draft(EntryKind.CONFIRMED, says, {"measure": measure.id})])
+        elif measure.state is MeasureState.APPLIED:
+            seen = house.file.obedience(house.store.measure(measure.id), sheet.now)
+            sheet.add(judge_obedience(sheet.incident, measure, seen, sheet.now))
     _settle(sheet)
     return []
 
@@ -283,7 +291,7 @@ def confirm(house: House, sheet: Sheet) -> list[Sheet]:
 def verify(house: House, sheet: Sheet) -> list[Sheet]:
     """Did it help, is it well by itself, does it stay so. Looked at on the incident's check times only."""
     now = sheet.now
-    if not is_check(sheet.incident, now):
+    if not is_check(sheet.incident, now, house.looked):
         return []
     for measure in sheet.incident.measures:
         if measure.state is MeasureState.CONFIRMED:

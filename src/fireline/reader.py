@@ -58,6 +58,12 @@ class CountsReader:
         self._kept.move_to_end(key)
         return self._kept[key]
 
+    def forget_days(self, first: int, last: int) -> None:
+        """Reads the days that hold ``first`` to ``last`` (microseconds) afresh from now on."""
+        days = range(first // (DAY * 1_000_000), last // (DAY * 1_000_000) + 1)
+        for key in [key for key in self._kept if key[2] in days]:
+            self._bytes -= _size(self._kept.pop(key))
+
     def forget(self, layout: Layout) -> None:
         """Reads ``layout`` afresh from now on."""
         for key in [key for key in self._kept if key[0] == layout.identity]:

@@ -36,12 +36,16 @@ def is_due(incident: Incident, now: datetime) -> bool:
     return any(last.at < incident.opened_at + wait <= now for wait in AGAIN)
 
 
-def is_check(incident: Incident, now: datetime) -> bool:
-    """Whether ``now`` is one of the incident's check times: hourly at first, then every six hours, and the
-    end of its watch period."""
+def is_check(incident: Incident, now: datetime, last: datetime | None = None) -> bool:
+    """Whether one of the incident's check times lies after ``last`` (None: just before ``now``) and not after
+    ``now``: hourly at first, then every six hours, and the end of its watch period."""
     if incident.state in OVER or incident.state in (State.RESOLVED, State.LEARNING):
         return False
-    return now == incident.watch_until or now == next_check(incident, now - timedelta(microseconds=1))
+    last = last or now - timedelta(microseconds=1)
+    upcoming = next_check(incident, last)
+    if incident.watch_until is not None and last < incident.watch_until <= now:
+        return True
+    return upcoming is not None and upcoming <= now
 
 
 def next_check(incident: Incident, now: datetime) -> datetime | None:

@@ -334,14 +334,14 @@ class Judge:
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
 
-    def restore(self, body: bytes) -> None:
-        """Takes up the state ``save`` gave. A state of another plan is not mixed in: the judge starts
-        cold."""
+    def restore(self, body: bytes) -> bool:
+        """Takes up the state ``save`` gave. A state of another plan is not mixed in: the judge starts cold, and
+        False is answered."""
         with np.load(io.BytesIO(body), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         head = json.loads(arrays["head"].tobytes())
         if head["plan"] != self._identity():
-            return
+            return False
         self.fixed.starts = list(head["fixed"])
         for version in head["versions"]:
             self.meet(version)
@@ -350,6 +350,7 @@ class Judge:
             track.next_tick = int(tick)
             for name in SAVED:
                 setattr(track, name, arrays[f"{i}.{name}"])
+        return True
 
     def _identity(self) -> list[str]:
         """What a state must have been saved by: the same series, judged by the same monitors on the same

@@ -89,12 +89,12 @@ class Block:
 
 
 class LineReader:
-    """Reads a text file (``.gz`` too) block by block."""
+    """Reads a text file (``.gz`` too), or what comes from ``stream`` under its name, block by block."""
 
-    def __init__(self, path: Path, block: int = BLOCK) -> None:
+    def __init__(self, path: Path, block: int = BLOCK, stream: Any = None) -> None:
         self.path, self.size = path, block
         self.broken = ""
-        self._stream: Any = _open(path)
+        self._stream: Any = stream if stream is not None else _open(path)
         self._carry, self._next, self._first = b"", 1, True
 
     def close(self) -> None:

@@ -27,12 +27,13 @@ _CHANGED = re.compile(
 _ROW = re.compile(r"in row (\d+)")
 
 
-def pieces(path: Path, *, only: frozenset[str] | None = None) -> Iterator[Piece]:
-    """The file's rows, block by block; ``only`` names the columns wanted.
+def pieces(path: Path, *, only: frozenset[str] | None = None, stream: Any = None) -> Iterator[Piece]:
+    """The file's rows, block by block; ``only`` names the columns wanted. Bytes that came another way are
+    read from ``stream``, and ``path`` is what they are called.
 
     A file without a single line gives no piece. Raises InputError for a file that is one JSON array.
     """
-    reader = LineReader(path)
+    reader = LineReader(path, stream=stream)
     file, row = str(path), 1
     words: set[str] = set()
     try:

@@ -1,0 +1,188 @@
+"""From the spool to the counts: what was taken becomes lake files, counts, dedup keys and a cursor, at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from fireline.clock import Clock, micros
+from fireline.errors import StoreError
+from fireline.live.door import Door, parted
+from fireline.live.spool import Place, Record
+from fireline.runbook.schema import Runbook
+from fireline.store import LakeFile, Store, Tx
+from fireline.telemetry.changes import first_seen
+from fireline.telemetry.columns import Array, times
+from fireline.telemetry.dedup import Dedup, Keys, Split
+from fireline.telemetry.lake import Lake
+from fireline.telemetry.tally import tally
+from fireline.terms.counts import CountsRow
+from fireline.terms.plan import Plan
+from fireline.terms.quarantine import BadRow
+
+KEPT_BAD = 200
+
+
+@dataclass(eq=False)
+class Ledger:
+    """What was counted of one service since the process began."""
+
+    events: int = 0
+    labels: int = 0
+    late: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    last_event: int = 0
+
+
+@dataclass(eq=False)
+class Counting:
+    """Counts one service's spool. ``spool_id`` names this process's spool among those that share the store.
+
+    A batch is named after the place where it begins, and the cursor moves in the transaction that commits it:
+    killed anywhere, the same rows are counted again from the same place, once.
+    """
+
+    plan: Plan
+    runbook: Runbook
+    store: Store
+    lake: Lake
+    door: Door
+    clock: Clock
+    spool_id: str
+    seen: Ledger = field(default_factory=Ledger)
+    versions: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.service = self.runbook.service
+        self.source = f"spool:{self.spool_id}:{self.service}"
+        self.door.counted = self._place = Place.of(self.store.cursor(self.source))
+        self.versions = self._known_versions()
+        self.learn_keys()
+
+    def learn_keys(self) -> None:
+        """Reads what was counted by anybody within the dedup horizon."""
+        horizon = 2 * self.runbook.dedup_horizon
+        since = micros(self.clock.now() - horizon)
+        kept = self.store.keys(since, self.service)
+        stored = [Keys(first=k.min_us, last=k.max_us, clock=k.max_us, body=k.body) for k in kept]
+        self._dedup = Dedup(self.service, self.runbook.dedup_horizon, stored)
+
+    def _known_versions(self) -> dict[str, int]:
+        kept = self.store.get_state(f"versions:{self.service}")
+        since = micros(self.runbook.reference.since)
+        known = dict.fromkeys(self.plan.versions, since)
+        return known | (json.loads(kept.body) if kept else {})
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything was taken and not yet counted."""
+        return self.door.spool.end != self._place and self.door.spool.waiting(self._place) > 0
+
+    def count(self, judged_until: int) -> tuple[int, int] | None:
+        """Counts what waits; the first and last event time (microseconds) it held, None when nothing did.
+
+        Events before ``judged_until`` (microseconds) come too late to be judged: they are counted as late.
+        """
+        found: list[tuple[int, int]] = []
+        while records := self.door.spool.read(self._place):
+            span = self._batch(records, judged_until)
+            if span is not None:
+                found.append(span)
+        if not found:
+            return None
+        return min(first for first, _ in found), max(last for _, last in found)
+
+    def _batch(self, records: Sequence[Record], judged_until: int) -> tuple[int, int] | None:
+        begin, end = self._place, records[-1].end
+        parts = [(record, *parted(record.body)) for record in records]
+        events = self._joined(table for _, table, _ in parts)
+        labels = self._joined(table for _, _, table in parts)
+        bad = _bad(records)
+        split = self._split(events, [record for record, table, _ in parts for _ in range(len(table))],
+                            judged_until)  # fmt: skip
+        name = f"live-{self.spool_id}-{begin.segment:08d}-{begin.offset:010d}"
+        versions = first_seen(split.kept, self.versions) if split is not None else self.versions
+        with self.store.begin() as tx:
+            self._commit_labels(tx, name, labels)
+            self._commit_events(tx, name, split, bad, begin, end)
+            if versions != self.versions:
+                body = json.dumps(versions, sort_keys=True).encode()
+                tx.put_state(f"versions:{self.service}", 0, body)
+        self.versions = versions
+        self._note(split, labels, records)
+        self._place = self.door.counted = end
+        self.door.spool.forget(end)
+        if split is None or not len(split.kept):
+            return None
+        self._dedup.remember(split.keys)
+        instants = times(split.kept)
+        return int(instants.min()), int(instants.max())
+
+    def _joined(self, tables: Iterable[pa.Table]) -> pa.Table:
+        full = [self.door.intake.settle(table) for table in tables if len(table)]
+        return pa.concat_tables(full, promote_options="permissive") if full else pa.table({})
+
+    def _split(self, events: pa.Table, records: Sequence[Record], judged_until: int) -> Split | None:
+        """Events without duplicates and with ``late``."""
+        if not len(events):
+            return None
+        instants = times(events)
+        arrived = np.array([int(record.head["at"]) for record in records], np.int64)
+        lateness = int(self.runbook.allowed_lateness.total_seconds() * 1_000_000)
+        # What was held back while no server was there may still be judged, as long as its tick was not.
+        held = np.array([bool(record.head.get("held")) for record in records])
+        late: Array = (instants < judged_until) | (~held & (instants < arrived - lateness))
+        return self._dedup.split(events.append_column("late", pa.array(late)))
+
+    def _commit_labels(self, tx: Tx, name: str, labels: pa.Table) -> None:
+        if len(labels):
+            kept = labels.drop_columns(["row"]) if "row" in labels.column_names else labels
+            file = self._file(f"{name}-labels", "labels", kept, "label_time")
+            tx.commit_batch(f"{name}-labels", at=self.clock.now(), service=self.service, lake_file=file)
+
+    def _commit_events(
+        self, tx: Tx, name: str, split: Split | None, bad: Sequence[BadRow], begin: Place, end: Place
+    ) -> None:
+        file, keys = None, b""
+        counts: Sequence[CountsRow] = ()
+        if split is not None:
+            counts = tally(self.plan, split.kept, split.dropped)
+            if len(split.kept):
+                file, keys = self._file(name, "events", split.kept, "time"), split.keys.body
+        was = str(begin) if begin != Place() else None
+        done = tx.commit_batch(
+            name, at=self.clock.now(), service=self.service, lake_file=file, counts=counts, keys=keys,
+            cursor=(self.source, str(end)), cursor_was=was, quarantine=bad,
+        )  # fmt: skip
+        if not done:
+            raise StoreError(
+                f"the batch {name} was counted before, by another process on the same spool",
+                todo="give every server a --data folder of its own",
+            )
+
+    def _file(self, name: str, kind: str, table: pa.Table, clock: str) -> LakeFile:
+        path = self.lake.write(name, "events" if kind == "events" else "labels", table)
+        when = times(table, clock)
+        return LakeFile(kind, path, len(table), int(when.min()), int(when.max()), self.service)
+
+    def _note(self, split: Split | None, labels: pa.Table, records: Sequence[Record]) -> None:
+        seen = self.seen
+        seen.labels += len(labels)
+        seen.quarantined += sum(int(record.head.get("bad_rows", 0)) for record in records)
+        if split is not None:
+            seen.events += len(split.kept)
+            seen.duplicates += len(split.dropped)
+            if len(split.kept):
+                seen.late += int(split.kept.column("late").combine_chunks().true_count)
+                seen.last_event = max(seen.last_event, int(times(split.kept).max()))
+
+
+def _bad(records: Sequence[Record]) -> list[BadRow]:
+    rows = [row for record in records for row in record.head.get("bad", ())]
+    names = ("file", "kind", "reason", "todo", "row", "line", "column", "raw")
+    return [BadRow(**{name: row[name] for name in names if name in row}) for row in rows[:KEPT_BAD]]

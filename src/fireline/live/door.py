@@ -1,0 +1,205 @@
+"""The door: a body of events or labels comes in, is normalised, and is on disk before it is acknowledged."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import threading
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from fireline.clock import Clock, micros
+from fireline.errors import FirelineError, InputError, Where
+from fireline.live.spool import Place, Spool
+from fireline.runbook.schema import Runbook
+from fireline.sources.jsonl import pieces
+from fireline.telemetry.columns import times
+from fireline.telemetry.intake import Intake
+from fireline.telemetry.quarantine import Quarantine
+from fireline.terms.piece import Piece
+from fireline.terms.quarantine import BadRow
+from fireline.terms.words import length
+
+ARROW = "application/vnd.apache.arrow.stream"
+MOST_BYTES = 64 << 20
+SHOWN = 20
+
+
+class Busy(FirelineError):
+    """Too much waits to be counted: come again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one body: rows taken and rows put aside, the first of them with reasons."""
+
+    events: int = 0
+    labels: int = 0
+    quarantined: tuple[BadRow, ...] = ()
+    bad: int = 0
+    known: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "taken": self.events + self.labels,
+            "events": self.events,
+            "labels": self.labels,
+            "duplicate_batch": self.known,
+            "quarantined_rows": self.bad,
+            "quarantined": [row.as_json() for row in self.quarantined],
+        }
+
+
+@dataclass(eq=False)
+class Door:
+    """One service's way in. ``counted`` says up to which place the spool was counted.
+
+    While ``catching_up`` after a start, senders deliver what they held back: it came late through no fault of
+    theirs.
+    """
+
+    runbook: Runbook
+    spool: Spool
+    clock: Clock
+    counted: Place = field(default_factory=Place)
+    taken_rows: int = 0
+    bad_rows: int = 0
+    catching_up: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        book = self.runbook
+        positive = book.labels.positive if book.labels else None
+        self.intake = Intake(book.columns, book.service, book.task, positive, book.timezone)
+
+    def take(self, kind: str, body: bytes, form: str, key: str = "", encoding: str = "") -> Answer:
+        """Take a body of ``kind`` (events or labels): all good rows are on disk when this returns.
+
+        ``form`` is the content type: JSON lines, or an Arrow stream. A ``key`` taken before is answered and
+        not taken again. Raises InputError for a body that cannot be read, Busy under pressure.
+        """
+        if key and self.spool.known(key):
+            return Answer(known=True)
+        if self.spool.full(self.counted):
+            raise Busy(
+                f"{self.runbook.service}: more waits to be counted than may",
+                todo="send the same again later",
+                permanent=False,
+            )
+        name = f"POST /v1/{kind}" + (f" {key}" if key else "")
+        found = _pieces(unpacked(body, encoding), form, name)
+        with self._lock:
+            events, labels, aside = self._normalised(found, name, kind)
+        head = {
+            "kind": kind, "key": key, "at": micros(self.clock.now()), "rows": len(events) + len(labels),
+            "bad": [row.as_json() for row in aside.items], "bad_rows": aside.rows, "held": self.catching_up,
+        }  # fmt: skip
+        if len(events) or len(labels) or aside.rows:
+            fresh = self.spool.append(head, packed(events, labels))
+            if not fresh:
+                return Answer(known=True)
+        self.taken_rows += len(events) + len(labels)
+        self.bad_rows += aside.rows
+        return Answer(len(events), len(labels), tuple(aside.items[:SHOWN]), aside.rows)
+
+    def _normalised(
+        self, found: Iterator[Piece], name: str, kind: str
+    ) -> tuple[pa.Table, pa.Table, Quarantine]:
+        self.intake.quarantine = aside = Quarantine()
+        self.intake.notes.clear()
+        events, labels = [], []
+        for piece in found:
+            taken = self.intake.take(piece, name)
+            events.append(self._not_ahead(taken.events, aside, name))
+            labels.append(taken.labels)
+        return self._joined(events), self._joined(labels), aside
+
+    def _joined(self, tables: Sequence[pa.Table]) -> pa.Table:
+        full = [self.intake.settle(table) for table in tables if len(table)]
+        return pa.concat_tables(full, promote_options="permissive") if full else pa.table({})
+
+    def _not_ahead(self, events: pa.Table, aside: Quarantine, name: str) -> pa.Table:
+        """Events without those whose clock is further ahead of ours than the runbook allows."""
+        if not len(events):
+            return events
+        limit = micros(self.clock.now() + self.runbook.clock_skew)
+        ahead = times(events) - limit
+        at = np.flatnonzero(ahead > 0)
+        if not len(at):
+            return events
+
+        def make(i: int) -> BadRow:
+            by = length(timedelta(microseconds=int(ahead[at[i]])) + self.runbook.clock_skew)
+            reason = f"its time is {by} ahead of this server's clock"
+            todo = "set the clock of the host that wrote it (NTP), or its time zone"
+            row = int(events.column("row")[int(at[i])].as_py())
+            return BadRow(name, "clock_ahead", reason, todo, row=row, column=self.runbook.columns.time)
+
+        aside.add_rows(len(at), name, make)
+        return events.filter(pa.array(ahead <= 0))
+
+
+def unpacked(body: bytes, encoding: str) -> bytes:
+    """``body`` as it was before it was sent. Raises InputError; a bomb is cut off at the size limit."""
+    if encoding not in ("", "identity", "gzip"):
+        raise InputError(f"a body encoded as {encoding!r} cannot be read", todo="send it plain or as gzip")
+    if encoding != "gzip":
+        return body
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
+            whole = stream.read(MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"the body is not whole gzip: {error}", todo="send it again") from None
+    if len(whole) > MOST_BYTES:
+        raise InputError(f"the body unpacks to more than {MOST_BYTES >> 20} MB", todo="send smaller batches")
+    return whole
+
+
+def _pieces(body: bytes, form: str, name: str) -> Iterator[Piece]:
+    if form.split(";")[0].strip() == ARROW:
+        return _arrow(body, name)
+    return pieces(Path(name), stream=io.BytesIO(body))
+
+
+def _arrow(body: bytes, name: str) -> Iterator[Piece]:
+    try:
+        table = pa.ipc.open_stream(body).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"not an Arrow stream, or one cut short: {str(error)[:200]}", where=Where(file=name),
+            todo="write it with pyarrow.ipc.new_stream",
+        ) from None  # fmt: skip
+    rows = np.arange(1, len(table) + 1, dtype=np.int64)
+    yield Piece(table.combine_chunks(), name, rows, tuple(table.column_names), fixed=False)
+
+
+def packed(events: pa.Table, labels: pa.Table) -> bytes:
+    """Both tables in one body: the size of the first, then each as an Arrow stream."""
+    first, second = _stream(events), _stream(labels)
+    return len(first).to_bytes(8, "big") + first + second
+
+
+def parted(body: bytes) -> tuple[pa.Table, pa.Table]:
+    """The tables that ``packed`` wrote."""
+    size = int.from_bytes(body[:8], "big")
+    return _read(body[8 : 8 + size]), _read(body[8 + size :])
+
+
+def _stream(table: pa.Table) -> bytes:
+    if not len(table):
+        return b""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _read(body: bytes) -> pa.Table:
+    return pa.ipc.open_stream(body).read_all() if body else pa.table({})

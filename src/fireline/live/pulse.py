@@ -1,0 +1,243 @@
+"""One service's loop over live traffic: what came in is counted, what is complete is judged, what is due is
+done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from fireline.act import Worker
+from fireline.casefile import CaseFile
+from fireline.clock import Clock, from_micros, micros
+from fireline.detect.baseline import Baseline
+from fireline.detect.grouping import Desk
+from fireline.detect.judge import Judge
+from fireline.detect.size import sizes
+from fireline.live.counting import Counting
+from fireline.loop import House, Tell, tick
+from fireline.reader import CountsReader
+from fireline.recording import Archive, Cohorts
+from fireline.runbook.schema import Runbook
+from fireline.schedule import next_moment
+from fireline.store import Store, Tx
+from fireline.store.facts import read_facts
+from fireline.telemetry.changes import infer_versions
+from fireline.telemetry.lake import Lake
+from fireline.terms.alert import Alert, Finding, finding_of
+from fireline.terms.change import Change
+from fireline.terms.incident import Mode
+from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.switch import SwitchBoard
+
+MINUTE = 60 * 1_000_000
+HOUR = 60 * MINUTE
+
+
+@dataclass(frozen=True)
+class Book:
+    """A service as its runbook tells it, with what was usual: read once, when the server starts."""
+
+    runbook: Runbook
+    baseline: Baseline
+    path: Path
+    text: str
+
+
+@dataclass(eq=False)
+class Pulse:
+    """The loop of one service. One thread owns it; the journal may be written by others at any time.
+
+    What it judged and has not yet heard lies in the store with the judge's state (the *inbox*): a process
+    that dies between the two loses no finding and hears none twice.
+    """
+
+    book: Book
+    store: Store
+    lake: Lake
+    counting: Counting
+    clock: Clock
+    board: SwitchBoard
+    mode: Mode
+    tell: Tell
+    name: str
+    behind: Callable[[Measure], tuple[str, ...]] = lambda measure: ()
+    judged: int = 0
+    inbox: list[Finding] = field(default_factory=list)
+    looked: datetime | None = None
+    house: House = field(init=False)
+    judge: Judge = field(init=False)
+    _next: datetime | None = None
+    _entries: int = -1
+    _facts: int = -1
+
+    def __post_init__(self) -> None:
+        runbook = self.book.runbook
+        self.service = runbook.service
+        self.read = CountsReader(self.store, self.service)
+        self.archive = Archive(self.store, self.lake, self.service)
+        self.cohorts = Cohorts(self.book.baseline.plan, runbook, self.store, self.archive, self.read)
+        self._age = int(runbook.labels.age.total_seconds()) * 1_000_000 if runbook.labels else 0
+        self._lateness = int(runbook.allowed_lateness.total_seconds()) * 1_000_000
+        self.take_up()
+
+    # -- across restarts ----------------------------------------------------------------------------------
+
+    def take_up(self) -> None:
+        """Goes on from what is stored: after a start, and when another process led meanwhile."""
+        runbook, baseline = self.book.runbook, self.book.baseline
+        self.since = self._beginning()
+        self.judge, self.judged = Judge(baseline, runbook, self.since), self.since
+        kept = self.store.get_state(f"judge:{self.service}")
+        if kept is not None:
+            if self.judge.restore(kept.body):
+                self.judged = kept.tick
+            else:  # another baseline or another code's monitors: cold, from now on
+                self.since = self.judged = max(kept.tick, self.complete())
+                self.judge = Judge(baseline, runbook, self.since)
+        inbox = self.store.get_state(f"inbox:{self.service}")
+        self.inbox = [_finding(one) for one in json.loads(inbox.body)] if inbox else []
+        file = CaseFile(self.judge, self.read, self.archive, runbook, self._changes())
+        file.runbook_text, file.behind = self.book.text, self.behind
+        desk = Desk(runbook, sizes(baseline, self.read))
+        remembered = self.store.get_state(f"desk:{self.service}")
+        if remembered is not None:
+            desk.restore(remembered.body)
+        worker = Worker(self.store, self.board, self.clock, name=self.name)
+        house = House(self.store, runbook, desk, file, worker, self.clock, self.mode, self.tell)
+        looked = self.store.get_state(f"looked:{self.service}")
+        self.looked = from_micros(looked.tick) if looked else self.clock.now()
+        house.told = {n: len(self.store.entries(n)) for n in self.store.incidents(self.service)}
+        house.also = self._heard
+        self.house, self._next, self._entries = house, None, -1
+
+    def _beginning(self) -> int:
+        """When judging began: now, at the first start."""
+        kept = self.store.get_state(f"live:{self.service}")
+        if kept is None:
+            since = -(-self.complete() // HOUR) * HOUR
+            with self.store.begin() as tx:
+                tx.put_state(f"live:{self.service}", since, b"")
+            return since
+        return kept.tick
+
+    def complete(self) -> int:
+        """Up to when every tick is complete (microseconds): late rows have had their time."""
+        return (micros(self.clock.now()) - self._lateness) // MINUTE * MINUTE
+
+    def _heard(self, tx: Tx) -> None:
+        """The findings that were heard leave the inbox with what was written of them."""
+        if self.inbox:
+            self.inbox = []
+            tx.put_state(f"inbox:{self.service}", 0, b"[]")
+
+    # -- one step -----------------------------------------------------------------------------------------
+
+    def step(self) -> bool:
+        """Does what is due at the clock's time; whether the loop looked at all."""
+        self.count()
+        complete = self.complete()
+        if complete > self.judged:
+            self._judge(complete)
+        if not (self.inbox or self.is_due()):
+            return False
+        self._tick()
+        return True
+
+    def count(self) -> None:
+        """Counts what was taken."""
+        span = self.counting.count(self.judged)
+        if span is not None:
+            self.read.forget_days(*span)
+        if list(self.counting.versions) != self.judge.versions:
+            for version in self.counting.versions:
+                self.judge.meet(version)
+
+    def _judge(self, complete: int) -> None:
+        """Judges every tick that is complete; what was found is stored with the judge's state."""
+        cohorts_end = (complete - self._age) // HOUR * HOUR
+        for hour in range(max(self.since, self._counted_cohorts()) // HOUR * HOUR, cohorts_end, HOUR):
+            self.cohorts.done = 0
+            self.cohorts.count(hour, hour + HOUR, self.clock.now())
+        found = self.judge.advance(self.read, complete, complete - self._age)
+        with self.store.begin() as tx:
+            tx.put_state(f"judge:{self.service}", complete, self.judge.save())
+            if found:
+                kept = [*self.inbox, *found]
+                tx.put_state(
+                    f"inbox:{self.service}", complete, json.dumps([_plain(f) for f in kept]).encode()
+                )
+        self.judged, self.inbox = complete, [*self.inbox, *found]
+
+    def _counted_cohorts(self) -> int:
+        """Cohorts before this instant were counted when an earlier step judged."""
+        return (self.judged - self._age) // HOUR * HOUR
+
+    def is_due(self) -> bool:
+        """Whether the journal has grown, something was told, a measure waits, or a moment has come."""
+        now = self.clock.now()
+        entries = sum(len(i.timeline) for i in self._open())
+        facts = len(self._told_changes())
+        grown = entries != self._entries or facts != self._facts
+        moving = bool(self.store.claimable(now)) or any(
+            m.state is MeasureState.APPLIED for i in self._open() for m in i.measures
+        )
+        return grown or moving or (self._next is not None and self._next <= now)
+
+    def _open(self) -> list:  # type: ignore[type-arg]
+        return [self.store.incident(n) for n in self.store.incidents(self.service, open_only=True)]
+
+    def _tick(self) -> None:
+        now = self.clock.now()
+        self.house.forget()
+        self.house.looked = self.looked
+        self.house.bookmark.now = None  # what is due is told by the journal, not by where a tick stopped
+        self.house.file.changes = self._changes()
+        tick(self.house, list(self.inbox))
+        self.looked = now
+        with self.store.begin() as tx:
+            self._heard(tx)
+            tx.put_state(f"desk:{self.service}", micros(now), self.house.desk.save())
+            tx.put_state(f"looked:{self.service}", micros(now), b"")
+        incidents = self._open()
+        moments = [m for i in incidents if (m := next_moment(i, now)) is not None]
+        self._next = min(moments, default=None)
+        self._entries = sum(len(i.timeline) for i in incidents)
+        self._facts = len(self._told_changes())
+
+    @property
+    def waits_for_traffic(self) -> bool:
+        """Whether a measure was applied and is not seen in traffic yet: then every second counts."""
+        applied = self.store.measures(self.service, states=[MeasureState.APPLIED])
+        return any(not m.simulated for m in applied)
+
+    # -- changes ------------------------------------------------------------------------------------------
+
+    def _told_changes(self) -> list[Change]:
+        return [Change.of_json(f.body) for f in read_facts(self.store, "change", self.service)]
+
+    def _changes(self) -> Sequence[Change]:
+        """Those that were told, and versions that were seen for the first time."""
+        told = self._told_changes()
+        inferred = infer_versions(self.counting.versions, self.service, told)
+        return sorted([*told, *inferred], key=lambda c: (c.at, c.what))
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What is known to have changed, oldest first."""
+        return tuple(self._changes())
+
+    def lag(self) -> timedelta:
+        """How far behind the clock judging is, beyond the lateness allowed."""
+        return timedelta(microseconds=max(0, self.complete() - self.judged))
+
+
+def _plain(found: Finding) -> dict[str, object]:
+    told = Alert("", found, found.at, found.urgency, found.because).as_json()
+    return told | {"evidence": found.evidence, "threshold": found.threshold}
+
+
+def _finding(told: dict[str, object]) -> Finding:
+    return finding_of(told)

@@ -1,0 +1,350 @@
+"""A running Fireline: its services, their loops, and who leads."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+from fireline.clock import Clock, ManualClock, SystemClock, from_micros, iso, micros
+from fireline.detect.baseline import Baseline
+from fireline.errors import FirelineError, InputError, StoreError, Where
+from fireline.live.counting import Counting
+from fireline.live.door import Answer, Door
+from fireline.live.guards import Guards
+from fireline.live.keys import signature, switch_key
+from fireline.live.news import News
+from fireline.live.pulse import Book, Pulse
+from fireline.live.spool import Spool
+from fireline.live.viewing import service_view
+from fireline.live.views import ServiceView
+from fireline.runbook.load import load
+from fireline.runbook.schema import Runbook
+from fireline.store import Store
+from fireline.store.leases import give_up_lease, take_lease
+from fireline.store.switches import StoredSwitchBoard
+from fireline.telemetry.lake import Lake
+from fireline.terms.incident import Incident
+from fireline.terms.measure import Measure
+from fireline.terms.switch import Switch
+from fireline.terms.timeline import Entry
+
+LOG = logging.getLogger("fireline")
+LEASE = timedelta(seconds=10)
+BEAT = 0.5
+"""Seconds between two looks at whether anything is due."""
+COUNT_EVERY = 10.0
+SPOOL_SOON = 4 << 20
+CATCH_UP = 20.0
+"""Seconds after a start in which senders deliver what they held back, before ticks are judged."""
+ROUNDS = 8
+CLOCK = "clock:drill"
+NOTHING = Switch("", 0, (), datetime(2000, 1, 1, tzinfo=UTC), None, "")
+
+AfterBeat = Callable[["Running"], None]
+
+
+def open_books(paths: Iterable[Path]) -> list[Book]:
+    """The runbooks with their baselines. Raises RunbookError and InputError, with what to do."""
+    books = []
+    for path in paths:
+        runbook = load(path)
+        place = path.parent / runbook.reference.baseline
+        if not place.exists():
+            raise InputError(
+                "the runbook's baseline is missing", where=Where(file=str(place)),
+                todo="take one with `fireline init`, or copy the one that belongs to this runbook",
+            )  # fmt: skip
+        books.append(Book(runbook, Baseline.load(place), path, path.read_text(encoding="utf-8")))
+    names = [book.runbook.service for book in books]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"two runbooks are about the service {twice[0]}", todo="give one runbook for each service"
+        )
+    return books
+
+
+@dataclass
+class _Kept:
+    """What is remembered of a loop between beats."""
+
+    counted: float = 0.0
+    trouble: str = ""
+    torn: bool = False
+    term: int | None = None
+
+
+@dataclass(eq=False)
+class Running:
+    """Everything that runs in one server process.
+
+    The loop runs in a thread of its own, or, on a drill clock, whenever that clock is moved: then nothing
+    happens between two moves, and every part reads the same time.
+    """
+
+    store: Store
+    folder: Path
+    books: list[Book]
+    clock: Clock = field(default_factory=SystemClock)
+    after_beat: list[AfterBeat] = field(default_factory=list)
+    catch_up: float = CATCH_UP
+
+    def __post_init__(self) -> None:
+        self.news, self.wall = News(), SystemClock()
+        self.guards = Guards(self.wall)
+        self.board = StoredSwitchBoard(self.store)
+        self.holder = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.leads = False
+        self.drill = isinstance(self.clock, ManualClock)
+        self._lock, self._wake, self._stop = threading.RLock(), threading.Event(), threading.Event()
+        self._started, self._thread = monotonic(), None
+        self._signed: dict[str, tuple[int, str, str]] = {}
+        self._views: dict[str, tuple[float, ServiceView]] = {}
+        spool_id = _spool_id(self.folder)
+        lake = Lake(self.folder / "lake")
+        self._restore_clock()
+        self.doors: dict[str, Door] = {}
+        self.pulses: dict[str, Pulse] = {}
+        self._kept: dict[str, _Kept] = {}
+        for book in self.books:
+            self._add(book, lake, spool_id)
+
+    def _add(self, book: Book, lake: Lake, spool_id: str) -> None:
+        name, plan = book.runbook.service, book.baseline.plan
+        door = Door(book.runbook, Spool(self.folder / "spool" / _filename(name)), self.clock)
+        counting = Counting(plan, book.runbook, self.store, lake, door, self.clock, spool_id)
+        known_before = self.store.get_state(f"live:{name}") is not None
+        door.catching_up = known_before and not self.drill
+        mode = "drill" if self.drill else "real"
+        self.doors[name] = door
+        self.pulses[name] = Pulse(
+            book, self.store, lake, counting, self.clock, self.board, mode, self._tell, self.holder,
+            behind=lambda measure: self._behind(name, measure),
+        )  # fmt: skip
+        self._kept[name] = _Kept()
+
+    # -- what the faces ask -------------------------------------------------------------------------------
+
+    @property
+    def runbooks(self) -> Mapping[str, Runbook]:
+        """By service."""
+        return {book.runbook.service: book.runbook for book in self.books}
+
+    def services(self) -> list[ServiceView]:
+        """Every service as it stands."""
+        return [self.service(name) for name in sorted(self.pulses)]
+
+    def service(self, name: str) -> ServiceView:
+        """One service as it stands, at most a second old. Raises InputError when it is not known."""
+        self._known(name)
+        kept = self._views.get(name)
+        if kept is not None and monotonic() - kept[0] < 1.0 and not self.drill:
+            return kept[1]
+        with self._lock:
+            view = service_view(self.pulses[name], self.guards, self.trouble(name))
+        self._views[name] = (monotonic(), view)
+        return view
+
+    def trouble(self, name: str) -> str:
+        """Why nothing is judged now, or ""."""
+        kept = self._kept[name]
+        if kept.trouble:
+            return kept.trouble
+        if not self.leads and not self.drill:
+            return "Another server leads: it judges and acts, this one takes events in."
+        return ""
+
+    def _known(self, name: str) -> None:
+        if name not in self.pulses:
+            raise InputError(
+                f"there is no service {name!r} here", todo=f"use one of: {', '.join(sorted(self.pulses))}"
+            )
+
+    # -- telemetry ----------------------------------------------------------------------------------------
+
+    def take(self, service: str, kind: str, body: bytes, form: str, key: str, encoding: str) -> Answer:
+        """Take events or labels: on disk when this returns. Raises InputError, and Busy under pressure."""
+        self._known(service)
+        return self.doors[service].take(kind, body, form, key, encoding)
+
+    # -- switches -----------------------------------------------------------------------------------------
+
+    def switch_of(self, service: str) -> tuple[int, str, str]:
+        """The switch that is out: its version, its exact text, and the signature of that text."""
+        self._known(service)
+        switch = self.board.current(service)
+        version = switch.version if switch is not None else 0
+        kept = self._signed.get(service)
+        if kept is None or kept[0] != version:
+            from dataclasses import replace
+            from json import dumps
+
+            text = dumps((switch or replace(NOTHING, service=service)).as_json(), sort_keys=True)
+            kept = version, text, signature(switch_key(self.store, service), text)
+            self._signed[service] = kept
+        return kept
+
+    def _behind(self, service: str, measure: Measure) -> tuple[str, ...]:
+        return self.guards.behind(service, measure.ordinal)
+
+    # -- the loop -----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begins the loop; on a drill clock it waits for the clock to be moved."""
+        self._started = monotonic()
+        if not self.drill:
+            self._thread = threading.Thread(target=self._run, name="fireline-loop", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the loop after the step it is in, and lets the next server lead at once."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=30)
+        try:
+            give_up_lease(self.store, "loop", self.holder)
+        except StoreError as error:
+            LOG.warning("the lease was not given up: %s", error)
+        for door in self.doors.values():
+            door.spool.close()
+
+    def wake(self) -> None:
+        """Somebody wrote in the journal: what is due is done at once."""
+        self.news.told()
+        self._wake.set()
+        if self.drill:
+            self.beat()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.beat()
+            self._wake.wait(BEAT)
+            self._wake.clear()
+
+    def beat(self) -> None:
+        """One look at every service, and whatever is due."""
+        with self._lock:
+            term = self._lead()
+            for name, pulse in self.pulses.items():
+                self._one(name, pulse, term)
+            for after in self.after_beat:
+                self._guarded(lambda after=after: after(self), "after the beat")  # type: ignore[misc]
+
+    def _lead(self) -> int | None:
+        try:
+            term = take_lease(self.store, "loop", self.holder, self.wall.now(), LEASE)
+        except StoreError as error:
+            term = None
+            for kept in self._kept.values():
+                kept.trouble, kept.torn = f"The store cannot be reached: {error}", True
+        self.leads = term is not None
+        return term
+
+    def _one(self, name: str, pulse: Pulse, term: int | None) -> None:
+        kept, door = self._kept[name], self.doors[name]
+        door.catching_up = door.catching_up and monotonic() - self._started < 3 * self.catch_up
+        try:
+            if term is not None and (kept.torn or kept.term != term):
+                pulse.counting.learn_keys()
+                pulse.read.forget_days(0, 0)
+                pulse.take_up()
+                kept.torn = False
+            kept.term = term
+            if term is None:
+                pulse.counting.count(pulse.judged) if self._should_count(kept, pulse) else None
+            elif self._is_catching_up(door) or not self._is_time(kept, pulse):
+                pulse.count() if self._should_count(kept, pulse) else None
+            elif pulse.step():
+                self.news.told()
+            if not kept.torn:
+                kept.trouble = ""
+        except Exception as error:  # one service's trouble must not stop the others, and is shown on its page
+            kept.trouble, kept.torn = _said(error), True
+            LOG.exception("service %s: %s", name, error)
+
+    def _is_catching_up(self, door: Door) -> bool:
+        return door.catching_up and monotonic() - self._started < self.catch_up
+
+    def _is_time(self, kept: _Kept, pulse: Pulse) -> bool:
+        """Whether the loop should look: something waits to be counted for long enough, or anything is due."""
+        if self.drill or self._should_count(kept, pulse):
+            kept.counted = monotonic()
+            return True
+        return pulse.waits_for_traffic or pulse.is_due()
+
+    def _should_count(self, kept: _Kept, pulse: Pulse) -> bool:
+        if not pulse.counting.waits:
+            return pulse.complete() > pulse.judged
+        size = pulse.counting.door.spool.waiting(pulse.counting.door.counted)
+        soon = monotonic() - kept.counted >= COUNT_EVERY or size >= SPOOL_SOON
+        return soon or pulse.waits_for_traffic or pulse.complete() > pulse.judged
+
+    def _guarded(self, work: Callable[[], None], what: str) -> None:
+        try:
+            work()
+        except Exception as error:  # paging and the like have their own retries; the loop goes on
+            LOG.exception("%s: %s", what, error)
+
+    def _tell(self, incident: Incident, entry: Entry) -> None:
+        LOG.info("%s %s %s: %s", incident.service, incident.id, entry.kind.value, entry.because)
+        self.news.told()
+
+    # -- the drill clock ----------------------------------------------------------------------------------
+
+    def _restore_clock(self) -> None:
+        if isinstance(self.clock, ManualClock):
+            kept = self.store.get_state(CLOCK)
+            if kept is not None and from_micros(kept.tick) > self.clock.now():
+                self.clock.move_to(from_micros(kept.tick))
+
+    def move_clock(self, to: datetime) -> datetime:
+        """Move the drill clock and do everything that is due then; the time it is afterwards.
+
+        A clock that stands at ``to`` or later stays. Raises InputError outside a drill.
+        """
+        if not isinstance(self.clock, ManualClock):
+            raise InputError(
+                "this server runs on the real clock", todo="start it with --drill-clock to move its time"
+            )
+        with self._lock:
+            if to > self.clock.now():
+                self.clock.move_to(to)
+                with self.store.begin() as tx:
+                    tx.put_state(CLOCK, micros(to), iso(to).encode())
+            for _ in range(ROUNDS):
+                before = self.news.count
+                self.beat()
+                if self.news.count == before:
+                    break
+        self.news.told()
+        return self.clock.now()
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, FirelineError):
+        return str(error)
+    return f"{type(error).__name__}: {error} -> see the server's log; the loop tries again"
+
+
+def _filename(service: str) -> str:
+    """The service's name as a folder's: letters, digits, dots and dashes stay, the rest is written in hex."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else f"%{ord(c):x}" for c in service)
+
+
+def _spool_id(folder: Path) -> str:
+    """What names this folder's spool among those of other servers on the same store."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = folder / "spool.id"
+    if not place.exists():
+        partial = place.with_name("spool.id.part")
+        partial.write_text(secrets.token_hex(4))
+        partial.replace(place)
+    return place.read_text().strip()

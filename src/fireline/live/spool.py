@@ -1,0 +1,242 @@
+"""The spool: what was taken lies here, safe on disk, until it is counted.
+
+A folder of numbered segments per service, each a sequence of records: a line of JSON that tells kind, key,
+time of arrival and the size and checksum of what follows, and the body. A record is acknowledged once it is
+synced to disk; records that arrive together share one sync. What a crash left half-written at the end was
+never acknowledged and is cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fireline.errors import StoreError, Where
+
+SEGMENT_BYTES = 64 << 20
+KEYS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record ends: what lies before it was read. Written ``segment:offset``."""
+
+    segment: int = 0
+    offset: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.segment}:{self.offset}"
+
+    @classmethod
+    def of(cls, text: str | None) -> Place:
+        """The place that ``str`` wrote; the beginning for None."""
+        if text is None:
+            return cls()
+        segment, offset = text.split(":")
+        return cls(int(segment), int(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One body that was taken: ``head`` says what it is, ``end`` where the next one begins."""
+
+    head: Mapping[str, Any]
+    body: bytes
+    end: Place
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """A record on its way to disk."""
+
+    head: Mapping[str, Any]
+    body: bytes
+    done: threading.Event = field(default_factory=threading.Event)
+    error: Exception | None = None
+
+
+class Spool:
+    """One service's spool in ``folder``. Many threads may append; one process owns the folder."""
+
+    def __init__(self, folder: Path, limit: int = 512 << 20) -> None:
+        self.folder, self.limit = folder, limit
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._queue: list[_Waiting] = []
+        self._flushing = threading.Lock()
+        self._keys: OrderedDict[str, int] = OrderedDict()
+        self._stream: Any = None
+        self._open()
+
+    # -- writing ------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Takes up the newest segment, cutting off what a crash left half-written."""
+        self.segment = max(self._segments(), default=0)
+        for number in self._segments():
+            for record in self._records(number, 0):
+                self._remember(record.head)
+        whole = self._whole(self.segment)
+        path = self._path(self.segment)
+        self._stream = path.open("ab")
+        if path.stat().st_size > whole:
+            self._stream.truncate(whole)
+        self.end = Place(self.segment, whole)
+
+    def _whole(self, number: int) -> int:
+        last = 0
+        for record in self._records(number, 0):
+            last = record.end.offset
+        return last
+
+    def _remember(self, head: Mapping[str, Any]) -> None:
+        key = head.get("key")
+        if key:
+            self._keys[str(key)] = int(head.get("rows", 0))
+            while len(self._keys) > KEYS:
+                self._keys.popitem(last=False)
+
+    def known(self, key: str) -> bool:
+        """Whether a body with this idempotency key was taken lately."""
+        return key in self._keys
+
+    def append(self, head: Mapping[str, Any], body: bytes) -> bool:
+        """Put a body on disk; it lies there when this returns. False when its key was taken before.
+
+        Raises StoreError (try again) when the disk refuses.
+        """
+        one = _Waiting(head, body)
+        with self._lock:
+            if head.get("key") and self.known(str(head["key"])):
+                return False
+            self._queue.append(one)
+        while not one.done.is_set():
+            if self._flushing.acquire(timeout=0.05):
+                try:
+                    self._flush()
+                finally:
+                    self._flushing.release()
+            else:
+                one.done.wait(0.05)
+        if one.error is not None:
+            raise StoreError(
+                f"the spool cannot be written: {one.error}", where=Where(file=str(self.folder)),
+                todo="look at free space and permissions; the sender will try again", permanent=False,
+            ) from one.error  # fmt: skip
+        return True
+
+    def _flush(self) -> None:
+        """Writes everything that waits with one sync; who waits is told."""
+        with self._lock:
+            batch, self._queue = self._queue, []
+        if not batch:
+            return
+        fresh = [one for one in batch if not (one.head.get("key") and self.known(str(one.head["key"])))]
+        data = b"".join(_framed(one.head, one.body) for one in fresh)
+        error: Exception | None = None
+        try:
+            self._write(data)
+        except OSError as failed:
+            error = failed
+        for one in batch:
+            if error is None:
+                self._remember(one.head)
+            one.error = error
+            one.done.set()
+
+    def _write(self, data: bytes) -> None:
+        if self.end.offset >= SEGMENT_BYTES:
+            self._roll()
+        try:
+            self._stream.write(data)
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError:
+            self._stream.close()  # a half-written record must not be followed by a whole one
+            with self._path(self.segment).open("ab") as again:
+                again.truncate(self.end.offset)
+            self._stream = self._path(self.segment).open("ab")
+            raise
+        self.end = Place(self.segment, self.end.offset + len(data))
+
+    def _roll(self) -> None:
+        self._stream.close()
+        self.segment += 1
+        self._stream = self._path(self.segment).open("ab")
+        self.end = Place(self.segment, 0)
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    def read(self, since: Place, most: int = 32 << 20) -> list[Record]:
+        """Records after ``since`` in order of arrival, about ``most`` bytes of them."""
+        found: list[Record] = []
+        size, end = 0, self.end
+        for number in self._segments():
+            if number < since.segment or number > end.segment:
+                continue
+            start = since.offset if number == since.segment else 0
+            for record in self._records(number, start):
+                if number == end.segment and record.end.offset > end.offset:
+                    return found
+                found.append(record)
+                size += len(record.body)
+                if size >= most:
+                    return found
+        return found
+
+    def waiting(self, since: Place) -> int:
+        """Bytes that were taken and not yet read."""
+        total = 0
+        for number in self._segments():
+            if number >= since.segment:
+                total += self._path(number).stat().st_size
+        return max(0, total - since.offset)
+
+    def full(self, since: Place) -> bool:
+        """Whether no more should be taken for now."""
+        return self.waiting(since) >= self.limit
+
+    def forget(self, before: Place) -> None:
+        """Removes segments that lie wholly before ``before``."""
+        for number in self._segments():
+            if number < before.segment - 1:  # the last one stays, should a power cut lose the newest commits
+                self._path(number).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the open segment."""
+        with self._flushing:
+            self._stream.close()
+
+    def _records(self, number: int, start: int) -> Iterator[Record]:
+        path = self._path(number)
+        if not path.exists():
+            return
+        with path.open("rb") as stream:
+            stream.seek(start)
+            while line := stream.readline(1 << 20):
+                try:
+                    head = json.loads(line)
+                    body = stream.read(int(head["size"]))
+                except (ValueError, KeyError, TypeError):
+                    return  # half a line: the end of what was written before a crash
+                if len(body) < head["size"] or zlib.crc32(body) != head["crc"]:
+                    return
+                yield Record(head, body, Place(number, stream.tell()))
+
+    def _segments(self) -> list[int]:
+        return sorted(int(path.stem) for path in self.folder.glob("*.spool") if path.stem.isdigit())
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:08d}.spool"
+
+
+def _framed(head: Mapping[str, Any], body: bytes) -> bytes:
+    line = json.dumps({**head, "size": len(body), "crc": zlib.crc32(body)}, sort_keys=True)
+    return line.encode() + b"\n" + body
