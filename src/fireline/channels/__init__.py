@@ -26,11 +26,12 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from fireline.channels._pulse import Pulse, pulse
 from fireline.channels._settings import ChannelSettings, explained
 from fireline.errors import SettingsError, Where
 from fireline.terms.page import Message
 
-__all__ = ["Channel", "Kind", "Receipt", "explained", "kinds", "opened"]
+__all__ = ["Channel", "Kind", "Pulse", "Receipt", "explained", "kinds", "opened", "pulse"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ _MAY_CLAIM = sa.or_(
     _LAPSED,
 )
 _SENDABLE = sa.select(pages).where(_MAY_CLAIM).order_by(pages.c.due_at, pages.c.id)
+_WAITING = sa.select(pages.c.channel).where(_MAY_CLAIM).distinct().order_by(pages.c.channel)
 _BY_ID = sa.select(pages).where(pages.c.id == sa.bindparam("of"))
 
 
@@ -72,10 +73,15 @@ def read(
     return [_of_row(row) for row in connection.execute(query).mappings()]
 
 
-def sendable(connection: sa.Connection, at: datetime, limit: int = 200) -> list[Page]:
-    """Pages that may be claimed at ``at``, the longest due first."""
-    rows = connection.execute(_SENDABLE.limit(limit), {"now": micros(at)}).mappings()
-    return [_of_row(row) for row in rows]
+def sendable(connection: sa.Connection, at: datetime, channel: str, limit: int = 100) -> list[Page]:
+    """Pages of ``channel`` that may be claimed at ``at``, the longest due first."""
+    query = _SENDABLE.where(pages.c.channel == channel).limit(limit)
+    return [_of_row(row) for row in connection.execute(query, {"now": micros(at)}).mappings()]
+
+
+def waiting(connection: sa.Connection, at: datetime) -> list[str]:
+    """Channels with pages that may be claimed at ``at``."""
+    return list(connection.execute(_WAITING, {"now": micros(at)}).scalars())
 
 
 def unended(connection: sa.Connection) -> list[str]:

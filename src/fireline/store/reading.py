@@ -74,10 +74,15 @@ class Reading:
         with self._reads() as connection:
             return pages.read(connection, incident, states)
 
-    def sendable_pages(self, at: datetime) -> list[Page]:
-        """Pages that may be sent at ``at``: due, or claimed by a worker whose lease lapsed."""
+    def sendable_pages(self, at: datetime, channel: str) -> list[Page]:
+        """Pages that ``channel`` may send at ``at``: due, or claimed by a worker whose lease lapsed."""
         with self._reads() as connection:
-            return pages.sendable(connection, at)
+            return pages.sendable(connection, at, channel)
+
+    def waiting_channels(self, at: datetime) -> list[str]:
+        """Channels with pages that may be sent at ``at``."""
+        with self._reads() as connection:
+            return pages.waiting(connection, at)
 
     def unended_pages(self) -> list[str]:
         """Incidents that are over and of whose end nobody was told who was called."""
