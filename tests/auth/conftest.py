@@ -74,7 +74,9 @@ def plain_app() -> FastAPI:
         return {"name": who.name, "role": who.role, "how": who.how}
 
     @v1.post("/incidents/{id}/{command}")
-    async def command(request: Request, id: str, command: str, who: Annotated[Who, Depends(responder)]) -> str:
+    async def command(
+        request: Request, id: str, command: str, who: Annotated[Who, Depends(responder)]
+    ) -> str:
         form = await request.form()
         return f"{who.name} {command} {id} {form.get('text', '')}"
 
@@ -120,7 +122,9 @@ class Door:
     def browser(
         self, app: FastAPI, at: str = "http://fireline.example", client: tuple[str, int] = ADDRESS
     ) -> TestClient:
-        return TestClient(app, base_url=at, client=client, follow_redirects=False, raise_server_exceptions=False)
+        return TestClient(
+            app, base_url=at, client=client, follow_redirects=False, raise_server_exceptions=False
+        )
 
     def user(self, name: str, role: Level) -> User:
         user = User(name, role, self.hash, self.clock.now())
@@ -132,7 +136,9 @@ class Door:
         self.people.add_token(token)
         return {"Authorization": f"Bearer {text}"}
 
-    def signed_in(self, app: FastAPI, name: str, at: str = "http://fireline.example") -> tuple[TestClient, str]:
+    def signed_in(
+        self, app: FastAPI, name: str, at: str = "http://fireline.example"
+    ) -> tuple[TestClient, str]:
         """A browser in which ``name`` is signed in, and what its forms carry."""
         browser = self.browser(app, at)
         answer = sign_in(browser, name)

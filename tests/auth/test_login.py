@@ -81,7 +81,9 @@ def test_a_session_ends_when_idle_and_in_any_case_at_last(door: Door) -> None:
     assert browser.get("/v1/incidents").status_code == 401, "idle"
 
 
-def test_using_a_session_is_written_once_a_minute_at_most(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_using_a_session_is_written_once_a_minute_at_most(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     door.user("ada", "viewer")
     browser = door.browser(door.app())
     sign_in(browser, "ada")
@@ -188,7 +190,13 @@ def test_memory_of_guesses_is_bounded(clock: ManualClock, monkeypatch: pytest.Mo
 def test_after_the_login_nobody_is_led_to_another_site(door: Door) -> None:
     door.user("ada", "admin")
     browser = door.browser(door.app())
-    for bad in ("//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "javascript:x"):
+    for bad in (
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "javascript:x",
+    ):
         said = sign_in(browser, "ada", next=bad)
         assert said.headers["location"] == "/", bad
 

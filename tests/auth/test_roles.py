@@ -37,7 +37,9 @@ def test_a_viewer_can_do_nothing_but_look_on_any_route_by_any_method(door: Door)
     assert {"/v1/incidents/id/command", "/v1/events", "/v1/forgotten", "/forgotten"} <= set(paths)
     for path in paths:
         for method in UNSAFE:
-            said = browser.request(method, path, headers={"X-CSRF-Token": csrf}, params={"service": "pricing"})
+            said = browser.request(
+                method, path, headers={"X-CSRF-Token": csrf}, params={"service": "pricing"}
+            )
             open_to_all = path == "/healthz" and said.status_code == 405
             assert said.status_code == 403 or open_to_all, f"{method} {path}: {said.status_code}"
             by_token = door.browser(app).request(method, path, headers=bearer, params={"service": "pricing"})
