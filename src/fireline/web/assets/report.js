@@ -20,6 +20,7 @@
   addEventListener("afterprint", () => closed.forEach((d) => { d.open = false; }));
 
   // The timeline shows only the groups that are ticked.
+  const shows = [];
   for (const set of document.querySelectorAll(".filters")) {
     const list = document.querySelector(`[data-entries="${CSS.escape(set.dataset.for)}"]`);
     const show = () => {
@@ -33,6 +34,7 @@
       if (head) head.hidden = !shown;
     };
     set.addEventListener("change", show);
+    shows.push(show);
     show();
   }
 
@@ -54,7 +56,9 @@
       return row;
     }));
   };
-  for (const chart of document.querySelectorAll("svg.series")) {
+  const wire = () => {
+  for (const chart of document.querySelectorAll("svg.series:not([data-wired])")) {
+    chart.dataset.wired = "";
     const data = JSON.parse(chart.closest("figure").querySelector(".numbers").textContent);
     const since = Date.parse(chart.dataset.from) / 1000, until = Date.parse(chart.dataset.until) / 1000;
     const x0 = +chart.dataset.x0, x1 = +chart.dataset.x1;
@@ -95,6 +99,8 @@
   }
   // Marks, cells and spans: their title at once, not after the browser's pause.
   for (const part of document.querySelectorAll("svg.chart .mark, svg.chart .cell, svg.chart .span")) {
+    if (part.dataset.told === "") continue;
+    part.dataset.told = "";
     const title = part.querySelector("title");
     if (!title) continue;
     const text = title.textContent;
@@ -102,5 +108,9 @@
     part.addEventListener("pointerleave", hide);
     part.addEventListener("pointerenter", () => title.remove(), { once: true });
   }
+  };
+  wire();
+  // A live page swaps parts of itself: what came new is wired and filtered too.
+  document.addEventListener("fireline:drawn", () => { wire(); for (const show of shows) show(); });
   addEventListener("scroll", hide, { passive: true });
 })();
