@@ -33,8 +33,8 @@ class Recorder:
     any write goes on where it stopped, and its counts equal those of an uninterrupted one.
     """
 
-    def __init__(self, plan: Plan, runbook: Runbook, store: Store, lake: Lake) -> None:
-        self.plan, self.runbook, self.store, self.lake = plan, runbook, store, lake
+    def __init__(self, plan: Plan, runbook: Runbook, store: Store, lake: Lake, prefix: str = "") -> None:
+        self.plan, self.runbook, self.store, self.lake, self.prefix = plan, runbook, store, lake, prefix
         self.service = runbook.service
         self.versions: dict[str, int] = {}
         self.duplicates = 0
@@ -53,7 +53,7 @@ class Recorder:
             progress(done, log.rows)
 
     def _events(self, batch: Batch, at: datetime) -> None:
-        name = f"events-{batch.number:06d}"
+        name = f"{self.prefix}events-{batch.number:06d}"
         self.versions = first_seen(batch.events, self.versions)
         self.late += (
             int(batch.events.column("late").combine_chunks().true_count) if has(batch.events, "late") else 0
@@ -77,7 +77,7 @@ class Recorder:
         self._dedup.remember(split.keys)
 
     def _labels(self, batch: Batch, at: datetime) -> None:
-        name = f"labels-{batch.number:06d}"
+        name = f"{self.prefix}labels-{batch.number:06d}"
         if len(batch.labels) == 0 or self.store.has_batch(name):
             return
         with self.store.begin() as tx:

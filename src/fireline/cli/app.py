@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fireline import __version__
-from fireline.cli import check, commands, demo, init, replay, runbook, screen
+from fireline.cli import check, commands, demo, incidents, init, people, replay, runbook, screen, serve
 
 HELP = """
 Smoke alarms, a playbook that acts, and fire drills, for machine-learning services.
@@ -36,13 +36,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-BEGIN, AGREED, LEARN = "Begin here", "What was agreed", "See it work"
+BEGIN, LIVE, ACT, PEOPLE = "Begin here", "Run it", "On call", "Who may do what"
+AGREED, LEARN = "What was agreed", "See it work"
 
 app.command("init", rich_help_panel=BEGIN, epilog=init.EXAMPLES)(init.init)
 app.command("check", rich_help_panel=BEGIN, epilog=check.EXAMPLES)(check.check)
 app.command("replay", rich_help_panel=BEGIN, epilog=replay.EXAMPLES)(replay.replay)
+app.command("serve", rich_help_panel=LIVE, epilog=serve.EXAMPLES)(serve.serve)
+app.command("backfill", rich_help_panel=LIVE, epilog=serve.BACKFILL)(serve.backfill)
+for one in incidents.COMMANDS:
+    app.command(one.__name__, rich_help_panel=ACT, epilog=incidents.EXAMPLES[one.__name__])(one)
 app.command("commands", hidden=True)(commands.commands)
 app.add_typer(runbook.app, name="runbook", rich_help_panel=AGREED)
+app.add_typer(people.user, name="user", rich_help_panel=PEOPLE)
+app.add_typer(people.token, name="token", rich_help_panel=PEOPLE)
 app.add_typer(demo.app, name="demo", rich_help_panel=LEARN)
 
 

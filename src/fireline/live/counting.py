@@ -1,4 +1,4 @@
-"""From the spool to the counts: what was taken becomes lake files, counts, dedup keys and a cursor, at once."""
+"""From the spool to the counts: what was taken becomes lake files, counts, dedup keys and a cursor."""
 
 from __future__ import annotations
 

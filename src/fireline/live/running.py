@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -30,7 +31,7 @@ from fireline.store import Store
 from fireline.store.leases import give_up_lease, take_lease
 from fireline.store.switches import StoredSwitchBoard
 from fireline.telemetry.lake import Lake
-from fireline.terms.incident import Incident
+from fireline.terms.incident import Incident, Mode
 from fireline.terms.measure import Measure
 from fireline.terms.switch import Switch
 from fireline.terms.timeline import Entry
@@ -104,7 +105,8 @@ class Running:
         self.leads = False
         self.drill = isinstance(self.clock, ManualClock)
         self._lock, self._wake, self._stop = threading.RLock(), threading.Event(), threading.Event()
-        self._started, self._thread = monotonic(), None
+        self._started = monotonic()
+        self._thread: threading.Thread | None = None
         self._signed: dict[str, tuple[int, str, str]] = {}
         self._views: dict[str, tuple[float, ServiceView]] = {}
         spool_id = _spool_id(self.folder)
@@ -122,7 +124,7 @@ class Running:
         counting = Counting(plan, book.runbook, self.store, lake, door, self.clock, spool_id)
         known_before = self.store.get_state(f"live:{name}") is not None
         door.catching_up = known_before and not self.drill
-        mode = "drill" if self.drill else "real"
+        mode: Mode = "drill" if self.drill else "real"
         self.doors[name] = door
         self.pulses[name] = Pulse(
             book, self.store, lake, counting, self.clock, self.board, mode, self._tell, self.holder,
@@ -183,10 +185,7 @@ class Running:
         version = switch.version if switch is not None else 0
         kept = self._signed.get(service)
         if kept is None or kept[0] != version:
-            from dataclasses import replace
-            from json import dumps
-
-            text = dumps((switch or replace(NOTHING, service=service)).as_json(), sort_keys=True)
+            text = json.dumps((switch or replace(NOTHING, service=service)).as_json(), sort_keys=True)
             kept = version, text, signature(switch_key(self.store, service), text)
             self._signed[service] = kept
         return kept
@@ -222,6 +221,11 @@ class Running:
         self._wake.set()
         if self.drill:
             self.beat()
+
+    def wake_soon(self) -> None:
+        """Something was told that the next look will take in."""
+        self.news.told()
+        self._wake.set()
 
     def _run(self) -> None:
         while not self._stop.is_set():

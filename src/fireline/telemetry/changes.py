@@ -89,6 +89,11 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
+def change_of(found: Any, service: str, timezone: str = "UTC") -> Change:
+    """The change in one JSON object of a change log. Raises ValueError saying what is wrong with it."""
+    return _change(found, service, timezone)
+
+
 def _change(found: Any, service: str, timezone: str) -> Change:
     if not isinstance(found, Mapping):
         raise ValueError("the line is not a JSON object")

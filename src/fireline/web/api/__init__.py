@@ -1,0 +1,1 @@
+"""The HTTP interface under /v1, for programs and for the command line."""
