@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from fireline.clock import from_micros, micros
-from fireline.errors import StoreError, Where
+from fireline.errors import StoreError
 from fireline.store import memory
 from fireline.store.connect import QUESTION, READING
 from fireline.store.locks import hold
@@ -86,10 +86,8 @@ class People:
         role: Level | None = None,
         disabled: bool | None = None,
         password_hash: str | None = None,
-        keep_session: str | None = None,
     ) -> None:
-        """Change what is given. A new password, and being disabled, end the person's sessions (all but
-        ``keep_session``).
+        """Change what is given. A new password, and being disabled, end the person's sessions.
 
         Raises StoreError when nobody has that name, or when no admin would be left.
         """
@@ -106,11 +104,9 @@ class People:
                 raise StoreError(
                     f"{name} is the only admin, and somebody has to see to people",
                     todo="make another admin first: `fireline user role NAME admin`",
-                    where=Where(key=name),
                 )
             if disabled or password_hash is not None:
-                others = sessions.c.user == name, sessions.c.id_hash != (keep_session or "")
-                connection.execute(sessions.delete().where(*others))
+                connection.execute(sessions.delete().where(sessions.c.user == name))
 
     def rehash(self, name: str, was: str, password_hash: str) -> None:
         """Keep the same password under a newer hash, unless it was changed meanwhile; sessions stay."""
