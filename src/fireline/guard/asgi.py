@@ -21,8 +21,8 @@ class GuardMiddleware:
     The app finds where the call is to go in ``scope["state"]["fireline"]`` (``request.state.fireline`` in
     FastAPI and Starlette), a Decision, and may add to the event by ``request.state.fireline.say(score=0.3)``.
     Answers of 500 and above, and exceptions, are failures; a client that leaves is none. A closed rung is
-    answered with 503, an open one with its declared answer as JSON. The request's id is the header ``header``,
-    or a number; ``segments(scope)`` gives its segments.
+    answered with 503, an open one with its declared answer as JSON. The request's id is the header
+    ``header``, or a number; ``segments(scope)`` gives its segments.
     """
 
     def __init__(

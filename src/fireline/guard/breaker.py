@@ -139,8 +139,6 @@ class Breaker:
 
         Raises BreakerOpen when none may.
         """
-        if self.closed:
-            return self.generation
         with self._lock:
             if self.closed:
                 return self.generation

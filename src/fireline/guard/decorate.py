@@ -21,7 +21,7 @@ class Decorating:
     acall: Callable[..., Any]
 
     @overload
-    def watch(self, fn: Fn, /) -> Callable[..., Any]: ...
+    def watch(self, fn: Fn) -> Callable[..., Any]: ...
     @overload
     def watch(
         self,
@@ -33,11 +33,11 @@ class Decorating:
         breaker: Breaker | None = None,
     ) -> Callable[[Fn], Callable[..., Any]]: ...
 
-    def watch(self, fn: Any = None, /, **options: Any) -> Any:
+    def watch(self, fn: Any = None, **options: Any) -> Any:
         """Guard the decorated function: it becomes the current rung, and calling it calls the guard.
 
-        It takes its own positional arguments, and by name what ``call`` takes: key, sticky, segments, features,
-        flags. An asynchronous function stays one.
+        It takes its own positional arguments, and by name what ``call`` takes: key, sticky, segments,
+        features, flags. An asynchronous function stays one.
         """
         if fn is None:
             return lambda given: self.watch_as(given, **options)

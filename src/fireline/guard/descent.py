@@ -1,4 +1,5 @@
-"""The careful way of calling: rung by rung, with time-outs, where the quick way of ``Guard.call`` did not do."""
+"""The careful way of calling: rung by rung, with time-outs, where the quick way of ``Guard.call`` did not
+do."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ THREADS = 32
 
 
 class Descent:
-    """Takes a walk down the ladder and calls each rung it offers; ``after`` hears of the one that answered."""
+    """Takes a walk down the ladder and calls each rung it offers; ``after`` hears of the one that
+    answered."""
 
     def __init__(self, after: Callable[[Asked, Rung, tuple[Any, ...]], None]) -> None:
         self._after = after

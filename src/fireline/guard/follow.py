@@ -24,7 +24,8 @@ AT_ONCE = 0.5
 
 
 class Follower:
-    """Long-polls ``url`` for the switches of ``service`` and hands each newer, rightly signed one to ``obey``.
+    """Long-polls ``url`` for the switches of ``service`` and hands each newer, rightly signed one to
+    ``obey``.
 
     A forged or older one is counted in ``forged`` or ``old`` and not obeyed. The last good one is kept by
     ``kept`` and obeyed from there at the next start. ``stale`` is True when nothing was heard for

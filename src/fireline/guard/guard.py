@@ -41,13 +41,13 @@ class Guard(Decorating):
     version B, the rest to the current rung), else to the current rung. A rung that fails, takes too long or
     whose breaker is open falls to the next lower one. Each call leaves an event in a bounded outbox.
 
-    ``url``, ``token`` and ``switch_key`` come from FIRELINE_URL, FIRELINE_TOKEN and FIRELINE_SWITCH_KEY unless
-    given; without a URL the guard works alone, and ``url=""`` keeps it alone. ``state`` is the folder where the
-    last switch is kept. ``describe(answer)`` gives what an event says of an answer: ``{"score": ...,
-    "prediction": ...}``. ``shadow`` names versions or rungs called beside the real call, with shares if it is
-    a mapping; ``exercise`` is the share of calls copied to a lower rung, so that none rusts. ``sample`` is the
-    share of good calls whose event is sent; failures always are. ``clock`` is for drills. ``sink`` gets events
-    instead of the server. ``outbox`` holds options of Outbox.
+    ``url``, ``token`` and ``switch_key`` come from FIRELINE_URL, FIRELINE_TOKEN and FIRELINE_SWITCH_KEY
+    unless given; without a URL the guard works alone, and ``url=""`` keeps it alone. ``state`` is the folder
+    where the last switch is kept. ``describe(answer)`` gives what an event says of an answer: ``{"score":
+    ..., "prediction": ...}``. ``shadow`` names versions or rungs called beside the real call, with shares if
+    it is a mapping; ``exercise`` is the share of calls copied to a lower rung, so that none rusts. ``sample``
+    is the share of good calls whose event is sent; failures always are. ``clock`` is for drills. ``sink``
+    gets events instead of the server. ``outbox`` holds options of Outbox.
 
     No thread begins before the first call or ``start()``. Safe to share between threads, tasks and forks.
 
@@ -94,9 +94,15 @@ class Guard(Decorating):
         self.shadows = Shadows(self.ladder, shadow, exercise, self._pool, self._record_shadow)
         self._beside = False
         self.wire = Wire(
-            service, settings(url, token, switch_key, state), self.obey,
-            sink=sink, age=clock is None or type(clock) is SystemClock, stale_after=stale_after, wait=wait, outbox=outbox or {},
-        )  # fmt: skip
+            service,
+            settings(url, token, switch_key, state),
+            self.obey,
+            sink=sink,
+            age=clock is None or type(clock) is SystemClock,
+            stale_after=stale_after,
+            wait=wait,
+            outbox=outbox or {},
+        )
         self._put = self.wire.put
         self._chance = Random(self.wire.who).random  # which good calls are sampled; seeded by the guard's id
         renew_after_fork(self)
@@ -180,7 +186,8 @@ class Guard(Decorating):
         features: Values | None = None,
         flags: Values | None = None,
     ) -> Any:
-        """As ``call``, for asynchronous rungs; synchronous ones may stand among them (they block the loop)."""
+        """As ``call``, for asynchronous rungs; synchronous ones may stand among them (they block the
+        loop)."""
         at = self._wall()
         if at >= self._until:
             self._replan(at)
@@ -310,8 +317,8 @@ class Guard(Decorating):
         return self.wire.follower is not None and self.wire.follower.stale
 
     def status(self) -> dict[str, Any]:
-        """All a page or a log line may want to know: the switch obeyed and whether it is stale, the routes, each
-        rung with its breaker and when it was last exercised, the outbox. Plain data."""
+        """All a page or a log line may want to know: the switch obeyed and whether it is stale, the routes,
+        each rung with its breaker and when it was last exercised, the outbox. Plain data."""
         return {
             "service": self.service, "guard": self.wire.who, "version": self._version, "stale": self.stale,
             "plan": of_plan(self.plan), "rungs": of_ladder(self.ladder), "undescribed": self.undescribed,

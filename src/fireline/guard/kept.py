@@ -63,8 +63,8 @@ def verified(text: str, signature: str, key: bytes, service: str) -> Switch:
 class Kept:
     """The signed envelope of ``service`` in ``folder``, and the floor: the highest version ever obeyed there.
 
-    All guards of one machine and service share the two files; each is replaced whole, is readable by its owner
-    alone, and is on the disk when ``keep`` returns.
+    All guards of one machine and service share the two files; each is replaced whole, is readable by its
+    owner alone, and is on the disk when ``keep`` returns.
     """
 
     def __init__(self, folder: Path, service: str, key: bytes) -> None:

@@ -19,9 +19,9 @@ class Rung:
 
     ``call`` gets the request as the guard got it; it may be asynchronous, a generator, or missing where a
     service only asks the guard which way to go (``Guard.decide``). ``version`` is the model version that
-    answers, None for rungs without a model. A ``timeout`` in seconds makes a slow call a failure; a synchronous
-    call then runs in a thread, which costs some 50 us, and one that hangs keeps its thread. ``answer`` is what
-    a rung of kind open gives. ``breaker`` replaces the breaker it would get.
+    answers, None for rungs without a model. A ``timeout`` in seconds makes a slow call a failure; a
+    synchronous call then runs in a thread, which costs some 50 us, and one that hangs keeps its thread.
+    ``answer`` is what a rung of kind open gives. ``breaker`` replaces the breaker it would get.
 
     >>> Rung("rules", kind="rules", call=lambda request: 0.1)
     Rung('rules', kind='rules')

@@ -20,12 +20,13 @@ Headers = Callable[[], dict[str, str]]
 
 
 class Outbox:
-    """Sends rows to ``url`` in batches of at most ``batch`` rows, every ``every`` seconds or sooner when full.
+    """Sends rows to ``url`` in batches of at most ``batch`` rows, every ``every`` seconds or sooner when
+    full.
 
     It holds at most ``bound`` rows; when it is full the ``drop`` ones (oldest or newest) are lost and counted
-    in ``dropped``. A batch is tried again, under the same idempotency key, until the server answers that it is
-    taken or that it never will be; what waits meanwhile is bounded too, so memory stays flat however long the
-    server is away. The thread begins with the first ``start()``.
+    in ``dropped``. A batch is tried again, under the same idempotency key, until the server answers that it
+    is taken or that it never will be; what waits meanwhile is bounded too, so memory stays flat however long
+    the server is away. The thread begins with the first ``start()``.
     """
 
     def __init__(

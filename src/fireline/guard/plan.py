@@ -14,7 +14,8 @@ FOREVER = float("inf")
 
 
 class Plan:
-    """The routes in force until ``until`` (seconds since 1970), first match first, then the deployment's split.
+    """The routes in force until ``until`` (seconds since 1970), first match first, then the deployment's
+    split.
 
     ``only`` is the one way every call goes, None where it depends on the call. ``lost`` are the routes that
     lead to a version or rung this ladder has not; calls go past them.

@@ -47,7 +47,8 @@ def settings(url: str | None, token: str | None, key: str | None, folder: Path |
 
 
 def wall_of(clock: Clock | None) -> Callable[[], float]:
-    """A function that gives ``clock``'s time in seconds since 1970; the system's, cheaply, where it is None."""
+    """A function that gives ``clock``'s time in seconds since 1970; the system's, cheaply, where it is
+    None."""
     if clock is None or type(clock) is SystemClock:
         return time.time
     given = clock

@@ -23,8 +23,8 @@ Record = Callable[[Asked, Way, float, str, Any], None]
 class Shadows:
     """Which rungs are called beside a real call, and how.
 
-    ``shares`` maps versions or rung names to the share of calls they shadow; ``exercise`` is the share of calls
-    of which a copy goes to the lower rung that was exercised longest ago.
+    ``shares`` maps versions or rung names to the share of calls they shadow; ``exercise`` is the share of
+    calls of which a copy goes to the lower rung that was exercised longest ago.
     """
 
     def __init__(

@@ -44,7 +44,8 @@ def status_of(error: BaseException | None) -> str:
 
 
 class Walk:
-    """Steps down ``ladder`` for one call; ``record`` gets a row for each rung that failed and one for the end."""
+    """Steps down ``ladder`` for one call; ``record`` gets a row for each rung that failed and one for the
+    end."""
 
     __slots__ = ("_attempts", "_began", "_error", "_ladder", "_record", "_ticket", "asked")
 
@@ -162,7 +163,8 @@ class Walk:
     def _close(self, way: Way, took: float, status: str, answer: Any = None) -> None:
         """The rows of this call: the rungs that failed, and how it ended.
 
-        An attempt of the version that answered in the end would be a duplicate of that answer, and is left out.
+        An attempt of the version that answered in the end would be a duplicate of that answer, and is left
+        out.
         """
         for tried, lasted, how in self._attempts:
             if tried.rung.version != way.rung.version:

@@ -1,0 +1,109 @@
+"""The breaker's window, its settings, and what it does not count."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fireline.guard import Breaker, BreakerOpen
+
+
+class Ticks:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = 100.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def test_failures_older_than_the_window_are_forgotten():
+    now = Ticks()
+    breaker = Breaker(least=4, window=10.0, now=now)
+    for _ in range(3):
+        breaker.bad(breaker.admit())
+    now.at += 11.0
+    breaker.bad(breaker.admit())
+    assert breaker.state == "closed"
+    assert breaker.failure_rate() == (1.0, 1)
+
+
+def test_the_window_slides_bucket_by_bucket():
+    now = Ticks()
+    breaker = Breaker(least=1000, window=10.0, now=now)
+    seen = []
+    for _ in range(30):
+        breaker.good(breaker.admit())
+        seen.append(breaker.failure_rate()[1])
+        now.at += 1.0
+    assert seen[:9] == list(range(1, 10))
+    assert set(seen[10:]) == {10}
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 3.0), st.booleans()), min_size=1, max_size=80))
+def test_it_counts_what_the_window_holds_give_or_take_a_bucket(calls):
+    now = Ticks()
+    breaker = Breaker(rate=1.0, least=10_000, window=10.0, now=now)
+    past = []
+    for wait, good in calls:
+        now.at += wait
+        (breaker.good if good else breaker.bad)(breaker.admit())
+        past.append(now.at)
+        counted = breaker.failure_rate()[1]
+        surely = sum(at > now.at - 8.9 for at in past)
+        at_most = sum(at >= now.at - 10.1 for at in past)
+        assert surely <= counted <= at_most
+
+
+def test_it_wants_as_many_good_probes_as_told():
+    now = Ticks()
+    breaker = Breaker(least=1, cool=5.0, needed=2, now=now)
+    breaker.bad(breaker.admit())
+    with pytest.raises(BreakerOpen) as refused:
+        breaker.admit()
+    assert refused.value.retry_after == 5.0
+    assert not refused.value.permanent
+    now.at += 5.0
+    breaker.good(breaker.admit())
+    assert breaker.state == "half_open"
+    breaker.good(breaker.admit())
+    assert breaker.state == "closed"
+    assert breaker.failure_rate() == (0.0, 0)
+
+
+def test_a_failed_probe_opens_it_for_another_cooling():
+    now = Ticks()
+    breaker = Breaker(least=1, cool=5.0, now=now)
+    breaker.bad(breaker.admit())
+    now.at += 5.0
+    breaker.bad(breaker.admit())
+    assert (breaker.state, breaker.trips) == ("open", 2)
+    now.at += 4.9
+    with pytest.raises(BreakerOpen):
+        breaker.admit()
+
+
+def test_the_callers_own_mistakes_are_answers():
+    breaker = Breaker(least=2, passes=(ValueError,))
+    for _ in range(5):
+        with pytest.raises(ValueError, match="invalid literal"):
+            breaker.call(int, "x")
+    assert breaker.failure_rate() == (0.0, 5)
+
+
+def test_an_interrupt_is_nobodys_failure():
+    def interrupted():
+        raise KeyboardInterrupt
+
+    breaker = Breaker(least=1)
+    with pytest.raises(KeyboardInterrupt):
+        breaker.call(interrupted)
+    assert breaker.failure_rate() == (0.0, 0)
+
+
+@pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"rate": 1.5}, {"least": 0}, {"window": 0}, {"cool": -1}])
+def test_settings_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(ValueError, match="a breaker wants"):
+        Breaker(**wrong)
