@@ -18,6 +18,8 @@ from fastapi import Depends, FastAPI
 from fastapi.responses import StreamingResponse
 
 from fireline.clock import SystemClock
+from fireline.errors import StoreError
+from fireline.store.people import People
 from fireline.web.auth import Access, Who, protect, viewer
 from fireline.web.auth.tokens import digest
 from tests.auth.conftest import PASSWORD, Door, plain_app
@@ -143,6 +145,25 @@ def test_over_a_real_socket_this_machine_is_the_operator_and_http_1_0_is_not(doo
             assert plain.recv(100).split(b" ")[1] == b"401", (
                 "as nginx passes requests on unless told otherwise"
             )
+
+
+def test_health_answers_while_the_store_is_away(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise StoreError("the store cannot be reached", permanent=False)
+
+    door.user("ada", "admin")
+    browser, _ = door.signed_in(door.app(), "ada")
+    open_door = door.browser(
+        door.app(Access(open_on_loopback=True)), "http://127.0.0.1:8700", ("127.0.0.1", 1)
+    )
+    for name in ("session", "token", "any_user"):
+        monkeypatch.setattr(People, name, away)
+    for one, headers in ((browser, {}), (browser, door.token("viewer")), (open_door, {})):
+        assert one.get("/healthz", headers=headers).json() == "a stranger"
+        closed = one.get("/v1/incidents", headers=headers)
+        assert closed.status_code == 503
+        assert closed.headers["Retry-After"]
+        assert closed.json()["permanent"] is False
 
 
 def test_a_body_in_chunks_is_cut_off_over_a_real_socket(door: Door) -> None:

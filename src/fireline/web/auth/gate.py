@@ -66,7 +66,7 @@ class Gate:
         state = scope.setdefault("state", {})
         state["identity"] = STRANGER
         try:
-            identity = state["identity"] = await self._identity(scope)
+            identity = state["identity"] = await self._identity_or_stranger(scope)
             receive = await self._may_pass(scope, identity, receive)
         except Refused as refused:
             await answer(scope, refused)(scope, receive, send)
@@ -83,11 +83,20 @@ class Gate:
 
     # Who asks.
 
+    async def _identity_or_stranger(self, scope: AsgiScope) -> Identity:
+        """Who asks. On an open path nothing stands in a stranger's way, not even a store that is away."""
+        try:
+            return await self._identity(scope)
+        except (StoreError, Refused):
+            if self._access.is_open(scope["path"]):
+                return STRANGER
+            raise
+
     async def _identity(self, scope: AsgiScope, used: bool = True) -> Identity:
         """Who asks; with ``used`` False it does not count as a sign of life."""
         headers = Headers(scope=scope)
         if _bearer(headers) is not None:
-            return await self._by_token(_bearer(headers) or "", self._access.is_open(scope["path"]))
+            return await self._by_token(_bearer(headers) or "")
         if self._access.open_on_loopback and not await self._anybody():
             return _neighbour(scope, headers)
         secret = self._sessions.secret_in(HTTPConnection(scope))
@@ -97,14 +106,12 @@ class Gate:
         session, user = found
         return Identity(who=Who(user.name, user.role, "session"), session=session)
 
-    async def _by_token(self, text: str, optional: bool) -> Identity:
+    async def _by_token(self, text: str) -> Identity:
         token = None
         if parse(text) is not None:
             token = self._tokens.remembered(text) or await to_thread.run_sync(self._tokens.verify, text)
         if token is not None:
             return _of_token(token)
-        if optional:
-            return STRANGER
         raise Refused(
             401,
             "this token is not valid: unknown, mistyped or revoked",

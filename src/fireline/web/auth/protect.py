@@ -63,8 +63,8 @@ def unguarded(app: FastAPI) -> list[str]:
     """Routes where nobody said who is allowed, ``METHOD /path`` each.
 
     A route is fine when ``app.state.access`` leaves it open, or when it depends on viewer, responder,
-    admin or a service token. Plain routes without dependencies (the API's own description) may only look; what
-    is mounted must be open.
+    admin or a service token. Plain routes without dependencies (the API's own description) may only look;
+    what is mounted must be open.
     """
     access: Access = app.state.access
     found = []

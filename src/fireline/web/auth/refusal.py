@@ -44,21 +44,30 @@ def wants_page(scope: AsgiScope) -> bool:
 def answer(scope: AsgiScope, refused: Refused) -> Response:
     """The answer that says no, in the form that the one who asked can read.
 
-    A person who is not signed in and wants to look is led to the login; JSON is ``{"error", "todo"}``.
+    A person who is not signed in and wants to look is led to the login; JSON is as for every
+    other error: ``{"error", "where", "todo", "permanent"}``.
     """
     headers = dict(refused.headers or {})
     if refused.status_code == 401:
         headers.setdefault("WWW-Authenticate", 'Bearer realm="fireline"')
         headers["HX-Redirect"] = "/login"
     if not wants_page(scope):
-        body = {"error": refused.error, "todo": refused.todo}
+        body = {
+            "error": refused.error,
+            "where": "",
+            "todo": refused.todo,
+            "permanent": refused.status_code not in (429, 503),
+        }
         return JSONResponse(body, refused.status_code, headers)
     if refused.status_code == 401 and scope["method"] in ("GET", "HEAD"):
         query = scope["query_string"].decode("latin-1")
         path = HTTPConnection(scope).url.path + (f"?{query}" if query else "")
         to = "/login" if path == "/" else "/login?" + urlencode({"next": path})
         return RedirectResponse(to, 303)
-    head = _HEADS.get(refused.status_code, "This does not work")
-    return page(
-        "refused.html", refused.status_code, headers, head=head, error=refused.error, todo=refused.todo
-    )
+    said = {
+        "head": _HEADS.get(refused.status_code, "This does not work"),
+        "error": refused.error,
+        "todo": refused.todo,
+        "signed_out": refused.status_code == 401,
+    }
+    return page("refused.html", refused.status_code, headers, **said)
