@@ -37,7 +37,12 @@ class Pool:
         except Full:
             self.turned_away += 1
             return None
-        self._man()
+        with self._lock:
+            self._owed += 1
+            if self._alive >= min(self._owed, self.threads):
+                return future
+            self._alive += 1
+        threading.Thread(target=self._work, name=self.name, daemon=True).start()
         return future
 
     def after_fork(self) -> None:
@@ -47,15 +52,7 @@ class Pool:
     def _clear(self) -> None:
         self._jobs: Queue[Job] = Queue(self.room)
         self._lock = threading.Lock()
-        self._busy = self._alive = 0
-
-    def _man(self) -> None:
-        with self._lock:
-            if self._alive >= self.threads or self._alive - self._busy >= self._jobs.qsize():
-                return
-            self._alive += 1
-            number = self._alive
-        threading.Thread(target=self._work, name=f"{self.name}-{number}", daemon=True).start()
+        self._owed = self._alive = 0  # jobs not done yet, threads
 
     def _work(self) -> None:
         while True:
@@ -63,15 +60,13 @@ class Pool:
                 future, job = self._jobs.get(timeout=IDLE)
             except Empty:
                 with self._lock:
-                    if self._jobs.empty():
+                    if self._alive > self._owed:
                         self._alive -= 1
                         return
                 continue
             self._do(future, job)
 
     def _do(self, future: Future[Any], job: Callable[[], Any]) -> None:
-        with self._lock:
-            self._busy += 1
         try:
             if future.set_running_or_notify_cancel():
                 future.set_result(job())
@@ -79,4 +74,4 @@ class Pool:
             future.set_exception(error)
         finally:
             with self._lock:
-                self._busy -= 1
+                self._owed -= 1
