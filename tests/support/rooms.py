@@ -92,7 +92,7 @@ class Rooms:
         """An incident with all that triage writes, and a rollback asked for."""
         K = EntryKind
         seen, found = sample_incidents.alerts(), sample_incidents.causes()
-        now, self.clock._now = self.clock.now(), OPENED
+        now, self.clock = self.clock.now(), ManualClock(OPENED)
         service = next(iter(self.runbooks))
         self.write(
             name,
@@ -108,11 +108,11 @@ class Rooms:
                 "evidence": more.get("evidence") or [e.as_json() for e in sample_incidents.exhibits()]}),
             Draft(K.NEXT, "what to look at", {"checks": ["Compare B's and A's feature code for dep_hour."]}),
         )  # fmt: skip
-        self.clock._now = OPENED + timedelta(minutes=5)
+        self.clock = ManualClock(OPENED + timedelta(minutes=5))
         if asked:
             self.write(name, Draft(K.MOVED, "a measure was chosen", {"to": "containing"}))
             self.ask(name)
-        self.clock._now = now
+        self.clock = ManualClock(now)
         return name
 
     def ask(self, incident: str, name: str = "msr-1", default: str = "leave") -> str:

@@ -23,6 +23,7 @@ CAUSE_WORDS = {
     "unknown": "unknown",
 }
 Json = Mapping[str, Any]
+_NOT_DONE = frozenset({"asked", "denied"})
 NOTHING = 5e-7
 """What is smaller is said as 0."""
 
@@ -238,7 +239,7 @@ def _cause(incident: Json) -> Answer:
 
 
 def _done(incident: Json, timezone: str) -> Answer:
-    measures = incident.get("measures") or ()
+    measures = [m for m in incident.get("measures") or () if m.get("state") not in _NOT_DONE]
     if measures:
         simulated = all(m.get("simulated") for m in measures)
         first = measures[0]
@@ -247,6 +248,11 @@ def _done(incident: Json, timezone: str) -> Answer:
         more = [sentence(str(first.get("because") or ""))]
         more += [f"Then: {measure_name(m)}." for m in measures[1:]]
         return Answer("What would have been done" if simulated else "What was done", says, tuple(more))
+    asked = [m for m in incident.get("measures") or () if m.get("state") == "asked"]
+    if asked:
+        name = measure_name(asked[-1])
+        more = sentence(str(asked[-1].get("because") or ""))
+        return Answer("What is asked for", f"{name[:1].upper()}{name[1:]}", (more,))
     decisions = incident.get("decisions") or ()
     if decisions:
         return Answer(

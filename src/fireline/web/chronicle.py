@@ -39,6 +39,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "confirmed": ("confirmed", "measures"),
     "effect": ("effect", "measures"),
     "undone": ("undone", "measures"),
+    "kept": ("kept", "measures"),
     "expired": ("expired", "measures"),
     "freed": ("freed", "measures"),
     "verdict": ("verdict", "verdicts"),
@@ -47,6 +48,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "moved": ("state", "people"),
     "role": ("role", "people"),
     "acked": ("acked", "people"),
+    "paged": ("paged", "people"),
     "paged": ("paged", "people"),
     "note": ("note", "people"),
     "review": ("review", "review"),
@@ -127,7 +129,7 @@ def _head(kind: str, entry: Mapping[str, Any], timezone: str) -> str:
             else "no suspect left"
         )
     if kind == "evidence":
-        count = len(entry.get("evidence") or ())
+        count = len(entry.get("evidence") or entry.get("exhibits") or ())
         return f"{count} exhibit{'' if count == 1 else 's'} frozen"
     if kind == "next":
         return next((str(check) for check in entry.get("checks") or ()), "")

@@ -122,8 +122,10 @@ def _strip(incidents: Sequence[Json], summary: Json, zone: ZoneInfo) -> dict[str
     }
 
 
-def view(incident: Json, summary: Json, zone: ZoneInfo) -> dict[str, Any]:
-    """One incident with everything the page draws of it."""
+def view(
+    incident: Json, summary: Json, zone: ZoneInfo, wide: int = WIDE, half: int = HALF
+) -> dict[str, Any]:
+    """One incident with everything the page draws of it; ``wide`` and ``half`` are its drawings' pixels."""
     marked = marks.marks_of(incident, summary.get("changes") or ())
     causes = list(incident.get("causes") or ())
     told, seen = [], set()
@@ -137,7 +139,7 @@ def view(incident: Json, summary: Json, zone: ZoneInfo) -> dict[str, Any]:
         "paged": briefing.paged(incident) and briefing.stands(incident),
         "kind": "page" if briefing.paged(incident) else "ticket",
         "answers": briefing.brief(incident, zone.key),
-        "exhibits": [_exhibit(exhibit, marked, zone) for exhibit in incident.get("evidence") or ()],
+        "exhibits": [_exhibit(exhibit, marked, zone, wide, half) for exhibit in incident.get("evidence") or ()],
         "suspects": [cause for cause in causes if not cause.get("rejected")],
         "rejected": [cause for cause in causes if cause.get("rejected")],
         "told": told,
@@ -158,20 +160,20 @@ def _alerts(alerts: Sequence[Json]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: row["first"].get("urgency") != "page")
 
 
-def _exhibit(exhibit: Json, marked: marks.Marks, zone: ZoneInfo) -> dict[str, Any]:
+def _exhibit(exhibit: Json, marked: marks.Marks, zone: ZoneInfo, wide: int, half: int) -> dict[str, Any]:
     kind, data = exhibit.get("kind"), exhibit.get("data") or {}
     title, because = str(exhibit.get("title") or kind), str(exhibit.get("because") or "")
     view: dict[str, Any] = {"kind": kind, "title": title, "because": because, "data": data}
     label = f"{title}. {because}"
     if kind == "metric":
-        view["charts"] = _charts(Metric.of(data), marked, zone, label)
+        view["charts"] = _charts(Metric.of(data), marked, zone, label, wide)
         view["numbers"] = _numbers(data, zone)
         view["days"] = _days(data, zone)
         view["kinds"] = marked.kinds
         view["onset"] = marked.onset is not None
         view["band"] = bool(data.get("low")) and bool(data.get("high"))
     elif kind == "histogram":
-        view["wide"] = shapes.histogram(data, HALF, label)
+        view["wide"] = shapes.histogram(data, half, label)
         view["narrow"] = shapes.histogram(data, NARROW, label)
     elif kind == "slices":
         lifts = [abs(finite(row.get("lift")) or 0.0) for row in data.get("rows") or ()]
@@ -181,7 +183,7 @@ def _exhibit(exhibit: Json, marked: marks.Marks, zone: ZoneInfo) -> dict[str, An
     return view
 
 
-def _charts(metric: Metric, marked: marks.Marks, zone: ZoneInfo, label: str) -> list[dict[str, Any]]:
+def _charts(metric: Metric, marked: marks.Marks, zone: ZoneInfo, label: str, wide: int) -> list[dict[str, Any]]:
     """The whole series, and the hours around the onset by themselves where they would be a sliver of it."""
     found = [("", metric)]
     window = marked.window()
@@ -190,7 +192,7 @@ def _charts(metric: Metric, marked: marks.Marks, zone: ZoneInfo, label: str) -> 
         if len(near.at) >= 8 and 4 * (window[1] - window[0]) < metric.at[-1] - metric.at[0]:
             found.append(("Around the onset", near))
     return [
-        {"name": name, "wide": series(part, marked, zone, WIDE, f"{label} {name}"),
+        {"name": name, "wide": series(part, marked, zone, wide, f"{label} {name}"),
          "narrow": series(part, marked, zone, NARROW, f"{label} {name}")}
         for name, part in found
     ]  # fmt: skip

@@ -6,7 +6,7 @@
   const length = (seconds) => {
     const s = Math.round(Math.abs(seconds));
     if (s < 60) return `${s} s`;
-    if (s < 3600) return `${Math.floor(s / 60)} min${s < 600 ? ` ${s % 60} s` : ""}`;
+    if (s < 3600) return `${Math.floor(s / 60)} min${s < 600 && s % 60 ? ` ${s % 60} s` : ""}`;
     if (s < 86400) return `${Math.floor(s / 3600)} h${s % 3600 >= 60 ? ` ${Math.floor(s % 3600 / 60)} min` : ""}`;
     const days = Math.floor(s / 86400), hours = Math.floor(s % 86400 / 3600);
     return `${days} day${days === 1 ? "" : "s"}${hours ? ` ${hours} h` : ""}`;
@@ -104,6 +104,7 @@
       plain.hidden = true;
       const place = document.createElement("div");
       plain.after(place);
+      const local = (at) => { const d = uPlot.tzDate(new Date(at * 1000), data.zone); return [`${d.getDate()} ${d.toLocaleString("en", { month: "short" })}`, `${String(d.getHours()).padStart(2, "0")}:${String(d.getMinutes()).padStart(2, "0")}`]; };
       const axis = { stroke: () => colour("--soft"), grid: { stroke: () => colour("--grid"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
       const marks = (u) => {
         for (const mark of data.marks) {
@@ -117,8 +118,8 @@
         width: figure.clientWidth, height: 170, cursor: { y: false }, legend: { show: true, live: true },
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), data.zone),
         scales: { y: { range: (u, low, high) => [0, Math.max(1, high * 1.08)] } },
-        axes: [{ ...axis, values: (u, at) => at.map((one) => { const d = uPlot.tzDate(new Date(one * 1000), data.zone); return d.getHours() === 0 ? `${d.getDate()} ${d.toLocaleString("en", { month: "short" })}` : `${String(d.getHours()).padStart(2, "0")}:${String(d.getMinutes()).padStart(2, "0")}`; }) }, { ...axis, size: 54 }],
-        series: [{}, { label: "events", stroke: () => colour("--ember"), fill: () => colour("--reach"), width: 1.5, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } }],
+        axes: [{ ...axis, size: 26, values: (u, at) => at.map((one) => { const [day, time] = local(one); return time === "00:00" ? day : time; }) }, { ...axis, size: 54 }],
+        series: [{ label: "hour", value: (u, at) => at == null ? "–" : local(at).join(", ") }, { label: "events", stroke: () => colour("--ember"), fill: () => colour("--reach"), width: 1.5, paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } }],
         hooks: { draw: [marks] },
       }, [data.t, data.n], place));
     }

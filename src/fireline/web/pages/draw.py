@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from fireline import __version__
 from fireline.clock import iso, parse_time
+from fireline.live.views import MonitorView
 from fireline.terms import words
 from fireline.web import report
 from fireline.web.auth.who import Who, csrf_of
@@ -46,7 +47,8 @@ EMBER_STATES = frozenset({"suspected", "declared", "triaging", "containing", "re
 def environment(zone: str) -> Environment:
     """The templates with times on the clocks of ``zone``. Every value is escaped."""
     env = report.environment(report.zone_of(zone))
-    env.filters.update(prose=prose, island=island, brief=words.brief, spaced=_spaced, when_in=when_in)
+    env.finalize = _shown
+    env.filters.update(prose=prose, island=island, brief=words.brief, spaced=_spaced, when_in=when_in, monitor_name=monitor_name)
     env.globals.update(
         bar=bar, spark=spark, version=__version__, asset=assets.address, until=until, ago=ago,
         htmx=json.dumps(HTMX), vendored=assets.vendored(), ember_states=EMBER_STATES,
@@ -120,6 +122,16 @@ def island(value: Any) -> Markup:
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)
+
+
+def _shown(value: Any) -> Any:
+    """Text with what turns or hides text in it made visible; what was drawn already stays."""
+    return report.cleaned(value) if type(value) is str else value
+
+
+def monitor_name(monitor: MonitorView) -> str:
+    """A monitor with what it looks at; a column's name keeps its letters."""
+    return monitor.name.replace(monitor.monitor, _spaced(monitor.monitor), 1)
 
 
 def _spaced(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from fireline.live.views import ServiceView
 from fireline.terms.incident import OVER, Incident, State
@@ -83,7 +84,7 @@ def waiting(running: Running, incidents: list[Incident]) -> list[Waiting]:
     found = [one for incident in incidents for one in _of_incident(incident)]
     for view in running.services():
         if view.trouble:
-            found.append(Waiting("trouble", view.name, view.trouble, f"/services/{view.name}"))
+            found.append(Waiting("trouble", view.name, view.trouble, f"/services/{quote(view.name)}"))
     return sorted(found, key=lambda one: (_ORDER[one.kind], one.severity or "Z", str(one.due or one.since or "")))
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 TAGS = frozenset(
     "a blockquote br code del em h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul".split()
 )
-LINKS = frozenset({"http", "https", "mailto"})
+LINKS = ("https://", "http://", "mailto:")
 
 
 def prose(text: object) -> Markup:
@@ -26,7 +26,7 @@ def prose(text: object) -> Markup:
             drawn,
             tags=set(TAGS),
             attributes={"a": {"href", "title"}},
-            url_schemes=set(LINKS),
+            url_schemes={"http", "https", "mailto"},
             link_rel="noopener noreferrer nofollow",
         )
     )
@@ -34,8 +34,11 @@ def prose(text: object) -> Markup:
 
 @cache
 def _reader() -> MarkdownIt:
-    return (
-        MarkdownIt("commonmark", {"html": False, "linkify": False})
-        .enable(["table", "strikethrough"])
-        .disable("image")
-    )
+    found = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+    found.validateLink = _leads_out  # type: ignore[method-assign]
+    return found
+
+
+def _leads_out(address: str) -> bool:
+    """Whether a link names where it goes in full: one into this server could be a command."""
+    return address.lower().startswith(LINKS)

@@ -27,6 +27,9 @@ SECTIONS = (
 )  # fmt: skip
 """Every section that changes when the journal grows, in the order of the page."""
 
+WIDE, HALF = 800, 385
+"""Pixels of the room's drawings: what its main column has where there are two."""
+
 _KEPT = 32
 _EARLY = frozenset({State.SUSPECTED, State.DECLARED, State.TRIAGING})
 
@@ -144,7 +147,7 @@ def look(running: Running, name: str) -> Room:
         return room
     zone = zone_of(running, incident.service)
     told = report.cleaned(incident.as_json())
-    room = Room(incident, zone, report.view(told, {}, report.zone_of(zone)))
+    room = Room(incident, zone, report.view(told, {}, report.zone_of(zone), WIDE, HALF))
     with _lock:
         kept[name] = room
         kept.move_to_end(name)

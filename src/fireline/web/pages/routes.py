@@ -76,7 +76,7 @@ async def news(request: Request, who: Viewer) -> Response:
     )
 
 
-@router.get("/services/{name}")
+@router.get("/services/{name:path}")
 async def service(request: Request, who: Viewer, name: str) -> Response:
     """One service: what answers, what watches it, and what it has left of its promises."""
     running = _running(request)
@@ -206,6 +206,7 @@ async def declare(request: Request, who: Responder) -> Response:
         opened = await run_in_threadpool(
             commands.declare, running.store, running.clock, service, who.name, title, form.get("severity") or None
         )
+        await run_in_threadpool(running.wake)
     except (FirelineError, ValueError) as error:
         told = error if isinstance(error, FirelineError) else StateError(str(error), todo="choose SEV1 to SEV3")
         return _said(told) if _quiet(request) else await _home_refused(request, who, told, title)
@@ -230,6 +231,7 @@ async def act(request: Request, who: Responder, name: str, command: str) -> Resp
     running, form = _running(request), await _form(request)
     try:
         await run_in_threadpool(acts.give, running, name, command, who.name, form)
+        await run_in_threadpool(running.wake)
     except FirelineError as error:
         if _quiet(request):
             return _said(error)
