@@ -1,4 +1,4 @@
-"""A night on call without a database: the journal of one incident, an outbox in a list, and a clock that jumps."""
+"""A night on call without a database: one incident's journal, an outbox in a list, a clock that jumps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fireline.terms.incident import State
 from fireline.terms.page import Page, PageDraft, PageState
 from fireline.terms.severity import Severity
 from fireline.terms.timeline import Draft
-from tests.lifecycle.make import T0, K, Journal, alerted, moved, opened
+from tests.lifecycle.make import T0, Journal, K, alerted, moved, opened
 
 STEPS = {"steps": [{"channels": ["ops"]}, {"channels": ["boss", "mail"], "after": "5m"}]}
 
@@ -31,7 +31,7 @@ def acked(by: str = "ada") -> Draft:
 
 @dataclass
 class Night:
-    """``due`` is asked whenever told to; everything it gives is sent at once, unless ``sends`` says otherwise."""
+    """Everything that is due is sent at once, unless ``sends`` says otherwise."""
 
     paging: Paging = field(default_factory=paging)
     journal: Journal = field(default_factory=Journal)

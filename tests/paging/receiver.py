@@ -1,5 +1,5 @@
-"""A receiver of webhooks on loopback, as strict as a device that rings: it keeps everything it was sent, in order,
-and a test says "this, and nothing else"."""
+"""A receiver of webhooks on loopback, as strict as a device that rings: it keeps everything it was sent, in
+order, and a test says "this, and nothing else"."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Call:
 
 @dataclass
 class Receiver:
-    """Answers what ``answers`` gives (a status, or headers too), 204 at the end of it; ``before`` runs first."""
+    """Answers what ``answers`` gives (a status, or headers too), then always 204; ``before`` runs first."""
 
     answers: list[int | tuple[int, dict[str, str]]] = field(default_factory=list)
     before: Callable[[Call], None] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -290,7 +291,7 @@ steps = st.lists(
 
 
 def happen(night: Night, draft: Draft) -> None:
-    """Write it if that can be: states follow each other as they may, without what the guards ask for first."""
+    """Write it if that can be; states follow each other as they may, whatever the guards ask for first."""
     if draft.kind is K.MOVED:
         if State(draft.data["to"]) in MOVES[night.journal.now.state]:
             night.journal.force(night.at, draft)
@@ -347,7 +348,7 @@ def test_an_unanswered_call_always_leads_to_the_next_one_until_max(story, most):
         newest = max(slots, key=lambda pair: pair[1])
         assert len(slots[newest]) == most, "until max, and not once more"
     moments = sorted({page.created_at for page in calls})
-    gaps = [later - sooner for sooner, later in zip(moments, moments[1:], strict=False)]
+    gaps = [later - sooner for sooner, later in itertools.pairwise(moments)]
     assert all(gap <= timedelta(minutes=5.5) for gap in gaps)
 
 

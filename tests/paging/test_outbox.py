@@ -1,4 +1,4 @@
-"""The outbox, on SQLite and on PostgreSQL: once per key, one who sends, a receipt only from who holds the claim."""
+"""The outbox on both databases: once per key, one who sends, a receipt only from who holds the claim."""
 
 from __future__ import annotations
 

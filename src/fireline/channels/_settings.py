@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
+from fireline.channels._text import one_line
 from fireline.errors import SettingsError, Where
 from fireline.runbook.part import Part
 from fireline.runbook.values import Duration
@@ -71,7 +72,7 @@ def scrubbed(text: str, *secrets: str | None) -> str:
     for one in secrets:
         if one:
             text = text.replace(one, "***")
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
+    return one_line(text)[:300]
 
 
 def explained(error: ValidationError, key: str, file: str | None = None) -> SettingsError:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from fireline.channels import Receipt
 from fireline.channels._settings import ChannelSettings, secret
+from fireline.channels._text import plain
 from fireline.errors import ChannelError, SettingsError, Where
 from fireline.terms.page import Message, PageKind
 
@@ -44,6 +45,7 @@ class Chat:
 
         ``key`` stands in the last line: most of these services know no idempotency key.
         """
+        message = plain(message)
         body = f"{message.text.partition(chr(10))[2].strip()}\n{key}".strip()
         tone = TONE.get(PageKind(message.kind), "failure")
         try:

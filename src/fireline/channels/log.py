@@ -10,6 +10,7 @@ from pydantic import Field
 
 from fireline.channels import Receipt
 from fireline.channels._settings import ChannelSettings
+from fireline.channels._text import plain
 from fireline.terms.page import Message
 
 KIND = "log"
@@ -31,8 +32,7 @@ class Log:
 
     def send(self, message: Message, key: str) -> Receipt:
         """Write it, indented, so that no line of it can pass for a line of the log."""
-        lines = ["".join(c if c.isprintable() else " " for c in line) for line in message.text.splitlines()]
-        LOGGER.warning("%s", "\n    ".join([*lines, key]))
+        LOGGER.warning("%s", "\n    ".join([*plain(message).text.splitlines(), key]))
         return Receipt("written into the server's log")
 
 

@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from fireline.channels import Receipt
 from fireline.channels._settings import ChannelSettings, scrubbed, secret
+from fireline.channels._text import plain
 from fireline.clock import Clock, SystemClock, parse_time
 from fireline.errors import ChannelError, SettingsError, Where
 from fireline.runbook.values import OneOrMore
@@ -82,7 +83,7 @@ class Mail:
         return ", ".join(address(text).addr_spec for text in self.settings.to)
 
     def send(self, message: Message, key: str) -> Receipt:
-        mail = self._written(message, key)
+        mail = self._written(plain(message), key)
         sender, to = address(self.settings.sender).addr_spec, [address(t).addr_spec for t in self.settings.to]
         try:
             smtp = self._connected()
@@ -103,14 +104,14 @@ class Mail:
         mail = EmailMessage(policy=SMTP)
         mail["From"] = address(self.settings.sender)
         mail["To"] = [address(text) for text in self.settings.to]
-        mail["Subject"] = scrubbed(message.title)
+        mail["Subject"] = message.title
         mail["Message-ID"] = f"<{_word(key)}@{domain}>"
         mail["In-Reply-To"] = thread
         mail["References"] = thread
         mail["Date"] = format_datetime(parse_time(message.at) if message.at else self.clock.now())
         mail["Auto-Submitted"] = "auto-generated"
         mail["Fireline-Key"] = _word(key)
-        mail.set_content("\n".join(message.text.splitlines()) + "\n")
+        mail.set_content(message.text + "\n")
         return mail
 
     def _connected(self) -> smtplib.SMTP:
@@ -144,7 +145,7 @@ class Mail:
             words = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
             said = scrubbed(f"{host} answered {error.smtp_code} {words}", self.password, self.settings.user)
             return ChannelError(said, permanent=error.smtp_code >= 500)
-        if isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError) or "timed out" in str(error):  # smtplib wraps it as a broken line
             waited = self.settings.timeout.total_seconds()
             return ChannelError(f"{host} did not answer within {waited:g} s", permanent=False)
         if isinstance(error, ssl.SSLCertVerificationError):

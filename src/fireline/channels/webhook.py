@@ -14,6 +14,7 @@ from pydantic import Field
 from fireline.channels import Receipt
 from fireline.channels._http import Target, send, target
 from fireline.channels._settings import ChannelSettings, secret
+from fireline.channels._text import plain
 from fireline.clock import Clock, SystemClock
 from fireline.errors import SettingsError, Where
 from fireline.terms.page import Message
@@ -60,7 +61,7 @@ class Webhook:
         return self.target.said
 
     def send(self, message: Message, key: str) -> Receipt:
-        body = json.dumps({"key": key, **message.as_json()}, sort_keys=True).encode()
+        body = json.dumps({"key": key, **plain(message).as_json()}, sort_keys=True).encode()
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": key,
