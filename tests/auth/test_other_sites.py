@@ -190,7 +190,8 @@ def test_our_own_pages_need_no_inline_script_or_style(door: Door) -> None:
     ]
     for page in pages:
         assert "<h1>" in page.text
-        for inline in ("<script", "<style", "style=", "onclick", "javascript:"):
+        assert '<link rel="stylesheet" href="/login/door.css">' in page.text
+        for inline in ("<script>", "<style", "style=", "onclick", "javascript:"):
             assert inline not in page.text
 
 

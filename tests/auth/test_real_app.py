@@ -16,7 +16,7 @@ from fireline.web.auth.protect import allowed, routes
 from tests.auth.conftest import Door
 from tests.auth.test_roles import UNSAFE
 
-OPEN = {"/healthz", "/readyz", "/login", "/setup", "/assets/x"}
+OPEN = {"/healthz", "/readyz", "/login", "/login/door.css", "/setup", "/assets/x"}
 OWN = {"/logout", "/account"}
 
 

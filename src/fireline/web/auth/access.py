@@ -31,7 +31,7 @@ class Access:
     session_hours: float = 7 * 24
     idle_hours: float = 12
     open_paths: frozenset[str] = frozenset(("/healthz", "/readyz", "/login", "/setup", "/favicon.ico"))
-    open_folders: tuple[str, ...] = ("/assets/",)
+    open_folders: tuple[str, ...] = ("/assets/", "/login/")
     max_body: int = MIB
     max_bodies: Mapping[str, int] = field(default_factory=lambda: dict(_LARGE))
     max_headers: int = 100

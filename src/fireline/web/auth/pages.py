@@ -16,7 +16,7 @@ from fireline.store.people import People
 from fireline.terms.people import User
 from fireline.web.auth.access import Access
 from fireline.web.auth.hosts import local_path
-from fireline.web.auth.paper import page
+from fireline.web.auth.paper import page, style
 from fireline.web.auth.passwords import Guesses, a_name, fits, hashed, is_old
 from fireline.web.auth.refusal import Refused
 from fireline.web.auth.sessions import SessionDesk
@@ -33,6 +33,7 @@ def pages(people: People, clock: Clock, access: Access) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     router.add_api_route("/login", here.login_form, methods=["GET"])
     router.add_api_route("/login", here.login, methods=["POST"])
+    router.add_api_route("/login/door.css", here.style, methods=["GET"])
     router.add_api_route("/logout", here.logout, methods=["POST"], dependencies=[Depends(viewer)])
     router.add_api_route("/setup", here.setup_form, methods=["GET"])
     router.add_api_route("/setup", here.setup, methods=["POST"])
@@ -62,6 +63,9 @@ class _Pages:
         return response
 
     # Login.
+
+    async def style(self) -> Response:
+        return Response(style(), media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
 
     async def login_form(self, request: Request) -> Response:
         to = local_path(request.query_params.get("next"))
