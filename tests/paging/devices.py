@@ -110,7 +110,7 @@ class Mailbox:
         self, server: Any, session: Any, envelope: Any, mechanism: str, data: LoginPassword
     ) -> AuthResult:
         self.logins.append((data.login.decode(), data.password.decode()))
-        return AuthResult(success=data.password == PASSWORD.encode())
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
 
 @dataclass

@@ -86,7 +86,7 @@ def test_a_wrong_password_is_for_good_and_not_shown(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TEST_PASSWORD", "wrong-and-secret")
     with mail_server(tls_context=server_tls(), require_starttls=True, wants_login=True) as (_, port):
         login = {"user": "fireline", "password_env": "TEST_PASSWORD"}
-        channel = mail(port, tls="starttls", ca_file=str(PEM), timeout="9s", **login)
+        channel = mail(port, tls="starttls", ca_file=str(PEM), **login)
         with pytest.raises(ChannelError, match="535") as refused:
             channel.send(message(), KEY)
     assert refused.value.permanent

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from fireline.oncall.write import ASKS
 from fireline.terms.incident import OVER, Incident, State
 from fireline.terms.severity import Severity
 from fireline.terms.timeline import Entry, EntryKind
@@ -83,7 +84,7 @@ class _Reader:
             case EntryKind.SEVERITY:
                 self._severity(entry, Severity(entry.data["severity"]))
             case EntryKind.ASKED if self.calling:
-                self._want(entry, "Fireline asks before it acts.")
+                self._want(entry, ASKS)
             case EntryKind.MOVED:
                 self._moved(entry, State(entry.data["to"]))
 

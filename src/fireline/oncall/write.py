@@ -18,13 +18,14 @@ from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.page import CALLS, Message, PageKind
 from fireline.terms.timeline import EntryKind
 
+ASKS = "Fireline asks before it acts."
 FIRST = 90
 LINE = 240
 LEAD = {
     PageKind.PAGE: "",
     PageKind.REPAGE: "UNANSWERED ",
     PageKind.ESCALATE: "ESCALATED ",
-    PageKind.UPDATE: "Update ",
+    PageKind.UPDATE: "Update: ",
     PageKind.RESOLVED: "",
 }
 ENDS = {
@@ -111,12 +112,14 @@ def first_line(incident: Incident, kind: PageKind) -> str:
 
 def _body(incident: Incident, kind: PageKind, telling: Telling, link: str, now: datetime) -> list[str]:
     where = words.listing([f"{column} = {_value(value)}" for column, value in (incident.slice or {}).items()])
+    questions, done = _measures(incident, telling.timezone, now)
     lines = [
-        telling.because if kind in CALLS else "",
+        telling.because if kind in CALLS and not (questions and telling.because == ASKS) else "",
+        *questions,
         _since(incident, telling.timezone, now),
         f"Hit: {where}." if where else "",
         _why(incident),
-        *_done(incident, telling.timezone, now),
+        *done,
         f"Look first: {words.sentence(incident.checks[0])}" if incident.checks and kind in CALLS else "",
     ]
     if kind is PageKind.UPDATE:
@@ -146,27 +149,29 @@ def _why(incident: Incident) -> str:
     return f"Why: {cause} ({words.share(float(top['score']))} likely), {because}."
 
 
-def _done(incident: Incident, timezone: str, now: datetime) -> list[str]:
-    """What is asked for or in force."""
-    said = []
+def _measures(incident: Incident, timezone: str, now: datetime) -> tuple[list[str], list[str]]:
+    """What is asked for, and what is in force or under way."""
+    questions, done = [], []
     for measure in incident.live_measures:
         name = measure_name(measure)
         if measure.state is MeasureState.ASKED:
-            said.append(_asked(incident, measure, name, timezone))
+            questions.append(_asked(incident, measure, name, timezone))
         elif measure.simulated:
-            said.append(f"Only observing: it would have done this: {name}.")
+            done.append(f"Only observing: it would have done this: {name}.")
         elif measure.state is MeasureState.CONFIRMED:
-            at = words.clock_time(measure.confirmed_at or measure.requested_at, timezone)
-            ends = measure.expires_at
-            until = (
-                f", ends {words.clock_time(ends, timezone)}"
-                if ends and ends - now < timedelta(hours=24)
-                else ""
-            )
-            said.append(f"In force since {at}: {name}{until}.")
+            done.append(_in_force(measure, name, timezone, now))
         else:
-            said.append(f"Under way: {name}; not confirmed in live traffic yet.")
-    return said or ["Nothing is in force against it."]
+            done.append(f"Under way: {name}; not confirmed in live traffic yet.")
+    return questions, done or ["Nothing is in force against it."]
+
+
+def _in_force(measure: Measure, name: str, timezone: str, now: datetime) -> str:
+    said = (
+        f"In force since {words.clock_time(measure.confirmed_at or measure.requested_at, timezone)}: {name}"
+    )
+    if measure.expires_at is None or measure.expires_at - now >= timedelta(hours=24):
+        return f"{said}."
+    return f"{said}, ends {words.clock_time(measure.expires_at, timezone)}."
 
 
 def _asked(incident: Incident, measure: Measure, name: str, timezone: str) -> str:
