@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from fireline import __version__
-from fireline.cli import check, commands, demo, incidents, init, people, replay, runbook, screen, serve
+from fireline.cli import (
+    check,
+    commands,
+    demo,
+    guard_bench,
+    incidents,
+    init,
+    people,
+    replay,
+    runbook,
+    screen,
+    serve,
+)
 
 HELP = """
 Smoke alarms, a playbook that acts, and fire drills, for machine-learning services.
@@ -44,6 +56,7 @@ app.command("check", rich_help_panel=BEGIN, epilog=check.EXAMPLES)(check.check)
 app.command("replay", rich_help_panel=BEGIN, epilog=replay.EXAMPLES)(replay.replay)
 app.command("serve", rich_help_panel=LIVE, epilog=serve.EXAMPLES)(serve.serve)
 app.command("backfill", rich_help_panel=LIVE, epilog=serve.BACKFILL)(serve.backfill)
+app.command("guard-bench", rich_help_panel=LIVE, epilog=guard_bench.EXAMPLES)(guard_bench.guard_bench)
 for one in incidents.COMMANDS:
     app.command(one.__name__, rich_help_panel=ACT, epilog=incidents.EXAMPLES[one.__name__])(one)
 app.command("commands", hidden=True)(commands.commands)
