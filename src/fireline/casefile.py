@@ -4,10 +4,10 @@ size."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -29,9 +29,19 @@ from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.timeline import EntryKind
 from fireline.triage.case import Case, Frame, Trace
-from fireline.verify import Comparison, Obedience, Recovery, control, moot, obedience, shadow
+from fireline.verify import (
+    Comparison,
+    Figure,
+    Obedience,
+    Recovery,
+    moot,
+    obedience,
+    series,
+    series_figure,
+    shadow,
+)  # fmt: skip
 from fireline.verify.recovery import of_alert
-from fireline.verify.rows import between, flag, take, text
+from fireline.verify.rows import flag, take, text
 
 BEFORE_ROWS = 60_000
 AFTER_ROWS = 150_000
@@ -140,23 +150,64 @@ class CaseFile:
     def _since(
         self, incident: Incident, measure: Measure, since: datetime, now: datetime
     ) -> Comparison | None:
-        """Live traffic before a measure on production and since it was confirmed."""
+        """A measure on production: the same requests answered by both versions where there are such, else the
+        alerts' own figures before and since it, each beside what is usual at its hour."""
         began, confirmed = measure.applied_at, measure.confirmed_at
         if began is None or confirmed is None or now <= confirmed:
             return None
-        wanted = self._compared(incident)
-        columns = self.after(since, now, sorted(wanted)).columns
-        live = take(columns, ~flag(columns, "shadow"))
-        before = take(live, between(live, since, began))
+        if measure.action in GOING_BACK:
+            found = self._once(
+                (measure.id, since, now, len(incident.alerts)),
+                lambda: self._both_ways(incident, measure, since, began, now),
+            )
+            if found is not None:
+                return cast(Comparison, found)
+        spans = (since, began, confirmed, now)
+        figures = [self._before_and_since(alert, measure, spans) for alert in _pages(incident)]
+        known = [figure for figure in figures if figure is not None]
+        return series(known, since, now) if known else None
+
+    def _both_ways(
+        self, incident: Incident, measure: Measure, since: datetime, began: datetime, now: datetime
+    ) -> Comparison | None:
+        """What both versions said of the same requests: the good one in the shadow of the bad one before the
+        measure, and the other way round since."""
+        wanted, good = self._compared(incident), str(measure.params["to"])
+        columns = dict(self.after(since, now, sorted(wanted)).columns)
+        hidden, version = flag(columns, "shadow"), text(columns, "version")
+        later = columns["time"] >= micros(began)
         bad = measure.params.get("from", measure.params.get("version"))
-        if measure.action in GOING_BACK and bad is not None and (text(before, "version") == bad).any():
-            before = take(before, text(before, "version") == bad)
+        columns["shadow"] = np.where(later, version == good, hidden)
+        if bad is not None:
+            columns = take(columns, (version == good) | (version == str(bad)))
         usual = {name: c for name, c in self.before(since).columns.items() if name in wanted}
-        found = control(
-            take(live, between(live, confirmed, now)), before, usual, alerts=incident.alerts, since=since,
-            until=now, timezone=self.runbook.timezone, names=("before the measure", "since it"),
+        found = shadow(
+            columns, usual, good=good, bad=bad, alerts=incident.alerts, since=since, until=now,
+            timezone=self.runbook.timezone,
         )  # fmt: skip
-        return replace(found, how="series") if found is not None else None
+        if found is None or not any(f.wanted and not f.missing for f in found.figures):
+            return None
+        return replace(found, harmed=f"by {bad or 'the others'}", contained=f"by {good} on the same requests")
+
+    def _before_and_since(
+        self, alert: Mapping[str, Any], measure: Measure, spans: tuple[datetime, datetime, datetime, datetime]
+    ) -> Figure | None:
+        """An alert's figure before and since the measure; of a version that answers nothing any more, the
+        whole service's since. ``spans``: the onset, when it was applied and confirmed, and now."""
+        since, began, confirmed, now = spans
+        finding = finding_of(alert)
+        before = self.trace(finding, since, began)
+        out = (measure.params.get("from"), measure.params.get("version"))
+        gone = finding.version is not None and finding.version in out
+        after = self.trace(replace(finding, version=None, against=None) if gone else finding, confirmed, now)
+        if before is None or after is None or alert["seen"] is None or alert["usual"] is None:
+            return None
+        level = float(np.nanmean(after.usual)) if len(after.usual) else float(alert["usual"])
+        return series_figure(
+            alert, before.seen - before.usual + level, after.seen - after.usual + level, level,
+            tolerance=abs(float(alert["seen"]) - float(alert["usual"])) / 4,
+            infl=max(before.infl, after.infl),
+        )  # fmt: skip
 
     def obedience(self, measure: Measure, now: datetime) -> Obedience:
         """What the calls since ``measure`` was applied show of whether live traffic obeys it."""
@@ -253,10 +304,9 @@ class CaseFile:
 
     def recoveries(self, incident: Incident, now: datetime) -> list[Recovery]:
         """For each paging alert (each alert, where none pages) whether its figure is well again."""
-        pages = [a for a in incident.alerts if a["urgency"] == "page"] or list(incident.alerts)
         began = incident.onset[0] if incident.onset else incident.opened_at
         found = []
-        for alert in pages[:MOST_ALERTS]:
+        for alert in _pages(incident):
             trace = self.trace(finding_of(alert), max(began - timedelta(days=1), now - LONGEST), now)
             if trace is not None:
                 found.append(of_alert(alert, trace, began))
@@ -352,6 +402,11 @@ class CaseFile:
             joined.column("label_time").cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).cast(pa.float64())
         )
         return {"label": label, "label_time": when.to_numpy(zero_copy_only=False).astype(np.float64)}
+
+
+def _pages(incident: Incident) -> list[Mapping[str, Any]]:
+    """The first few alerts that page, or, where none does, of all."""
+    return ([a for a in incident.alerts if a["urgency"] == "page"] or list(incident.alerts))[:MOST_ALERTS]
 
 
 def _chosen(table: pa.Table, limit: int) -> Any:

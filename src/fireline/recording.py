@@ -115,6 +115,8 @@ class Archive:
         self, kind: str, clock: str, since: datetime, until: datetime, columns: list[str] | None
     ) -> pa.Table:
         files = self.store.lake_files(kind, micros(since), micros(until), self.service)
+        if not files:
+            return pa.table({clock: pa.array([], pa.timestamp("us", "UTC"))})
         table = self.lake.read([f.file for f in files], columns, since, until)
         return table.sort_by(clock) if table.num_rows and not _sorted(times(table, clock)) else table
 

@@ -33,6 +33,8 @@ TEXT_ROLES = ("rung", "switch", "host", "source", "arm", "query", "item")
 NUMBER_ROLES = ("outcome", "rank")
 SPARSE = ("shadow", "weight", "rung", "switch", "host", "source", "arm", "outcome")
 """Roles that a log of JSON lines may leave out of every row."""
+GUARDED = ("rung", "switch", "host", "weight")
+"""Roles that a guard writes: a log from before there was one lacks them."""
 EVIDENCE = ("score", "prediction", "latency_ms", "status")
 
 

@@ -21,7 +21,7 @@ from fireline.clock import micros
 from fireline.errors import InputError, Where
 from fireline.runbook.schema import Columns, Task
 from fireline.telemetry.answers import Answers, tells
-from fireline.telemetry.batch import EVIDENCE, INSTANT, SPARSE, Mapped, mapped
+from fireline.telemetry.batch import EVIDENCE, GUARDED, INSTANT, SPARSE, Mapped, mapped
 from fireline.telemetry.casts import error_of, plain, to_number, to_text, to_truth, valid
 from fireline.telemetry.instants import Instants, read_instants
 from fireline.telemetry.quarantine import Quarantine
@@ -100,7 +100,7 @@ class Intake:
         for m in self._mapped if self._there else ():
             if m.column in self._seen:
                 continue
-            if self._fixed or m.name not in (*SPARSE, *self.columns.flags):
+            if m.name not in GUARDED and (self._fixed or m.name not in (*SPARSE, *self.columns.flags)):
                 self._raise_missing(m.column, m.name)
             self.notes[f"no row has a value for {m.column!r} ({m.name})"] = None
         label = self.columns.label
