@@ -12,7 +12,7 @@ from fireline.clock import ManualClock
 from fireline.store.people import People
 from fireline.store.tables import sessions
 from fireline.web.auth import Access
-from fireline.web.auth.passwords import Guesses
+from fireline.web.auth.passwords import Guesses, hashed
 from tests.auth.conftest import PAGE, PASSWORD, T0, Door, csrf_in, sign_in
 
 
@@ -141,6 +141,39 @@ def test_an_unknown_name_and_a_wrong_password_look_the_same_and_take_as_long(doo
     assert len(texts) == 1
     assert took["nob"] > 0.5 * took["ada"], took
     assert took["dis"] > 0.5 * took["ada"], took
+
+
+def test_the_log_tells_who_came_and_no_secret(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    door.user("ada", "admin")
+    browser = door.browser(door.app())
+    with caplog.at_level("INFO", logger="fireline.auth"):
+        sign_in(browser, "ada", "a wrong password")
+        sign_in(browser, PASSWORD, "ada")
+        sign_in(browser, "ada")
+        for _ in range(6):
+            sign_in(browser, "eve\nada signed in", "a wrong password")
+    assert [record.getMessage() for record in caplog.records if record.name == "fireline.auth"] == [
+        "a wrong password for ada from 198.51.100.7",
+        "ada signed in from 198.51.100.7",
+        "too many attempts to sign in from 198.51.100.7",
+    ]
+    assert PASSWORD not in caplog.text
+    assert browser.cookies["fireline"] not in caplog.text
+
+
+def test_what_cannot_be_a_name_is_not_looked_for(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL takes no NUL: such a name is as wrong as any other, and no trouble of the store."""
+    asked: list[str] = []
+    monkeypatch.setattr(People, "user", lambda self, name: asked.append(name))
+    browser = door.browser(door.app())
+    assert [sign_in(browser, bad).status_code for bad in ("a\x00b", "", "x" * 65, "nobody")] == [401] * 4
+    assert asked == ["nobody"]
+
+
+def test_a_password_is_the_same_from_every_keyboard(door: Door) -> None:
+    door.hash = hashed("fünf blaue Äpfel")
+    door.user("ada", "admin")
+    assert sign_in(door.browser(door.app()), "ada", "fu\u0308nf blaue A\u0308pfel").status_code == 303
 
 
 def test_guessing_is_slowed_down_for_known_and_unknown_names_alike(door: Door) -> None:

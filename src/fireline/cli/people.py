@@ -58,6 +58,7 @@ FromInput = Annotated[
 def opened(data: Path, db: str | None) -> Store:
     """The store the server uses. Raises StoreError when it cannot be opened."""
     if db is None and not (data / FILE).exists():
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold the secret that signs switches
         screen.err().print(f"there is no store in {data} yet: made one", markup=False)
     return Store.open(db if db is not None else data / FILE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,11 +18,13 @@ from fireline.terms.people import User
 from fireline.web.auth.access import Access
 from fireline.web.auth.hosts import local_path
 from fireline.web.auth.paper import page, style
-from fireline.web.auth.passwords import Guesses, a_name, fits, hashed, is_old
+from fireline.web.auth.passwords import Guesses, a_name, fits, hashed, is_name, is_old
 from fireline.web.auth.refusal import Refused
 from fireline.web.auth.sessions import SessionDesk
 from fireline.web.auth.tokens import digest
 from fireline.web.auth.who import Who, csrf_of, identity_of, viewer, who_asks
+
+log = logging.getLogger("fireline.auth")
 
 WRONG = "This name and this password do not belong together."
 _T = TypeVar("_T")
@@ -60,6 +63,7 @@ class _Pages:
         was = self._sessions.secret_in(request)
         secret, _ = await to_thread.run_sync(self._sessions.begin, name, was)
         self._sessions.hand(response, secret, request.url.scheme == "https")
+        log.info("%s signed in from %s", name, request.client.host if request.client else "nowhere")
         return response
 
     # Login.
@@ -80,12 +84,15 @@ class _Pages:
         to, address = local_path(form.get("next")), request.client.host if request.client else None
         wait = self._guesses.attempt(name, address)
         if wait:
+            log.warning("too many attempts to sign in from %s", address)
             said = f"Too many attempts. Try again in {-(-wait // 60)} minutes."
             return _paper(
                 "login.html", 429, {"Retry-After": str(wait)}, error=said, name=name, to=to, anybody=True
             )
-        user = await to_thread.run_sync(self._people.user, name[:80])
+        user = await to_thread.run_sync(self._people.user, name) if is_name(name) else None
         if not await self._hash(fits, user, password) or user is None:
+            if user is not None:  # an unknown name is not logged: it may be a password in the wrong field
+                log.warning("a wrong password for %s from %s", user.name, address)
             return _paper("login.html", 401, error=WRONG, name=name, to=to, anybody=True)
         self._guesses.right(name, address)
         if is_old(user):

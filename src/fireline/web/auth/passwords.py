@@ -7,6 +7,7 @@ import secrets
 from collections import OrderedDict, deque
 from datetime import datetime, timedelta
 from threading import Lock
+from unicodedata import normalize
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -23,10 +24,15 @@ _hasher = PasswordHasher()
 _nobody = _hasher.hash(secrets.token_urlsafe(16))
 
 
+def is_name(text: str) -> bool:
+    """Whether somebody could have that name."""
+    return _NAME.fullmatch(text) is not None
+
+
 def a_name(text: str) -> str:
     """``text`` as a person's name. Raises InputError when it cannot be one."""
     name = text.strip().lower()
-    if _NAME.fullmatch(name) is None:
+    if not is_name(name):
         raise InputError(
             f"{text[:80]!r} cannot be a name",
             todo="use small letters, digits, dots, dashes and @, at most 64, such as ada or ada@example.org",
@@ -46,16 +52,21 @@ def hashed(password: str, name: str = "") -> str:
         raise InputError(f"a password has at most {LONGEST} characters", todo="take a shorter one")
     if len(set(password)) < 5 or (name and name in password.lower() and size < len(name) + SHORTEST):
         raise InputError("this password is easy to guess", todo="leave your name and repeated letters out")
-    return _hasher.hash(password)
+    return _hasher.hash(_same(password))
 
 
 def fits(user: User | None, password: str) -> bool:
     """Whether ``password`` is the user's and the user may come in; it takes as long for an unknown name."""
     try:
-        _hasher.verify(user.password_hash if user else _nobody, password[: LONGEST + 1])
+        _hasher.verify(user.password_hash if user else _nobody, _same(password[: LONGEST + 1]))
     except (VerificationError, InvalidHashError):
         return False
     return user is not None and not user.disabled
+
+
+def _same(password: str) -> str:
+    """The password as every keyboard means it: an é may be typed as one character or as two."""
+    return normalize("NFKC", password)
 
 
 def is_old(user: User) -> bool:
