@@ -42,7 +42,9 @@ def test_every_file_a_page_asks_for_is_there(pages: TestClient) -> None:
         assert answer.headers["content-type"].split(";")[0] in ("text/css", "text/javascript")
 
 
-@pytest.mark.parametrize("name", ["../report.py", "vendor/stamp.txt", "%2e%2e/%2e%2e/act.py", "room.js/", "vendor/../../act.py"])
+@pytest.mark.parametrize(
+    "name", ["../report.py", "vendor/stamp.txt", "%2e%2e/%2e%2e/act.py", "room.js/", "vendor/../../act.py"]
+)
 def test_nothing_else_is_served(pages: TestClient, name: str) -> None:
     assert pages.get(f"/assets/{name}").status_code == 404
 
@@ -88,7 +90,7 @@ def test_what_is_fresh_is_not_fetched_again(tmp_path: Path, monkeypatch: pytest.
     for name in build.FILES:
         (vendor / name).write_text("x")
     (vendor / build.STAMP).write_text(build.stamp(root))
-    monkeypatch.setattr(build, "_npms", lambda: [])
+    monkeypatch.setattr(build, "_npms", list)
     assert build.build(root) is False
     (root / "frontend" / "package-lock.json").write_text("{}")
     with pytest.raises(build.NoNpm):
@@ -99,7 +101,7 @@ def test_without_npm_an_editable_install_says_what_to_do_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     build, root = hook(), copied(tmp_path)
-    monkeypatch.setattr(build, "_npms", lambda: [])
+    monkeypatch.setattr(build, "_npms", list)
     monkeypatch.delenv(build.WITHOUT, raising=False)
     made = build.CustomBuildHook.__new__(build.CustomBuildHook)
     monkeypatch.setattr(type(made), "root", str(root), raising=False)

@@ -83,10 +83,16 @@ def test_incidents_are_filtered(rooms: Rooms, pages: TestClient) -> None:
 
 def test_a_person_declares_an_incident(rooms: Rooms, pages: TestClient) -> None:
     assert "Declare" in pages.get("/").text
-    answer = pages.post("/incidents", data={"service": SERVICE, "title": "Gates show yesterday's delays", "severity": "SEV1"})
+    answer = pages.post(
+        "/incidents", data={"service": SERVICE, "title": "Gates show yesterday's delays", "severity": "SEV1"}
+    )
     assert answer.status_code == 303
     opened = rooms.store.incident(answer.headers["location"].split("/")[-1])
-    assert (opened.title, opened.severity, opened.timeline[0].by) == ("Gates show yesterday's delays", "SEV1", "ada")
+    assert (opened.title, opened.severity, opened.timeline[0].by) == (
+        "Gates show yesterday's delays",
+        "SEV1",
+        "ada",
+    )
     assert rooms.woken == 1
 
 
@@ -98,7 +104,9 @@ def test_a_person_declares_an_incident(rooms: Rooms, pages: TestClient) -> None:
         ({"service": SERVICE, "title": "kept words", "severity": "SEV9"}, "SEV"),
     ],
 )
-def test_a_bad_declaration_says_why_and_loses_nothing(pages: TestClient, form: dict[str, str], said: str) -> None:
+def test_a_bad_declaration_says_why_and_loses_nothing(
+    pages: TestClient, form: dict[str, str], said: str
+) -> None:
     answer = pages.post("/incidents", data=form)
     assert answer.status_code == 409
     assert said in answer.text

@@ -1,5 +1,6 @@
 """The incident room: what it shows, and what a form does to the journal."""
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 import pytest
@@ -163,11 +164,16 @@ def test_a_viewer_sees_no_button_and_can_do_nothing(rooms: Rooms) -> None:
     for address in ("/incidents/inc-1", "/", "/services/flight-delays", "/incidents"):
         page = looking.get(address).text
         for form in page.split("<form")[1:]:
-            assert form.split(">")[0].strip().startswith(('method="post" action="/logout"', 'method="get"')), form[:200]
+            assert (
+                form.split(">")[0].strip().startswith(('method="post" action="/logout"', 'method="get"'))
+            ), form[:200]
         assert "hx-post" not in page
     before = len(rooms.store.entries("inc-1"))
     for command in ("approve", "deny", "ack", "note", "resolve", "role", "free"):
-        assert looking.post(f"/incidents/inc-1/{command}", data={"measure": "msr-1", "text": "x"}).status_code == 403
+        assert (
+            looking.post(f"/incidents/inc-1/{command}", data={"measure": "msr-1", "text": "x"}).status_code
+            == 403
+        )
     assert looking.post("/incidents", data={"service": "flight-delays", "title": "x"}).status_code == 403
     assert len(rooms.store.entries("inc-1")) == before
 

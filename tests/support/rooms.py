@@ -5,6 +5,7 @@
 serves it, to look at.
 """
 
+# ruff: noqa: E501
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,10 +19,10 @@ from fireline.live.news import News
 from fireline.live.views import BudgetView, GuardView, MonitorView, ServiceView
 from fireline.runbook.schema import Runbook
 from fireline.store import Store
-from fireline.terms.change import Change
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.switch import Route, Switch
 from fireline.terms.timeline import Draft, EntryKind
+from fireline.terms.verdict import Verdict, VerdictKind
 from fireline.web.auth.who import Identity, Who
 from fireline.web.pages import pages_router
 from tests.support import sample_incidents
@@ -129,7 +130,22 @@ class Rooms:
             claim = tx.claim(name, "tests", now, timedelta(minutes=1))
             assert claim is not None
             assert tx.applied(claim, {"switch": 4}, now, "Switch 4 is out: 100% of all calls to version A.")
-        self.write(incident, Draft(EntryKind.CONFIRMED, "All of 212 calls since were answered by A.", {"measure": name}))
+        self.write(
+            incident,
+            Draft(EntryKind.CONFIRMED, "All of 212 calls since were answered by A.", {"measure": name}),
+        )
+
+    def recover(self, incident: str) -> None:
+        """All is well again, and the watch period has passed."""
+        now = self.clock.now()
+        well = Verdict(now, VerdictKind.RECOVERED, "All is as usual.").as_json()
+        self.write(
+            incident,
+            Draft(EntryKind.VERDICT, "All is as usual.", {"verdict": well}),
+            Draft(EntryKind.MOVED, "it recovered", {"to": "verifying"}),
+            Draft(EntryKind.WATCH, "a day", {"until": iso(now)}),
+            Draft(EntryKind.VERDICT, "All is as usual.", {"verdict": well}),
+        )
 
     def services(self) -> list[ServiceView]:
         return [self.service(name) for name in self.runbooks]
@@ -137,7 +153,9 @@ class Rooms:
     def service(self, name: str) -> ServiceView:
         now = self.clock.now()
         hours = [now.replace(minute=0, second=0) - timedelta(hours=47 - h) for h in range(48)]
-        hourly = tuple((at, 0 if at.hour in (5, 6, 7, 8) else 60 + 90 * ((at.hour * 7) % 11) // 11) for at in hours)
+        hourly = tuple(
+            (at, 0 if at.hour in (5, 6, 7, 8) else 60 + 90 * ((at.hour * 7) % 11) // 11) for at in hours
+        )
         live = self.store.measures(name, states={MeasureState.CONFIRMED})
         switch = None
         if live:
@@ -168,9 +186,31 @@ def _monitors() -> tuple[MonitorView, ...]:
         MonitorView("error_rate", "error_rate", None, None, None, "quiet", 1.4, 70, 740, "1.1 % errors within 1 h"),
         MonitorView("calibration", "calibration", None, None, None, "waiting", 0, 70, 740),
     )  # fmt: skip
-    names = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib", "distance", "sched_minutes")
+    names = (
+        "temp",
+        "dewp",
+        "humid",
+        "wind_dir",
+        "wind_speed",
+        "precip",
+        "pressure",
+        "visib",
+        "distance",
+        "sched_minutes",
+    )
     calm = tuple(
-        MonitorView("numeric_drift", "drift", name, None, None, "quiet", 0.4 + k, 70, 740, "a shift of 0.3 sd within 24 h")
+        MonitorView(
+            "numeric_drift",
+            "drift",
+            name,
+            None,
+            None,
+            "quiet",
+            0.4 + k,
+            70,
+            740,
+            "a shift of 0.3 sd within 24 h",
+        )
         for k, name in enumerate(names)
     )
     return loud + calm

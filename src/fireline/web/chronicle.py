@@ -49,7 +49,6 @@ _KINDS: dict[str, tuple[str, str]] = {
     "role": ("role", "people"),
     "acked": ("acked", "people"),
     "paged": ("paged", "people"),
-    "paged": ("paged", "people"),
     "note": ("note", "people"),
     "review": ("review", "review"),
     "review_approved": ("approved", "review"),

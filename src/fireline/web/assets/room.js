@@ -98,7 +98,7 @@
     if (typeof uPlot === "undefined") return;
     for (const figure of document.querySelectorAll("figure.plot")) {
       if (plots.has(figure)) continue;
-      const data = JSON.parse(figure.querySelector("script.traffic").textContent);
+      const data = JSON.parse(figure.querySelector("data.traffic").textContent);
       if (data.t.length < 2) continue;
       const plain = figure.querySelector(".plain-plot");
       plain.hidden = true;

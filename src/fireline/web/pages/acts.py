@@ -79,4 +79,3 @@ def give(running: Running, incident: str, command: str, by: str, form: Mapping[s
 def refused(form: Mapping[str, str], command: str, error: FirelineError) -> Failed:
     """The refusal as the page shows it, with what was typed."""
     return Failed(form.get("key") or command, form.get("text", ""), error.message, error.todo)
-

@@ -1,4 +1,4 @@
-"""The pages' files: ours, and npm's where the build could fetch them. Only these are served, by their names."""
+"""The pages' files: ours, and npm's where the build could fetch them. Only these are served, by name."""
 
 from __future__ import annotations
 

@@ -48,7 +48,14 @@ def environment(zone: str) -> Environment:
     """The templates with times on the clocks of ``zone``. Every value is escaped."""
     env = report.environment(report.zone_of(zone))
     env.finalize = _shown
-    env.filters.update(prose=prose, island=island, brief=words.brief, spaced=_spaced, when_in=when_in, monitor_name=monitor_name)
+    env.filters.update(
+        prose=prose,
+        island=island,
+        brief=words.brief,
+        spaced=_spaced,
+        when_in=when_in,
+        monitor_name=monitor_name,
+    )
     env.globals.update(
         bar=bar, spark=spark, version=__version__, asset=assets.address, until=until, ago=ago,
         htmx=json.dumps(HTMX), vendored=assets.vendored(), ember_states=EMBER_STATES,

@@ -34,7 +34,8 @@ def bar(monitor: MonitorView) -> Markup:
         if monitor.page_at > 1
         else 0.0
     )
-    says = f"evidence {_said(monitor.evidence)}; a ticket at {_said(monitor.ticket_at)}, a page at {_said(monitor.page_at)}"
+    levels = f"a ticket at {_said(monitor.ticket_at)}, a page at {_said(monitor.page_at)}"
+    says = f"evidence {_said(monitor.evidence)}; {levels}"
     parts = [
         element("title", says),
         element("rect", x=0, y=4, width=WIDTH, height=5, rx=2.5, class_="track"),
@@ -42,8 +43,8 @@ def bar(monitor: MonitorView) -> Markup:
         element("line", x1=WIDTH * ticket, x2=WIDTH * ticket, y1=1, y2=12, class_="at ticket"),
         element("line", x1=WIDTH / OVER, x2=WIDTH / OVER, y1=1, y2=12, class_="at page"),
     ]
-    return element("svg", *parts, viewBox=f"0 0 {WIDTH} 13", class_=f"evidence-bar {monitor.state}", role="img",
-                   aria_label=says)  # fmt: skip
+    return element("svg", *parts, viewBox=f"0 0 {WIDTH} 13", class_=f"evidence-bar {monitor.state}",
+                   role="img", aria_label=says)  # fmt: skip
 
 
 def _said(value: float) -> str:

@@ -62,7 +62,9 @@ def rows(running: Running, incidents: list[Incident]) -> list[Row]:
     found = []
     for view in running.services():
         mine = tuple(i for i in incidents if i.service == view.name and i.state not in OVER)
-        live = tuple(m for i in mine for m in i.measures if m.state in LIVE and m.state is not MeasureState.ASKED)
+        live = tuple(
+            m for i in mine for m in i.measures if m.state in LIVE and m.state is not MeasureState.ASKED
+        )
         alerting = sum(m.state == "alert" for m in view.monitors)
         rising = sum(m.state == "rising" for m in view.monitors)
         found.append(Row(view, mine, live, alerting, rising))
@@ -85,7 +87,9 @@ def waiting(running: Running, incidents: list[Incident]) -> list[Waiting]:
     for view in running.services():
         if view.trouble:
             found.append(Waiting("trouble", view.name, view.trouble, f"/services/{quote(view.name)}"))
-    return sorted(found, key=lambda one: (_ORDER[one.kind], one.severity or "Z", str(one.due or one.since or "")))
+    return sorted(
+        found, key=lambda one: (_ORDER[one.kind], one.severity or "Z", str(one.due or one.since or ""))
+    )
 
 
 def _of_incident(incident: Incident) -> list[Waiting]:
@@ -96,9 +100,13 @@ def _of_incident(incident: Incident) -> list[Waiting]:
         if measure.state is MeasureState.ASKED:
             ask = ask_of(incident, measure)
             says = f"{measure_name(measure.as_json())}?"
-            found.append(Waiting("answer", incident.service, says, link, severity, measure.requested_at, ask.due,
-                                 ask.otherwise))  # fmt: skip
-    if incident.paged and incident.state not in (State.LEARNING, State.RESOLVED) and acknowledged(incident) is None:
+            found.append(Waiting("answer", incident.service, says, link, severity, measure.requested_at,
+                                 ask.due, ask.otherwise))  # fmt: skip
+    if (
+        incident.paged
+        and incident.state not in (State.LEARNING, State.RESOLVED)
+        and acknowledged(incident) is None
+    ):
         found.append(Waiting("page", incident.service, incident.title, link, severity, incident.opened_at))
     if incident.review is not None and not incident.review_approved:
         found.append(Waiting("review", incident.service, f"Review of: {incident.title}", link, severity,

@@ -9,7 +9,31 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 TAGS = frozenset(
-    "a blockquote br code del em h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul".split()
+    [
+        "a",
+        "blockquote",
+        "br",
+        "code",
+        "del",
+        "em",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "strong",
+        "table",
+        "tbody",
+        "td",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ]
 )
 LINKS = ("https://", "http://", "mailto:")
 
@@ -35,7 +59,7 @@ def prose(text: object) -> Markup:
 @cache
 def _reader() -> MarkdownIt:
     found = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
-    found.validateLink = _leads_out  # type: ignore[method-assign]
+    setattr(found, "validateLink", _leads_out)  # noqa: B010
     return found
 
 

@@ -18,6 +18,7 @@ from fireline.terms.severity import Severity
 from fireline.web.auth.who import Who, csrf_of, responder, viewer
 from fireline.web.pages import acts, assets, overview, room, stream, watched
 from fireline.web.pages.draw import environment, headers, page
+from fireline.web.pages.evidence_bar import reached
 
 if TYPE_CHECKING:
     from fireline.live.running import Running
@@ -96,7 +97,7 @@ async def service(request: Request, who: Viewer, name: str) -> Response:
             "guards": watched.guards(view),
             "traffic": watched.traffic(view, measures),
             "incidents": watched.open_of(running, name),
-            "reached": watched.reached,
+            "reached": reached,
         }
 
     found = await run_in_threadpool(known)
@@ -116,7 +117,9 @@ async def incidents(request: Request, who: Viewer) -> Response:
         found = []
         for name in reversed(names):
             incident = running.store.incident(name)
-            if wanted["severity"] and (incident.severity is None or incident.severity.value != wanted["severity"]):
+            if wanted["severity"] and (
+                incident.severity is None or incident.severity.value != wanted["severity"]
+            ):
                 continue
             if wanted["state"] not in ("", "open", incident.state.value):
                 continue
@@ -164,9 +167,7 @@ async def _room(
     def known() -> dict[str, Any]:
         found = room.look(running, name)
         known = room.known_of(found, who, running.clock.now(), csrf_of(request), newest) | {"failed": failed}
-        sections = {
-            section: Markup(room.draw_section(found, section, known)) for section in room.SECTIONS
-        }
+        sections = {section: Markup(room.draw_section(found, section, known)) for section in room.SECTIONS}
         return known | {"drawn": sections}
 
     try:
@@ -204,11 +205,19 @@ async def declare(request: Request, who: Responder) -> Response:
         if service not in running.runbooks:
             raise StateError(f"there is no service {service!r}", todo="choose one of the list")
         opened = await run_in_threadpool(
-            commands.declare, running.store, running.clock, service, who.name, title, form.get("severity") or None
+            commands.declare,
+            running.store,
+            running.clock,
+            service,
+            who.name,
+            title,
+            form.get("severity") or None,
         )
         await run_in_threadpool(running.wake)
     except (FirelineError, ValueError) as error:
-        told = error if isinstance(error, FirelineError) else StateError(str(error), todo="choose SEV1 to SEV3")
+        told = (
+            error if isinstance(error, FirelineError) else StateError(str(error), todo="choose SEV1 to SEV3")
+        )
         return _said(told) if _quiet(request) else await _home_refused(request, who, told, title)
     where = f"/incidents/{opened.id}"
     if _quiet(request):
@@ -244,11 +253,14 @@ async def act(request: Request, who: Responder, name: str, command: str) -> Resp
         found = room.look(running, name)
         known = room.known_of(found, who, running.clock.now(), csrf_of(request), newest)
         return "".join(
-            f'<div id="room-{section}" hx-swap-oob="innerHTML">{room.draw_section(found, section, known)}</div>'
+            f'<div id="room-{section}" hx-swap-oob="innerHTML">'
+            f"{room.draw_section(found, section, known)}</div>"
             for section in _QUIET
         )
 
-    return HTMLResponse(await run_in_threadpool(changed), headers={**headers(), "Fireline-At": iso(running.clock.now())})
+    return HTMLResponse(
+        await run_in_threadpool(changed), headers={**headers(), "Fireline-At": iso(running.clock.now())}
+    )
 
 
 def _quiet(request: Request) -> bool:
@@ -257,5 +269,7 @@ def _quiet(request: Request) -> bool:
 
 def _said(error: FirelineError) -> HTMLResponse:
     """The refusal as it stands beside the button."""
-    text = environment("UTC").get_template("pages/refused.html").render(message=error.message, todo=error.todo)
+    text = (
+        environment("UTC").get_template("pages/refused.html").render(message=error.message, todo=error.todo)
+    )
     return HTMLResponse(text, 409, headers=headers())

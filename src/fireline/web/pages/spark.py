@@ -16,11 +16,8 @@ def spark(hourly: Sequence[tuple[datetime, int]], width: int = 192, height: int 
     """Bars of events an hour, scaled to the busiest; an empty drawing says so to who cannot see it."""
     hours = list(hourly)[-48:]
     most = max((n for _, n in hours), default=0)
-    label = (
-        f"Traffic of the last {len(hours)} hours, at most {words.number(most)} an hour"
-        if most
-        else "No traffic"
-    )
+    said = f"Traffic of the last {len(hours)} hours, at most {words.number(most)} an hour"
+    label = said if most else "No traffic"
     step = width / max(1, len(hours))
     bars = [
         element(

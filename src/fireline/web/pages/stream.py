@@ -1,12 +1,13 @@
 """Server-sent events: what changed of a page, as small pieces of HTML, when the journal grows.
 
 An event's id is how far the journal had come. Who connects says what they have (``since``, or the browser's
-``Last-Event-ID``); if that is not all there is they get every section at once, and from then on the sections that
-changed. So whatever was missed while the line was cut is made up by the first event after it.
+``Last-Event-ID``); if that is not all there is they get every section at once, and from then on the sections
+that changed. So whatever was missed while the line was cut is made up by the first event after it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from hashlib import blake2b
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 BEAT = 3.0
 """Seconds after which the server's time is told again: it keeps countdowns right and finds cut lines."""
+
+CALM, CALM_NEWS = 0.2, 1.0
+"""Seconds of rest after something was sent. What comes meanwhile is sent together after it."""
 
 RETRY_MS = 1000
 
@@ -77,6 +81,7 @@ async def of_room(
             if prints.get(section) != _print(text):
                 prints[section] = _print(text)
                 yield event(section, text, room.seq)
+        await asyncio.sleep(CALM)
 
 
 async def of_news(request: Request, running: Running) -> AsyncIterator[str]:
@@ -89,6 +94,7 @@ async def of_news(request: Request, running: Running) -> AsyncIterator[str]:
         if now != seen:
             seen = now
             yield event("news", str(now), now)
+            await asyncio.sleep(CALM_NEWS)
 
 
 def wire(lines: AsyncIterator[str]) -> AsyncIterator[bytes]:
@@ -98,4 +104,3 @@ def wire(lines: AsyncIterator[str]) -> AsyncIterator[bytes]:
 
 def _print(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=12).digest()
-
