@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from fireline.channels import Channel, kinds, opened
 from fireline.errors import ChannelError, SettingsError
 from fireline.terms.page import Message
-from tests.paging.devices import DEVICES, ENVIRONMENT, AppriseDevice, Device, MailDevice
+from tests.paging.devices import DEVICES, ENVIRONMENT, AppriseDevice, Device, MailDevice, trickler
 
 KEY = "page-0123456789abcdef"
 HOSTILE = "AUC fell\r\nBcc: evil@example.org\n\x1b[31m<b>@everyone</b> {{7*7}} \u202e"
@@ -127,3 +128,18 @@ def test_a_secret_that_is_not_there_is_named(device: Device, monkeypatch: pytest
 def test_a_kind_that_is_none_is_refused_with_what_there_is(plain: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         opened("ops", plain)
+
+
+def test_who_never_answers_is_left_in_time(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    if device.settings["kind"] == "log":
+        pytest.skip("nobody is at the other end")
+    with trickler(b"", b"", every=30) as port:
+        monkeypatch.setenv("TEST_URLS", f"json://127.0.0.1:{port}/hook-token")
+        more = {"webhook": {"url": f"http://127.0.0.1:{port}/"}, "mail": {"port": port}}
+        kind = device.settings["kind"]
+        channel = opened("ops", {**device.settings, "timeout": "1s", **more.get(kind, {})})
+        began = time.monotonic()
+        with pytest.raises(ChannelError) as failed:
+            channel.send(message(), KEY)
+        assert time.monotonic() - began < 5
+        assert not failed.value.permanent

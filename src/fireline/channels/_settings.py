@@ -1,4 +1,4 @@
-"""What the settings of every kind of channel have in common: a time-out, and secrets that stand elsewhere."""
+"""What the settings of channels have in common: a time-out, and secrets that stand elsewhere."""
 
 from __future__ import annotations
 
@@ -19,13 +19,18 @@ class ChannelSettings(Part):
     """A channel's settings; each kind adds its own."""
 
     kind: str = Field(description="The kind of channel.")
+
+
+class RemoteSettings(ChannelSettings):
+    """Settings of a channel with somebody at its other end."""
+
     timeout: Duration = Field(
         default=timedelta(seconds=10),
-        description="How long the other side may take, in all, before it is tried again.",
+        description="How long the other side may take before it is tried again.",
     )
 
     @model_validator(mode="after")
-    def _waits(self) -> ChannelSettings:
+    def _waits(self) -> RemoteSettings:
         if not timedelta(seconds=0.1) <= self.timeout <= timedelta(minutes=1):
             raise ValueError("`timeout` is between 0.1s and 1m: nobody waits longer to be called")
         return self

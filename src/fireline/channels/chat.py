@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from fireline.channels import Receipt
-from fireline.channels._settings import ChannelSettings, secret
+from fireline.channels._settings import RemoteSettings, secret
 from fireline.channels._text import plain
 from fireline.errors import ChannelError, SettingsError, Where
 from fireline.terms.page import Message, PageKind
@@ -19,7 +19,7 @@ KIND = "apprise"
 TONE = {PageKind.UPDATE: "info", PageKind.RESOLVED: "success"}
 
 
-class Settings(ChannelSettings):
+class Settings(RemoteSettings):
     """Any service that Apprise knows: Slack, Teams, Telegram, ntfy, SMS gateways and many more."""
 
     kind: Literal["apprise"] = Field(description="`apprise`")
@@ -72,9 +72,12 @@ def opened(name: str, settings: Settings) -> Chat:
         raise SettingsError("needs Apprise", todo="pip install apprise", where=Where(key="kind")) from None
     sender = apprise.Apprise()
     for number, url in enumerate(text.split(), 1):
-        if not sender.add(url):
+        one = apprise.Apprise.instantiate(url)
+        if one is None:
             todo = "see https://github.com/caronc/apprise/wiki"
             said = f"address {number} is none that Apprise knows"
             raise SettingsError(said, todo=todo, where=Where(key="urls_env"))
+        one.socket_connect_timeout = one.socket_read_timeout = settings.timeout.total_seconds()
+        sender.add(one)
     services = sorted({str(one.service_name) for one in sender})
     return Chat(name, ", ".join(services), sender)

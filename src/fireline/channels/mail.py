@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from fireline.channels import Receipt
-from fireline.channels._settings import ChannelSettings, scrubbed, secret
+from fireline.channels._settings import RemoteSettings, scrubbed, secret
 from fireline.channels._text import plain
 from fireline.clock import Clock, SystemClock, parse_time
 from fireline.errors import ChannelError, SettingsError, Where
@@ -27,7 +27,7 @@ KIND = "mail"
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
-class Settings(ChannelSettings):
+class Settings(RemoteSettings):
     """Mail through your SMTP server."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

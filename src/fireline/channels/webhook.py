@@ -13,7 +13,7 @@ from pydantic import Field
 
 from fireline.channels import Receipt
 from fireline.channels._http import Target, send, target
-from fireline.channels._settings import ChannelSettings, secret
+from fireline.channels._settings import RemoteSettings, secret
 from fireline.channels._text import plain
 from fireline.clock import Clock, SystemClock
 from fireline.errors import SettingsError, Where
@@ -22,7 +22,7 @@ from fireline.terms.page import Message
 KIND = "webhook"
 
 
-class Settings(ChannelSettings):
+class Settings(RemoteSettings):
     """A signed JSON POST to an address of yours."""
 
     kind: Literal["webhook"] = Field(description="`webhook`")
