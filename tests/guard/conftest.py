@@ -42,6 +42,7 @@ class Server:
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.out = envelope(switch(0))
         self.version = 0
+        self.clock = ""
         self.news = threading.Condition()
         self.http: ThreadingHTTPServer | None = None
         self.port = 0
@@ -91,7 +92,10 @@ def _handler(server: Server):
             if server.http is None:
                 self.close_connection = True
                 return
-            self._answer(200 if changed else 304, {"ETag": f'"{server.version}"'}, body)
+            headers = {"ETag": f'"{server.version}"'} | (
+                {"Fireline-Clock": server.clock} if server.clock else {}
+            )
+            self._answer(200 if changed else 304, headers, body)
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -153,3 +153,17 @@ def test_it_stands_before_a_real_fastapi_app():
 
     assert json.loads(ask(app, path="/predict")[1]) == {"version": "B"}
     assert (events[0]["status"], events[0]["prediction"]) == ("200", 1)
+
+
+def test_what_an_app_does_after_its_answer_is_no_part_of_it():
+    async def answers_and_works_on(scope, receive, send):
+        await answers(scope, receive, send)
+        await asyncio.sleep(0.05)
+        raise Broken
+
+    guard, events, app = made(answers_and_works_on)
+    with pytest.raises(Broken):
+        ask(app)
+    assert [event["status"] for event in events] == ["200"]
+    assert events[0]["latency_ms"] < 40
+    assert guard.status()["rungs"][0]["failed"] == 0

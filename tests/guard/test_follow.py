@@ -16,7 +16,7 @@ import pytest
 
 from fireline.clock import ManualClock
 from fireline.errors import InputError
-from fireline.guard import Guard, Rung
+from fireline.guard import Guard, HeardClock, Rung
 from fireline.guard.kept import Kept
 from fireline.terms.switch import Route
 from tests.guard.conftest import KEY, envelope, rollback, switch, until
@@ -240,12 +240,12 @@ def test_closing_does_not_wait_for_a_long_poll(server, tmp_path):
 
 MODEL = """
 import sys, time
-from fireline.guard import Guard, Rung
+from fireline.guard import Guard, HeardClock, Rung
 url, key, state = sys.argv[1:]
 guard = Guard("pricing", [Rung("current", version="B", call=lambda: "B"),
                           Rung("good", kind="last_known_good", version="A", call=lambda: "A")],
               url=url, token="t", switch_key=key, state=state, wait=2.0)
-guard.start(float(5))
+guard.start()
 while True:
     print(guard.call(), guard.version, flush=True)
     time.sleep(0.01)
@@ -268,3 +268,30 @@ def test_kill_nine_of_the_model_with_the_server_dead_loses_no_containment(server
     assert second.stdout.readline() == "A 3\n"
     second.kill()
     second.communicate()
+
+
+def test_in_a_drill_the_servers_clock_is_the_guards(server, tmp_path):
+    start = datetime(2013, 3, 18, 6, tzinfo=UTC)
+    clock = HeardClock(start)
+    guard = guarded(server, tmp_path, clock=clock)
+    server.put(switch(3, Route("m-1", version="A", expires_at=datetime(2013, 3, 18, 8, tzinfo=UTC))))
+    guard.start(5)
+    assert until(lambda: guard.version == 3)
+    assert guard.call() == "A"
+    server.clock = "2013-03-18T08:00:00Z"
+    server.put(switch(4, *guard.switch.routes))
+    assert until(lambda: guard.version == 4)
+    assert guard.call() == "B"
+    clock.hear("2013-03-18T07:00:00Z")
+    assert guard.call() == "B"
+    guard.close()
+
+
+def test_the_servers_clock_moves_no_real_guard(server, tmp_path):
+    server.clock = "2099-01-01T00:00:00Z"
+    server.put(switch(3, rollback(lasts=timedelta(hours=1))))
+    guard = guarded(server, tmp_path)
+    guard.start(5)
+    assert until(lambda: guard.version == 3)
+    assert guard.call() == "A"
+    guard.close()

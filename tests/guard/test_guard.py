@@ -64,6 +64,15 @@ def test_a_feature_cannot_take_the_place_of_what_the_guard_says():
     assert (events[0]["version"], events[0]["status"], events[0]["request_id"]) == ("B", "ok", "k")
 
 
+def test_keys_that_are_numbers_are_taken_as_they_are_written():
+    rungs = [Rung("current", version="B", call=int), Rung("good", version="A", call=int)]
+    guard, events = made(*rungs, deploy={"A": 0.5})
+    guard.call(key=123)
+    guard.call(key="123", sticky=7)
+    assert [event["request_id"] for event in events] == ["123", "123"]
+    assert guard.decide(key=5).key == "5"
+
+
 def test_calls_without_a_key_get_ids_of_their_own():
     guard, events = made(Rung("current", call=int))
     other, theirs = made(Rung("current", call=int))

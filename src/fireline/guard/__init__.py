@@ -17,6 +17,7 @@ from fireline.guard.asgi import GuardMiddleware
 from fireline.guard.breaker import Breaker
 from fireline.guard.decide import Decision
 from fireline.guard.guard import Guard
+from fireline.guard.heard import HeardClock
 from fireline.guard.kept import ForgedSwitch, OldSwitch, signed
 from fireline.guard.ladder import KINDS, Rung
 from fireline.guard.outbox import Outbox
@@ -30,6 +31,7 @@ __all__ = [
     "ForgedSwitch",
     "Guard",
     "GuardMiddleware",
+    "HeardClock",
     "OldSwitch",
     "OutOfWorkers",
     "Outbox",

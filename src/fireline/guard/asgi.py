@@ -59,6 +59,8 @@ class GuardMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                decision.answered(status)  # what the app does afterwards is no part of the answer
 
         try:
             await self.app(scope, receive, seen)

@@ -164,7 +164,7 @@ def _guard(url: str, asynchronous: bool = False, deploy: dict[str, float] | None
         Rung("current", version="B", call=call),
         Rung("last known good", kind="last_known_good", version="A", call=call),
     ]
-    return Guard("bench", rungs, url=url, switch_key="", exercise=0.0, deploy=deploy)
+    return Guard("bench", rungs, url=url, switch_key="", deploy=deploy)
 
 
 def _timed(ways: dict[str, Way], samples: int) -> dict[str, tuple[float, float]]:

@@ -2,8 +2,9 @@
 
 asyncio tells neither from the other in the coroutine that is cancelled. What can be told from outside it:
 a deadline takes its cancellation back (``Task.uncancel``) once it has done its work, a caller who leaves does
-not. Up to Python 3.11 ``asyncio.wait_for`` runs the call in a task of its own, so there the task that waits
-is looked up: it was cancelled itself when the caller left. Where nothing can be told, it was the caller.
+not (a TaskGroup that cancels its own body is taken for a deadline too). Up to Python 3.11
+``asyncio.wait_for`` runs the call in a task of its own, so there the task that waits is looked up: it was
+cancelled itself when the caller left. Where nothing can be told, it was the caller.
 """
 
 from __future__ import annotations

@@ -29,7 +29,8 @@ class Follower:
 
     A forged or older one is counted in ``forged`` or ``old`` and not obeyed. The last good one is kept by
     ``kept`` and obeyed from there at the next start. ``stale`` is True when nothing was heard for
-    ``stale_after`` seconds; the guard then goes on with what it knows.
+    ``stale_after`` seconds; the guard then goes on with what it knows. ``hear`` is told the server's clock,
+    which only a server in a drill sends.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Follower:
         kept: Kept,
         stale_after: float = 60.0,
         wait: float = 25.0,
+        hear: Callable[[str], None] | None = None,
     ) -> None:
         connection(url, wait)  # says at once when the address is none
         self.address = f"{url.rstrip('/')}/v1/switches/{quote(service, safe='')}?wait={wait:g}"
@@ -51,7 +53,7 @@ class Follower:
         self.stale_after, self.wait = stale_after, wait
         self.version = self.forged = self.old = 0
         self.trouble = ""
-        self._obey, self._kept = obey, kept
+        self._obey, self._kept, self._hear = obey, kept, hear
         self._random = Random(who)  # spreads reconnects; seeded by the guard's id
         self._thread: threading.Thread | None = None
         self._clear()
@@ -178,6 +180,8 @@ class Follower:
         }
         self._wire = connection(self.address, self.wait + 10.0)
         answer = exchange(self._wire, "GET", self.address, headers)
+        if self._hear is not None and "fireline-clock" in answer.headers:
+            self._hear(answer.headers["fireline-clock"])
         if answer.status == 304:
             self._was_heard()
             return False

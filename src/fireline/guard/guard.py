@@ -19,6 +19,7 @@ from fireline.guard.decide import Decision, admitted
 from fireline.guard.decorate import Decorating
 from fireline.guard.descent import Descent, no_coroutine
 from fireline.guard.forked import renew_after_fork
+from fireline.guard.heard import HeardClock
 from fireline.guard.ladder import Ladder, Rung, Way
 from fireline.guard.plan import FOREVER, Plan, instant, plan
 from fireline.guard.pool import Pool
@@ -102,6 +103,7 @@ class Guard(Decorating):
             stale_after=stale_after,
             wait=wait,
             outbox=outbox or {},
+            hear=clock.hear if isinstance(clock, HeardClock) else None,
         )
         self._put = self.wire.put
         self._chance = Random(self.wire.who).random  # which good calls are sampled; seeded by the guard's id
@@ -129,9 +131,11 @@ class Guard(Decorating):
             self._replan(at)
         if key is None:
             key = next(self._numbers)  # type: ignore[assignment]
+        elif key.__class__ is not str:
+            key = str(key)
         way = self._plan.only
         if way is None:
-            way = self._plan.way(sticky or str(key), segments)
+            way = self._plan.way(str(key if sticky is None else sticky), segments)
         rung = way.rung
         breaker = rung.breaker
         if not (rung.plain and breaker.closed):
@@ -173,8 +177,8 @@ class Guard(Decorating):
                     said,
                 )
             )
-        if self._beside:
-            self.shadows.after(Asked(at, key, segments, features, flags), rung, args)
+        if self._beside and (due := self.shadows.due()):
+            self.shadows.after(Asked(at, key, segments, features, flags), rung, args, due)
         return answer
 
     async def acall(
@@ -193,9 +197,11 @@ class Guard(Decorating):
             self._replan(at)
         if key is None:
             key = next(self._numbers)  # type: ignore[assignment]
+        elif key.__class__ is not str:
+            key = str(key)
         way = self._plan.only
         if way is None:
-            way = self._plan.way(sticky or str(key), segments)
+            way = self._plan.way(str(key if sticky is None else sticky), segments)
         rung = way.rung
         breaker = rung.breaker
         if not (rung.plain and breaker.closed):
@@ -238,8 +244,8 @@ class Guard(Decorating):
                     said,
                 )
             )
-        if self._beside:
-            self.shadows.after(Asked(at, key, segments, features, flags), rung, args)
+        if self._beside and (due := self.shadows.due()):
+            self.shadows.after(Asked(at, key, segments, features, flags), rung, args, due)
         return answer
 
     def decide(
@@ -255,8 +261,9 @@ class Guard(Decorating):
         at = self._wall()
         if at >= self._until:
             self._replan(at)
-        known: Any = next(self._numbers) if key is None else key
-        way, ticket = admitted(self.ladder, self._plan.only or self._plan.way(sticky or str(known), segments))
+        known: Any = next(self._numbers) if key is None else str(key)
+        way = self._plan.only or self._plan.way(str(known if sticky is None else sticky), segments)
+        way, ticket = admitted(self.ladder, way)
         return Decision(Asked(at, known, segments, features, flags), way, ticket, self._version, self.record)
 
     def deploy(self, split: Mapping[str, float]) -> None:
@@ -379,8 +386,8 @@ class Guard(Decorating):
         )
 
     def _after(self, asked: Asked, live: Rung, args: tuple[Any, ...]) -> None:
-        if self._beside:
-            self.shadows.after(asked, live, args)
+        if self._beside and (due := self.shadows.due()):
+            self.shadows.after(asked, live, args, due)
 
     def _record_shadow(self, asked: Asked, way: Way, took: float, status: str, answer: Any) -> None:
         said = self._said(answer) if status == "ok" else None

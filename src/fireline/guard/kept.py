@@ -128,6 +128,9 @@ class Kept:
         yield
 
     def _write(self, file: Path, text: str) -> None:
+        with suppress(OSError, ValueError):  # another worker of this machine was quicker
+            if file.read_text(encoding="utf-8") == text:
+                return
         number, name = tempfile.mkstemp(dir=self.folder, prefix=".new-")  # mode 0600 from the start
         try:
             with os.fdopen(number, "w", encoding="utf-8") as out:

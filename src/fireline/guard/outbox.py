@@ -169,6 +169,7 @@ class Outbox:
                 self.trouble = f"{self.url} answered {answer.status}"
             self._pause(tries, wait)
             tries += 1
+        self.dropped += len(lines)
 
     def _post(self, body: bytes, key: str) -> Answer:
         headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip", "Idempotency-Key": key}

@@ -42,6 +42,7 @@ class Shadows:
         self.dropped = 0
         self._ladder, self._pool, self._record = ladder, pool, record
         self._every = max(1, round(1 / exercise)) if exercise else 0
+        self._shadowing = int(bool(shares))
         self._calls = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -50,15 +51,20 @@ class Shadows:
         """Whether any call is ever to be made beside a real one."""
         return bool(self.shares) or (self._every > 0 and len(self._ladder.rungs) > 1)
 
-    def after(self, asked: Asked, live: Rung, args: tuple[Any, ...]) -> None:
-        """The real call is done, by ``live``: begin what is due beside it."""
-        for way in self._due(asked, live):
+    def due(self) -> int:
+        """What is to be done beside the next call: 0 nothing, 1 shadow calls perhaps, 2 or 3 the trickle
+        too."""
+        return self._shadowing + (2 if self._every and next(self._calls) % self._every == 0 else 0)
+
+    def after(self, asked: Asked, live: Rung, args: tuple[Any, ...], due: int) -> None:
+        """The real call is done, by ``live``: begin what is ``due`` beside it."""
+        for way in self._ways(asked, live, due >= 2):
             if way.rung.is_async:
                 self._begin_task(way, asked, args)
             elif self._pool.submit(self._call, way, asked, args) is None:
                 self.dropped += 1
 
-    def _due(self, asked: Asked, live: Rung) -> Iterator[Way]:
+    def _ways(self, asked: Asked, live: Rung, exercise: bool) -> Iterator[Way]:
         seen = {live.name}
         for name, share in self.shares.items():
             way = self._ladder.version(name) or self._ladder.rung(name)
@@ -67,7 +73,7 @@ class Shadows:
             if share >= 1.0 or place_of(f"shadow:{asked.key}") < share:
                 seen.add(way.rung.name)
                 yield way
-        if self._every and next(self._calls) % self._every == 0:
+        if exercise:
             rung = self._ladder.spare(live)
             if rung is not None and rung.name not in seen:
                 yield Way(rung, -1, rung.name)

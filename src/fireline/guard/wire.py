@@ -39,10 +39,10 @@ class Wire:
         stale_after: float,
         wait: float,
         outbox: Mapping[str, Any],
+        hear: Callable[[str], None] | None,
     ) -> None:
         self.service, self.host = service, socket.gethostname()
         self.who = new_id(service)
-        self.unstorable = 0
         self._given, self._age, self._numbers = given, age, count(1)
         self.outbox = self.labels = None
         self.follower: Follower | None = None
@@ -57,7 +57,7 @@ class Wire:
             kept = Kept(given.folder, service, given.key)
             self.follower = Follower(
                 given.url, service, given.token, given.key, obey,
-                who=self.who, kept=kept, stale_after=stale_after, wait=wait,
+                who=self.who, kept=kept, stale_after=stale_after, wait=wait, hear=hear,
             )  # fmt: skip
 
     def start(self, timeout: float | None = None) -> bool:
