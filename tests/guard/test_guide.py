@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import re
 from pathlib import Path
+
+from fireline import guard
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "guard-a-model.md"
 
@@ -50,3 +53,19 @@ def _get(app, path, query):
         return json.loads(b"".join(message.get("body", b"") for message in sent))
 
     return asyncio.run(story())
+
+
+def test_the_reference_names_everything_that_is_public():
+    page = (PAGE.parents[1] / "reference" / "guard.md").read_text(encoding="utf-8")
+    names = set(guard.__all__) - {"KINDS", "signed", "Outbox", "OutOfWorkers"}
+    for kind in (guard.Guard, guard.Rung, guard.Breaker, guard.GuardMiddleware):
+        names |= set(inspect.signature(kind).parameters) - {"app", "now"}
+    names |= set(inspect.signature(guard.Outbox).parameters) - {"line", "headers", "name"}
+    names |= {name for name in vars(guard.Guard) if not name.startswith("_")} - {
+        "now",
+        "record",
+        "rung_added",
+        "after_fork",
+    }
+    names |= set(guard.KINDS)
+    assert {name for name in names if not re.search(rf"\b{name}\b", page)} == set()
