@@ -295,3 +295,11 @@ def test_the_servers_clock_moves_no_real_guard(server, tmp_path):
     assert until(lambda: guard.version == 3)
     assert guard.call() == "A"
     guard.close()
+
+
+def test_a_start_hears_at_once_that_there_is_nothing_new(server, tmp_path):
+    guard = guarded(server, tmp_path, wait=25.0)
+    began = time.monotonic()
+    assert guard.start(5)
+    assert time.monotonic() - began < 1.0
+    guard.close()

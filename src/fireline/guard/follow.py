@@ -48,7 +48,7 @@ class Follower:
         hear: Callable[[str], None] | None = None,
     ) -> None:
         connection(url, wait)  # says at once when the address is none
-        self.address = f"{url.rstrip('/')}/v1/switches/{quote(service, safe='')}?wait={wait:g}"
+        self.address = f"{url.rstrip('/')}/v1/switches/{quote(service, safe='')}"
         self.service, self.token, self.key, self.who = service, token, key, who
         self.stale_after, self.wait = stale_after, wait
         self.version = self.forged = self.old = 0
@@ -151,35 +151,36 @@ class Follower:
                 self.version = switch.version
 
     def _run(self) -> None:
-        fails = 0
+        fails, eager = 0, True  # at first, and after any trouble, an answer is wanted at once
         while not self._stop.is_set():
             began = monotonic()
             try:
-                news = self._poll()
-                fails = 0 if news or monotonic() - began > AT_ONCE else fails + 1
+                news = self._poll(0.0 if eager else self.wait)
+                waited = news or eager or monotonic() - began > AT_ONCE
+                fails, eager = 0 if waited else fails + 1, False
             except (ForgedSwitch, OldSwitch) as error:
                 self._refuse(error)
-                fails += 1
+                fails, eager = fails + 1, True
             except Trouble as error:
                 if self._stop.is_set():
                     return
                 self.trouble = f"the server cannot be reached: {error}"
-                fails += 1
+                fails, eager = fails + 1, True
             except Exception as error:  # the follower must outlive whatever the server sends
                 self.trouble = f"an answer made no sense: {error!r}"
-                fails += 1
+                fails, eager = fails + 1, True
             self._say_when_stale()
             if fails:
                 self._stop.wait(self._pause(fails))
 
-    def _poll(self) -> bool:
+    def _poll(self, wait: float) -> bool:
         headers = {
             "Authorization": f"Bearer {self.token}",
             "If-None-Match": f'"{self.version}"',
             "Fireline-Guard": self.says(),
         }
-        self._wire = connection(self.address, self.wait + 10.0)
-        answer = exchange(self._wire, "GET", self.address, headers)
+        self._wire = connection(self.address, wait + 10.0)
+        answer = exchange(self._wire, "GET", f"{self.address}?wait={wait:g}", headers)
         if self._hear is not None and "fireline-clock" in answer.headers:
             self._hear(answer.headers["fireline-clock"])
         if answer.status == 304:
