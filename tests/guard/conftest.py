@@ -34,6 +34,13 @@ def envelope(told: Switch, key: str = KEY) -> dict[str, str]:
     return {"switch": text, "signature": signed(text, bytes.fromhex(key))}
 
 
+class Listener(ThreadingHTTPServer):
+    """Takes many guards at once."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class Server:
     """Keeps what it was sent; ``answers`` are statuses (with headers) to give before it takes anything."""
 
@@ -44,7 +51,7 @@ class Server:
         self.version = 0
         self.clock = ""
         self.news = threading.Condition()
-        self.http: ThreadingHTTPServer | None = None
+        self.http: Listener | None = None
         self.port = 0
 
     @property
@@ -52,8 +59,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self.http = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
-        self.http.daemon_threads = True
+        self.http = Listener(("127.0.0.1", self.port), _handler(self))
         self.port = self.http.server_address[1]
         threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 

@@ -303,3 +303,27 @@ def test_a_start_hears_at_once_that_there_is_nothing_new(server, tmp_path):
     assert guard.start(5)
     assert time.monotonic() - began < 1.0
     guard.close()
+
+
+def test_a_switch_reaches_fifty_guards_within_a_second(server, tmp_path):
+    reached = []
+    guards = [guarded(server, tmp_path, wait=20.0) for _ in range(50)]
+    for guard in guards:
+        guard.start()
+    assert until(lambda: len({one.split(";")[0] for one in server.guards}) == 50, 10.0)
+    assert until(lambda: len(server.guards) >= 100, 10.0)  # each has been heard once and waits now
+    for guard in guards:
+        obeyed = guard.wire.follower._obey
+
+        def obey(told, obeyed=obeyed):
+            obeyed(told)
+            reached.append(time.monotonic() - began)
+
+        guard.wire.follower._obey = obey
+    began = time.monotonic()
+    server.put(switch(3, rollback()))
+    assert until(lambda: len(reached) == 50, 10.0)
+    assert max(reached) < 1.0
+    assert {guard.call() for guard in guards} == {"A"}
+    for guard in guards:
+        guard.close()

@@ -460,3 +460,47 @@ def test_importing_the_guard_imports_nothing_but_the_standard_library():
     assert own == str(
         ["fireline.clock", "fireline.errors", "fireline.ids", "fireline.terms", "fireline.terms.switch"]
     )
+
+
+@BOTH
+def test_a_shadow_that_streams_is_read_to_its_end(asynchronous):
+    given = []
+
+    def stream():
+        for i in range(3):
+            given.append(i)
+            yield i
+
+    async def astream():
+        for item in stream():
+            await asyncio.sleep(0)
+            yield item
+
+    candidate = Rung("candidate", kind="reduced", version="C", call=astream if asynchronous else stream)
+    guard, events = made(Rung("current", version="B", call=lambda: "x"), candidate, shadow={"C"})
+
+    async def story():
+        await guard.acall(key="k")
+        await asyncio.sleep(0.05)
+
+    asyncio.run(story()) if asynchronous else guard.call(key="k")
+    assert until(lambda: len(events) == 2)
+    assert given == [0, 1, 2]
+    assert (events[1]["version"], events[1]["status"], events[1]["shadow"]) == ("C", "ok", True)
+
+
+def test_a_stream_from_a_lower_rung_is_watched_too():
+    def stream():
+        yield 1
+
+    guard, events = made(
+        Rung("current", version="B", call=broken), Rung("small", kind="reduced", call=stream)
+    )
+    assert list(guard.call()) == [1]
+    assert [(event["rung"], event["status"]) for event in events] == [("current", "error"), ("small", "ok")]
+
+
+def test_a_sink_that_fails_costs_no_answer(caplog):
+    guard, _ = made(Rung("current", call=int), sink=broken)
+    assert [guard.call(), guard.call()] == [0, 0]
+    assert caplog.text.count("the sink failed") == 1

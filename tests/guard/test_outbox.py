@@ -96,14 +96,15 @@ def test_a_full_outbox_loses_rows_and_counts_them(server, drop, kept):
     assert [row["i"] for row in server.rows] == list(kept)
 
 
-def test_the_server_may_be_dead_for_long_and_what_still_waits_arrives(server):
+def test_the_server_may_be_dead_for_long_and_what_still_waits_arrives(server, caplog):
     server.stop()
     out = box(server, bound=1000)
     for i in range(200):
         out.put({"i": i})
     out.start()
-    time.sleep(0.3)
+    time.sleep(0.8)
     assert "cannot be reached" in out.trouble
+    assert caplog.text.count("cannot be reached") == 1
     server.start()
     assert out.flush(5)
     assert [row["i"] for row in server.rows] == list(range(200))
@@ -175,3 +176,12 @@ def test_settings_that_make_no_sense_are_refused(server, wrong):
 def test_an_address_that_is_none_is_refused_at_once():
     with pytest.raises(ValueError, match="no address of a Fireline server"):
         Guard("pricing", url="localhost:8700")
+
+
+def test_what_is_lost_at_the_end_is_counted_as_dropped(server):
+    server.stop()
+    out = box(server)
+    for i in range(5):
+        out.put({"i": i})
+    assert not out.close(0.2)
+    assert until(lambda: out.dropped == 5)

@@ -390,7 +390,7 @@ class Guard(Decorating):
             self.shadows.after(asked, live, args, due)
 
     def _record_shadow(self, asked: Asked, way: Way, took: float, status: str, answer: Any) -> None:
-        said = self._said(answer) if status == "ok" else None
+        said = self._said(answer) if status == "ok" and answer is not None else None
         parts = (asked.segments, asked.features, asked.flags, said)
         self._put((asked.at, asked.key, way, took, status, self._version, True, 1.0, *parts))
 

@@ -66,8 +66,10 @@ class Outbox:
             self.dropped += 1
             if self.drop == "newest":
                 return
-            rows.append(row)  # a deque of bound length drops the oldest by itself
-            return
+            try:
+                rows.popleft()
+            except IndexError:
+                self.dropped -= 1  # the sender took it in between
         rows.append(row)
         if waiting == self.batch:
             self._wake.set()
@@ -116,7 +118,7 @@ class Outbox:
         self.dropped = self.sent = self.refused = self.quarantined = 0
 
     def _clear(self) -> None:
-        self.rows: deque[Any] = deque(maxlen=self.bound)
+        self.rows: deque[Any] = deque()
         self._held = 0
         self._lock = threading.Lock()
         self._idle = threading.Condition()
@@ -157,7 +159,8 @@ class Outbox:
             try:
                 answer = self._post(body, key)
             except Trouble as error:
-                wait, self.trouble = None, f"{self.url} cannot be reached: {error}"
+                wait = None
+                self._say(f"{self.url} cannot be reached: {error}", "rows wait")
             else:
                 if answer.status == 413 and len(lines) > 1:
                     self._deliver(lines[: len(lines) // 2])
@@ -166,7 +169,7 @@ class Outbox:
                 if self._is_settled(answer, len(lines)):
                     return
                 wait = _seconds(answer.headers.get("retry-after"))
-                self.trouble = f"{self.url} answered {answer.status}"
+                self._say(f"{self.url} answered {answer.status}", "rows wait")
             self._pause(tries, wait)
             tries += 1
         self.dropped += len(lines)
@@ -188,10 +191,15 @@ class Outbox:
         if answer.status in (408, 409, 425, 429) or answer.status >= 500:
             return False
         said = answer.body[:300].decode(errors="replace")
-        self.trouble = f"{self.url} refused {rows} rows for good: {answer.status} {said}"
-        log.warning("%s", self.trouble)
         self.refused += rows
+        self._say(f"{self.url} refused rows for good: {answer.status} {said}", "they are lost")
         return True
+
+    def _say(self, trouble: str, so: str) -> None:
+        """Log a trouble once, not with every batch."""
+        if trouble != self.trouble:
+            log.warning("%s: %s (%d waiting, %d dropped)", trouble, so, self.waiting, self.dropped)
+        self.trouble = trouble
 
     def _pause(self, tries: int, told: float | None) -> None:
         """Back off: twice as long each time, with jitter, and not less than the server asked for."""

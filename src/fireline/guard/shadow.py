@@ -7,9 +7,12 @@ counted when there are too many, and nobody waits for them.
 from __future__ import annotations
 
 import asyncio
+import inspect
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from time import perf_counter
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from fireline.guard.ladder import Ladder, Rung, Way
@@ -59,7 +62,7 @@ class Shadows:
     def after(self, asked: Asked, live: Rung, args: tuple[Any, ...], due: int) -> None:
         """The real call is done, by ``live``: begin what is ``due`` beside it."""
         for way in self._ways(asked, live, due >= 2):
-            if way.rung.is_async:
+            if way.rung.is_async or inspect.isasyncgenfunction(way.rung.call):
                 self._begin_task(way, asked, args)
             elif self._pool.submit(self._call, way, asked, args) is None:
                 self.dropped += 1
@@ -84,6 +87,9 @@ class Shadows:
         try:
             assert way.rung.call is not None
             answer = way.rung.call(*args)
+            if isinstance(answer, GeneratorType):  # a stream is called when it has been read
+                deque(answer, maxlen=0)
+                answer = None
         except Exception as raised:  # a shadow that fails is a row in the log, and nobody else's concern
             error = raised
         self._done(way, asked, began, answer, error)
@@ -105,7 +111,13 @@ class Shadows:
         answer, error = None, None
         try:
             assert way.rung.call is not None
-            answer = await way.rung.call(*args)
+            answer = way.rung.call(*args)
+            if isinstance(answer, AsyncGeneratorType):
+                async for _ in answer:
+                    pass
+                answer = None
+            else:
+                answer = await answer
         except Exception as raised:  # a shadow that fails is a row in the log, and nobody else's concern
             error = raised
         self._done(way, asked, began, answer, error)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +17,7 @@ from fireline.guard.rows import Row, as_event, line
 from fireline.guard.settings import Settings, new_id
 from fireline.terms.switch import Switch
 
+log = logging.getLogger("fireline.guard")
 Sink = Callable[[dict[str, Any]], None]
 
 
@@ -43,12 +44,14 @@ class Wire:
     ) -> None:
         self.service, self.host = service, socket.gethostname()
         self.who = new_id(service)
-        self._given, self._age, self._numbers = given, age, count(1)
+        self.lost = 0
+        self._given, self._age = given, age
         self.outbox = self.labels = None
         self.follower: Follower | None = None
         self.put: Callable[[Any], None] = _nowhere
         if sink is not None:
-            self.put = lambda row: sink(self.event(row))
+            self._sink = sink
+            self.put = self._hand_over
         elif given.url:
             self.outbox = self._outbox("events", self._line, outbox)
             self.labels = self._outbox("labels", line, outbox)
@@ -106,6 +109,14 @@ class Wire:
         return {"url": self._given.url} | {
             name: part.status() if part else None for name, part in parts.items()
         }
+
+    def _hand_over(self, row: Row) -> None:
+        try:
+            self._sink(self.event(row))
+        except Exception:  # whoever takes the events, it must not cost an answer
+            self.lost += 1
+            if self.lost == 1:
+                log.warning("the sink failed: its events are lost", exc_info=True)
 
     def _line(self, row: Row) -> bytes:
         return line(self.event(row))
