@@ -42,6 +42,11 @@ def test_every_file_a_page_asks_for_is_there(pages: TestClient) -> None:
         assert answer.headers["content-type"].split(";")[0] in ("text/css", "text/javascript")
 
 
+def test_only_a_file_asked_for_by_its_mark_is_kept_for_ever(pages: TestClient) -> None:
+    for address in ("/assets/report.css", "/assets/report.css?v=of-an-older-release"):
+        assert pages.get(address).headers["cache-control"] == "no-cache"
+
+
 @pytest.mark.parametrize(
     "name", ["../report.py", "vendor/stamp.txt", "%2e%2e/%2e%2e/act.py", "room.js/", "vendor/../../act.py"]
 )

@@ -31,13 +31,20 @@ def vendored() -> bool:
 @cache
 def address(name: str) -> str:
     """Where the file is served; the address changes with its bytes, so it may be kept for ever."""
-    return f"/assets/{name}?v={sha256(content(name) or b'').hexdigest()[:12]}"
+    return f"/assets/{name}?v={mark(name)}"
 
 
-async def asset(name: str) -> Response:
-    """One file of the pages."""
+@cache
+def mark(name: str) -> str:
+    """What changes with the file's bytes."""
+    return sha256(content(name) or b"").hexdigest()[:12]
+
+
+async def asset(name: str, asked: str = "") -> Response:
+    """One file of the pages, kept for ever by a browser that asked for it by its mark."""
     body = content(name)
     if body is None:
         return PlainTextResponse("there is no such file\n", 404)
-    kept = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+    keep = "public, max-age=31536000, immutable" if asked == mark(name) else "no-cache"
+    kept = {"Cache-Control": keep, "ETag": f'"{mark(name)}"', "X-Content-Type-Options": "nosniff"}
     return Response(body, media_type=_TYPES[name.rsplit(".", 1)[1]], headers=kept)

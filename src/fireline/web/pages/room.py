@@ -66,6 +66,11 @@ class Room:
         return self.incident.state in OVER
 
     @property
+    def settled(self) -> bool:
+        """Whether nobody has to be called about it any more."""
+        return self.over or self.incident.state in (State.RESOLVED, State.LEARNING)
+
+    @property
     def asks(self) -> list[Ask]:
         """What waits for an answer."""
         return [

@@ -147,9 +147,9 @@ async def about(request: Request, who: Viewer) -> Response:
 
 
 @router.get("/assets/{name:path}")
-async def asset(name: str) -> Response:
+async def asset(name: str, v: str = "") -> Response:
     """One of the pages' files; anybody may have them."""
-    return await assets.asset(name)
+    return await assets.asset(name, v)
 
 
 @router.get("/incidents/{name}")

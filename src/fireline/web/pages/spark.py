@@ -30,8 +30,8 @@ def spark(hourly: Sequence[tuple[datetime, int]], width: int = 192, height: int 
         )
         for index, (at, n) in enumerate(hours)
     ]
-    return element("svg", *bars, viewBox=f"0 0 {width} {height}", class_="spark", role="img", aria_label=label,
-                   preserveAspectRatio="none")  # fmt: skip
+    return element("svg", *bars, viewBox=f"0 0 {width} {height}", class_="spark", role="img",
+                   aria_label=label, preserveAspectRatio="none")  # fmt: skip
 
 
 def _tall(n: int, most: int, height: int) -> float:
