@@ -122,9 +122,7 @@ def _strip(incidents: Sequence[Json], summary: Json, zone: ZoneInfo) -> dict[str
     }
 
 
-def view(
-    incident: Json, summary: Json, zone: ZoneInfo, wide: int = WIDE, half: int = HALF
-) -> dict[str, Any]:
+def view(incident: Json, summary: Json, zone: ZoneInfo, wide: int = WIDE, half: int = HALF) -> dict[str, Any]:
     """One incident with everything the page draws of it; ``wide`` and ``half`` are its drawings' pixels."""
     marked = marks.marks_of(incident, summary.get("changes") or ())
     causes = list(incident.get("causes") or ())
@@ -139,7 +137,9 @@ def view(
         "paged": briefing.paged(incident) and briefing.stands(incident),
         "kind": "page" if briefing.paged(incident) else "ticket",
         "answers": briefing.brief(incident, zone.key),
-        "exhibits": [_exhibit(exhibit, marked, zone, wide, half) for exhibit in incident.get("evidence") or ()],
+        "exhibits": [
+            _exhibit(exhibit, marked, zone, wide, half) for exhibit in incident.get("evidence") or ()
+        ],
         "suspects": [cause for cause in causes if not cause.get("rejected")],
         "rejected": [cause for cause in causes if cause.get("rejected")],
         "told": told,
@@ -183,7 +183,9 @@ def _exhibit(exhibit: Json, marked: marks.Marks, zone: ZoneInfo, wide: int, half
     return view
 
 
-def _charts(metric: Metric, marked: marks.Marks, zone: ZoneInfo, label: str, wide: int) -> list[dict[str, Any]]:
+def _charts(
+    metric: Metric, marked: marks.Marks, zone: ZoneInfo, label: str, wide: int
+) -> list[dict[str, Any]]:
     """The whole series, and the hours around the onset by themselves where they would be a sliver of it."""
     found = [("", metric)]
     window = marked.window()
