@@ -13,6 +13,7 @@ from fireline.store.people import People
 from fireline.store.tables import sessions
 from fireline.web.auth import Access
 from fireline.web.auth.passwords import Guesses, hashed
+from fireline.web.auth.sessions import SessionDesk
 from tests.auth.conftest import PAGE, PASSWORD, T0, Door, csrf_in, sign_in
 
 
@@ -121,6 +122,16 @@ def test_a_disabled_person_is_out_at_once_and_stays_out(door: Door) -> None:
     door.people.change_user("bob", disabled=False)
     assert browser.get("/v1/incidents").status_code == 401, "the old session is gone for good"
     assert sign_in(browser, "bob").status_code == 303
+
+
+def test_a_session_that_began_while_its_person_was_disabled_is_none(door: Door) -> None:
+    door.user("ada", "admin")
+    door.user("bob", "responder")
+    browser = door.browser(door.app())
+    door.people.change_user("bob", disabled=True)
+    secret, _ = SessionDesk(door.people, door.clock, Access()).begin("bob")
+    browser.cookies.set("fireline", secret)
+    assert browser.get("/v1/incidents").status_code == 401
 
 
 def test_an_unknown_name_and_a_wrong_password_look_the_same_and_take_as_long(door: Door) -> None:
