@@ -261,6 +261,7 @@ def test_kill_nine_of_the_model_with_the_server_dead_loses_no_containment(server
     server.put(switch(3, rollback()))
     first = model()
     assert any(said == "A 3\n" for said in first.stdout)
+    assert until(lambda: any(";version=3;" in one for one in server.guards))  # acknowledged: it is kept
     os.kill(first.pid, signal.SIGKILL)
     first.communicate()
     server.stop()
