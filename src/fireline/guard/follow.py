@@ -98,8 +98,8 @@ class Follower:
     def take(self, text: str, signature: str) -> bool:
         """Obey the signed ``text`` if it is newer; whether it was. Raises ForgedSwitch or OldSwitch.
 
-        It is obeyed at once and then kept, so that a disk that hangs holds up no containment; the server hears of
-        it with the next poll, when it is on the disk.
+        It is obeyed at once and then kept, so that a disk that hangs holds up no containment; the server
+        hears of it with the next poll, when it is on the disk.
         """
         switch = verified(text, signature, self.key, self.service)
         if switch.version < max(self.version, self._floor):
