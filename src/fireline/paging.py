@@ -17,14 +17,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fireline.channels import Channel, Pulse, explained, kinds, opened, pulse
-from fireline.clock import Clock
+from fireline.channels import Channel, Pulse, Receipt, explained, kinds, opened, pulse
+from fireline.clock import Clock, iso
 from fireline.errors import ChannelError, FirelineError, SettingsError, StateError, StoreError, Where
+from fireline.ids import stable_id
 from fireline.oncall import Arrangement, Paging, due, unwanted
 from fireline.runbook.schema import Runbook
 from fireline.store import Store, Tx
 from fireline.terms.incident import Incident
-from fireline.terms.page import CALLS, Page, PageKind
+from fireline.terms.page import CALLS, Message, Page, PageKind
 from fireline.terms.timeline import Draft, EntryKind
 
 LOGGER = logging.getLogger("fireline.paging")
@@ -85,9 +86,30 @@ def _pulse(paging: Paging, file: str | None) -> Pulse | None:
         raise SettingsError(error.message, todo=error.todo, where=Where(file=file, key=key)) from None
 
 
+def rehearse(channel: Channel, now: datetime) -> Receipt:
+    """Send a harmless message by ``channel`` and give its receipt, so that a wrong setting shows by day.
+
+    Raises ChannelError.
+    """
+    title = f"Fireline: this is a test of the channel {channel.name}"
+    message = Message(
+        incident="inc-test",
+        service="fireline",
+        kind=PageKind.UPDATE.value,
+        title=title,
+        text=f"{title}\nNothing is wrong. Pages will come this way.",
+        at=iso(now),
+    )
+    return channel.send(message, stable_id("page", "test", channel.name, iso(now), size=8))
+
+
 @dataclass
 class _Lane:
-    """A channel's thread, and the page it is at: since when by the monotonic clock."""
+    """A channel's thread, and the page it is at: since when by the monotonic clock.
+
+    A page belongs to one channel and a channel has one thread, so a page that is being sent here is not sent
+    here a second time, however far the clock leaps past its lease.
+    """
 
     thread: threading.Thread
     page: int | None = None
@@ -216,11 +238,7 @@ class Pager:
     def _take(self, channel: str) -> Page | None:
         """Claim the next page of ``channel`` that is still wanted."""
         now = self.clock.now()
-        with self._lock:
-            mine = {lane.page for lane in self._lanes.values() if not lane.left}
         for page in self.store.sendable_pages(now, channel):
-            if page.id in mine:
-                continue
             with self.store.begin() as tx:
                 incident, known = tx.incident(page.incident), tx.pages(page.incident)
                 why = {other.id: reason for other, reason in unwanted(incident, known)}

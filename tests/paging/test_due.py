@@ -83,6 +83,16 @@ def test_an_acknowledgement_rests_as_long_as_it_is_contained():
     assert night.after(minutes=1) == [("repage", "ops"), ("repage", "boss"), ("repage", "mail")]
 
 
+def test_a_call_that_began_again_goes_on_until_somebody_answers_contained_or_not():
+    night = Night().begin()
+    night.after()
+    night.write(acked())
+    assert night.after(minutes=30) == [("repage", "ops")]
+    night.write(Draft(K.REQUESTED, "do", {"measure": measure(simulated=False)}), moved("containing"))
+    night.write(*performed(), moved("contained"))
+    assert night.after(minutes=5) == [("escalate", "boss"), ("escalate", "mail")]
+
+
 def test_acknowledging_is_not_silencing():
     night = Night().begin()
     night.after()
