@@ -28,21 +28,20 @@
     if (kept) return;
     const active = document.activeElement;
     kept = {
-      values: [...document.querySelectorAll(fields)].filter((f) => f.value !== (f.defaultValue ?? "")).map((f) => [f.id, f.value]),
-      open: [...document.querySelectorAll("details[id]")].map((d) => [d.id, d.open]),
-      said: [...document.querySelectorAll("form[id] .said")].filter((s) => s.childElementCount).map((s) => [s.closest("form").id, s.innerHTML]),
-      focus: active && active.id ? [active.id, active.selectionStart, active.selectionEnd] : null,
-      scroll: [...document.querySelectorAll("ol[tabindex], .scroll")].map((s) => [s, s.scrollTop]),
+      values: [...document.querySelectorAll(fields)].filter((f) => f.value !== (f.defaultValue ?? "")).map((f) => [f.id, f.value, f]),
+      open: [...document.querySelectorAll("details[id]")].map((d) => [d.id, d.open, d]),
+      focus: active && active.id ? [active.id, active.selectionStart, active.selectionEnd, active] : null,
     };
   };
   const restore = () => {
     if (!kept) return;
     const was = kept; kept = null;
-    for (const [id, open] of was.open) { const found = document.getElementById(id); if (found && found.open !== open) found.open = open; }
-    for (const [id, value] of was.values) { const found = document.getElementById(id); if (found && found.value !== value && !found.dataset.sent) found.value = value; }
+    // Only what was replaced: who types on while the rest settles must not be put back.
+    for (const [id, open, before] of was.open) { const found = document.getElementById(id); if (found && found !== before && found.open !== open) found.open = open; }
+    for (const [id, value, before] of was.values) { const found = document.getElementById(id); if (found && found !== before && found.value !== value) found.value = value; }
     if (was.focus) {
       const found = document.getElementById(was.focus[0]);
-      if (found && document.activeElement !== found) {
+      if (found && found !== was.focus[3] && document.activeElement !== found) {
         found.focus({ preventScroll: true });
         if (was.focus[1] != null && found.setSelectionRange) try { found.setSelectionRange(was.focus[1], was.focus[2]); } catch { /* not a text */ }
       }
@@ -134,6 +133,8 @@
     traffic(); tick();
     for (const entry of document.querySelectorAll("[data-seq]")) if (+entry.dataset.seq > last) entry.classList.add("new");
     last = Math.max(last, ...[...document.querySelectorAll("[data-seq]")].map((e) => +e.dataset.seq));
+    const titled = document.querySelector("[data-title]");
+    if (titled) document.title = titled.dataset.title;  // a tab in the background says what waits
     document.dispatchEvent(new CustomEvent("fireline:drawn"));
   }
   drawn();

@@ -57,10 +57,10 @@ class Row:
         return self.view.last_event
 
 
-def rows(running: Running, incidents: list[Incident]) -> list[Row]:
+def rows(services: list[ServiceView], incidents: list[Incident]) -> list[Row]:
     """Every service with what is open of it, those that burn first."""
     found = []
-    for view in running.services():
+    for view in services:
         mine = tuple(i for i in incidents if i.service == view.name and i.state not in OVER)
         live = tuple(
             m for i in mine for m in i.measures if m.state in LIVE and m.state is not MeasureState.ASKED
@@ -81,10 +81,10 @@ def recent(running: Running, most: int = RECENT) -> list[Incident]:
     return [running.store.incident(name) for name in reversed(running.store.incidents()[-most:])]
 
 
-def waiting(running: Running, incidents: list[Incident]) -> list[Waiting]:
+def waiting(services: list[ServiceView], incidents: list[Incident]) -> list[Waiting]:
     """What a person has to look at, the most pressing first."""
     found = [one for incident in incidents for one in _of_incident(incident)]
-    for view in running.services():
+    for view in services:
         if view.trouble:
             found.append(Waiting("trouble", view.name, view.trouble, f"/services/{quote(view.name)}"))
     return sorted(

@@ -150,15 +150,20 @@ def look(running: Running, name: str) -> Room:
         room = kept.get(name)
     if room is not None and room.seq == len(incident.timeline):
         return room
-    zone = zone_of(running, incident.service)
-    told = report.cleaned(incident.as_json())
-    room = Room(incident, zone, report.view(told, {}, report.zone_of(zone), WIDE, HALF))
-    with _lock:
-        kept[name] = room
-        kept.move_to_end(name)
-        while len(kept) > _KEPT:
-            kept.popitem(last=False)
-    return room
+    with _building:  # whoever looks at the same incident waits for the one drawing of it
+        with _lock:
+            room = kept.get(name)
+        if room is not None and room.seq >= len(incident.timeline):
+            return room
+        zone = zone_of(running, incident.service)
+        told = report.cleaned(incident.as_json())
+        room = Room(incident, zone, report.view(told, {}, report.zone_of(zone), WIDE, HALF))
+        with _lock:
+            kept[name] = room
+            kept.move_to_end(name)
+            while len(kept) > _KEPT:
+                kept.popitem(last=False)
+        return room
 
 
 def zone_of(running: Running, service: str) -> str:
@@ -187,5 +192,5 @@ def draw_section(room: Room, section: str, known: dict[str, Any]) -> str:
     return text
 
 
-_lock = Lock()
+_lock, _building = Lock(), Lock()
 _rooms: WeakKeyDictionary[Store, OrderedDict[str, Room]] = WeakKeyDictionary()

@@ -11,7 +11,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from fireline import commands
-from fireline.clock import iso
 from fireline.errors import FirelineError, StateError
 from fireline.terms.incident import State
 from fireline.terms.severity import Severity
@@ -53,11 +52,11 @@ async def home(request: Request, who: Viewer) -> Response:
     running = _running(request)
 
     def known() -> dict[str, Any]:
-        incidents = overview.open_incidents(running)
+        incidents, services = overview.open_incidents(running), running.services()
         zones = {name: runbook.timezone for name, runbook in running.runbooks.items()}
         return {
-            "waiting": overview.waiting(running, incidents),
-            "rows": overview.rows(running, incidents),
+            "waiting": overview.waiting(services, incidents),
+            "rows": overview.rows(services, incidents),
             "recent": overview.recent(running),
             "zones": zones,
             "severities": [level.value for level in Severity],
@@ -258,9 +257,7 @@ async def act(request: Request, who: Responder, name: str, command: str) -> Resp
             for section in _QUIET
         )
 
-    return HTMLResponse(
-        await run_in_threadpool(changed), headers={**headers(), "Fireline-At": iso(running.clock.now())}
-    )
+    return HTMLResponse(await run_in_threadpool(changed), headers=headers())
 
 
 def _quiet(request: Request) -> bool:

@@ -74,7 +74,9 @@ def _leads_to(measure: Measure, name: str, version: str, kind: str) -> bool:
 
 def monitors(view: ServiceView) -> tuple[list[MonitorView], list[MonitorView]]:
     """Those to look at first (alerting, rising, closest to their page), and the rest by name."""
-    ordered = sorted(view.monitors, key=lambda m: (_STATES[m.state] // 2, -reached(m), bool(m.segment), m.name))
+    ordered = sorted(
+        view.monitors, key=lambda m: (_STATES[m.state] // 2, -reached(m), bool(m.segment), m.name)
+    )
     loud = sum(m.state in ("alert", "rising") for m in ordered)
     cut = max(CLOSEST, loud)
     return ordered[:cut], sorted(ordered[cut:], key=lambda m: (m.state != "quiet", m.name))[:MOST]
