@@ -96,7 +96,7 @@ def look(chromium: Any, served: Served) -> Iterator[Callable[..., Any]]:
 
     def open_page(path: str, who: str = "ada", width: int = 1280, scheme: str = "light") -> Any:
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        context.set_default_timeout(6000)
+        context.set_default_timeout(15000)
         context.add_cookies([{"name": "as", "value": who, "url": served.url}])
         contexts.append(context)
         page = context.new_page()

@@ -20,7 +20,7 @@ Look = Callable[..., Any]
 
 def live(page: Any) -> Any:
     """The page once its line to the server stands; marked, so that a reload would be noticed."""
-    page.locator("#live-state", has_text="live").wait_for()
+    page.locator("#live-state", has_text=re.compile("^live$")).wait_for()
     page.evaluate("window.sameDocument = true")
     return page
 
@@ -142,7 +142,7 @@ def test_what_came_while_the_line_was_cut_is_made_up(rooms: Rooms, served: Serve
         "inc-1", note("while it was dark"), Draft(EntryKind.DENIED, "no", {"measure": "msr-1"}, by="bob")
     )
     served.start()
-    page.locator("#room-timeline", has_text="while it was dark").wait_for(timeout=10000)
+    page.locator("#room-timeline", has_text="while it was dark").wait_for()
     page.locator("#room-ledger", has_text="denied").wait_for()
     rooms.write("inc-1", note("and goes on"))
     page.locator("#room-timeline", has_text="and goes on").wait_for()
