@@ -107,3 +107,49 @@ def test_an_interrupt_is_nobodys_failure():
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match="a breaker wants"):
         Breaker(**wrong)
+
+
+class Reference:
+    """The breaker's rules without its tricks: who holds the permit, and whose results count."""
+
+    def __init__(self) -> None:
+        self.open, self.holder, self.until, self.era = False, None, 0.0, 0
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.just(("admit", 0)),
+            st.tuples(st.sampled_from(["good", "bad", "left"]), st.integers(0, 5)),
+            st.tuples(st.just("wait"), st.sampled_from([0.5, 2.0, 5.0])),
+        ),
+        max_size=60,
+    )
+)
+def test_one_permit_at_a_time_and_only_its_holder_decides(steps):
+    now = Ticks()
+    breaker, model, tickets = Breaker(least=1, rate=1e-9, cool=2.0, lease=5.0, now=now), Reference(), []
+    for what, which in steps:
+        if what == "wait":
+            now.at += which
+        elif what == "admit":
+            may = not model.open or now.at >= model.until
+            try:
+                tickets.append((breaker.admit(), model.era, len(tickets)))
+            except BreakerOpen:
+                assert not may
+                continue
+            assert may
+            if model.open:
+                model.holder, model.until = len(tickets) - 1, now.at + 5.0
+        elif tickets:
+            ticket, era, number = tickets[-1 - which % len(tickets)]
+            getattr(breaker, what)(ticket)
+            if model.open and model.holder == number:
+                model.holder = None
+                model.until = now.at + (2.0 if what == "bad" else 0.0)
+                if what == "good":
+                    model.open, model.era = False, model.era + 1
+            elif not model.open and era == model.era and what == "bad":
+                model.open, model.until, model.era = True, now.at + 2.0, model.era + 1
+        assert (breaker.state == "closed") == (not model.open)
