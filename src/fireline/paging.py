@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,7 +122,8 @@ class Pager:
     """One who pages. Pagers of one store may be many and may die at any moment.
 
     ``runbooks`` give each service's cadence of updates and its time zone. ``base_url`` is where people reach
-    the incidents' pages, "" where they do not.
+    the incidents' pages, "" where they do not. ``told`` is called, from a thread of the pager's, when
+    something was written into a journal.
     """
 
     store: Store
@@ -135,6 +136,7 @@ class Pager:
     pulse: Pulse | None = None
     lease: timedelta = LEASE
     stuck: float = STUCK
+    told: Callable[[], None] | None = None
     _lanes: dict[str, _Lane] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _beaten: float | None = field(default=None, repr=False)
@@ -272,12 +274,17 @@ class Pager:
         """Write what came of it, and be patient with a busy store: without a receipt it is sent again."""
         for wait in RECEIPT_WAITS:
             try:
-                return self._finish(page, trouble)
+                return self._note(page, trouble)
             except StoreError as error:
                 if error.permanent:
                     raise
                 time.sleep(wait)
-        return self._finish(page, trouble)
+        return self._note(page, trouble)
+
+    def _note(self, page: Page, trouble: ChannelError | None) -> None:
+        self._finish(page, trouble)
+        if self.told is not None:
+            self.told()
 
     def _finish(self, page: Page, trouble: ChannelError | None) -> None:
         """Write the receipt, or when it is tried again, or that it was given up."""

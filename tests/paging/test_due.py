@@ -67,6 +67,7 @@ def test_acknowledged_and_forgotten_is_paged_again():
     night.write(acked())
     assert night.through(minutes=29.5) == []
     assert night.after(minutes=1) == [("repage", "ops")]
+    assert night.pages[-1].message.title == "STILL OPEN SEV2 flights: AUC fell"
     assert "ada took it 30 min ago, and it is not contained." in night.pages[-1].message.text
     assert night.after(minutes=5) == [("escalate", "boss"), ("escalate", "mail")]
 

@@ -123,9 +123,11 @@ def test_a_night_from_the_alert_to_the_end(
 
 
 def test_the_link_leads_to_the_incident(store: Store, clock: ManualClock, receiver: Receiver) -> None:
-    one = pager(store, clock, settings(receiver))
+    heard: list[int] = []
+    one = pager(store, clock, settings(receiver), told=lambda: heard.append(len(paged(store))))
     begin(store)
     later(one, clock)
+    assert heard == [1], "who waits for news hears of it once it is written"
     assert receiver.calls[0].json["link"] == "http://127.0.0.1:8700/incidents/inc-1"
 
 

@@ -46,6 +46,7 @@ class _Slot:
     because: str
     plan: Mapping[str, int]
     last: bool = False
+    lapsed: bool = False
 
 
 def due(
@@ -67,7 +68,7 @@ def due(
 
 def _drafts(incident: Incident, slot: _Slot, arrangement: Arrangement, now: datetime) -> Iterable[PageDraft]:
     again = None if slot.last or slot.series != "call" else arrangement.paging.repage_every
-    telling = Telling(arrangement.base_url, arrangement.timezone, slot.because, again, slot.last)
+    telling = Telling(arrangement.base_url, arrangement.timezone, slot.because, again, slot.last, slot.lapsed)
     message = written(incident, slot.kind, telling, now)
     for channel in slot.channels:
         key = stable_id("page", incident.id, slot.series, slot.ordinal, channel, size=8)
@@ -128,8 +129,8 @@ def _chain(
 
     def slot(kind: PageKind, steps: range, because: str) -> _Slot:
         names = dict.fromkeys(name for i in steps for name in paging.steps[i].channels)
-        last = spent + 1 >= paging.max
-        return _Slot(kind, "call", f"{anchor.seq}.{ordinal}", tuple(names), because, plan, last)
+        last, number = spent + 1 >= paging.max, f"{anchor.seq}.{ordinal}"
+        return _Slot(kind, "call", number, tuple(names), because, plan, last, answered)
 
     answered = seen.answer is not None and anchor.seq == seen.answer.seq
     if not chain:

@@ -58,19 +58,21 @@ CAUSES = {
 @dataclass(frozen=True, slots=True)
 class Telling:
     """How a message is written: the server's address, the clocks its readers look at, why it comes, and how
-    soon the next one does (None: not by itself; ``last``: given up)."""
+    soon the next one does (None: not by itself; ``last``: given up). ``lapsed``: somebody had answered, too
+    long ago."""
 
     base_url: str = ""
     timezone: str = "UTC"
     because: str = ""
     again: timedelta | None = None
     last: bool = False
+    lapsed: bool = False
 
 
 def written(incident: Incident, kind: PageKind, telling: Telling, now: datetime) -> Message:
     """The message of ``kind`` about ``incident`` as it stands at ``now``."""
     link = f"{telling.base_url.rstrip('/')}/incidents/{incident.id}" if telling.base_url else ""
-    title = first_line(incident, kind)
+    title = first_line(incident, kind, telling.lapsed)
     lines = (
         _end(incident, telling) if kind is PageKind.RESOLVED else _body(incident, kind, telling, link, now)
     )
@@ -101,10 +103,12 @@ def line(text: str, most: int = LINE) -> str:
     return (cut[:space] if space > most // 2 else cut).rstrip(",;: ") + "…"
 
 
-def first_line(incident: Incident, kind: PageKind) -> str:
+def first_line(incident: Incident, kind: PageKind, lapsed: bool = False) -> str:
     """How bad, where, what: at most 90 characters."""
     mode = "" if incident.mode == "real" else f"[{incident.mode.upper()}] "
-    lead = f"{ENDS.get(incident.state, 'Resolved')}: " if kind is PageKind.RESOLVED else LEAD[kind]
+    lead = "STILL OPEN " if lapsed and kind is PageKind.REPAGE else LEAD[kind]
+    if kind is PageKind.RESOLVED:
+        lead = f"{ENDS.get(incident.state, 'Resolved')}: "
     severity = f"{incident.severity.value} " if incident.severity and kind is not PageKind.RESOLVED else ""
     title = incident.title or "something is wrong"
     return line(f"{mode}{lead}{severity}{line(incident.service, 40)}: {title}", FIRST)
