@@ -24,6 +24,7 @@ from tests.lifecycle.make import T0, alerted, moved, runbook
 from tests.paging.devices import SECRET, mail_server
 from tests.paging.duty import acked, severity
 from tests.paging.receiver import Receiver
+from tests.support import postgres
 from tests.support.incidents import opened
 
 Write = Callable[..., None]
@@ -391,6 +392,35 @@ def test_kill_9_between_sending_and_receipt_sends_the_same_again_and_nothing_els
         assert receiver.rang == [("page", "inc-1")], "this, and nothing else"
         assert paged(store) == [("page", "ops")]
         assert store.verify_projection() == ()
+
+
+def test_a_database_that_goes_away_before_the_receipt_costs_nothing(
+    server: postgres.Postgres, receiver: Receiver, clock: ManualClock
+) -> None:
+    import psycopg
+
+    url = server.new_database()
+    name = f"t{server.made}".encode()
+
+    def cut(_: Any) -> None:
+        with psycopg.connect(server.url(), autocommit=True) as admin:
+            admin.execute(b"ALTER DATABASE " + name + b" ALLOW_CONNECTIONS false")
+            admin.execute(
+                b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname='" + name + b"'"
+            )
+
+    with Store.open(url) as store:
+        one = pager(store, clock, settings(receiver))
+        begin(store)
+        receiver.before = cut
+        one.tick()
+        wait_for(lambda: len(receiver.calls) == 1)
+        time.sleep(0.3)
+        with psycopg.connect(server.url(), autocommit=True) as admin:
+            admin.execute(b"ALTER DATABASE " + name + b" ALLOW_CONNECTIONS true")
+        assert one.settle(10)
+        assert paged(store) == [("page", "ops")]
+        assert len(receiver.calls) == 1, "it is written down a moment later, and not sent again"
 
 
 # -- settings, mail, the heartbeat ---------------------------------------------------------------------------
