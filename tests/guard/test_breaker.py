@@ -153,3 +153,25 @@ def test_one_permit_at_a_time_and_only_its_holder_decides(steps):
             elif not model.open and era == model.era and what == "bad":
                 model.open, model.until, model.era = True, now.at + 2.0, model.era + 1
         assert (breaker.state == "closed") == (not model.open)
+
+
+def test_a_success_of_before_the_trip_counts_for_nothing_after_the_recovery():
+    now = Ticks()
+    breaker = Breaker(least=1, cool=1.0, now=now)
+
+    def trips_and_recovers_meanwhile():
+        breaker.bad(breaker.admit())
+        now.at += 1.0
+        breaker.good(breaker.admit())
+
+    breaker.call(trips_and_recovers_meanwhile)
+    assert breaker.state == "closed"
+    assert breaker.failure_rate() == (0.0, 0)
+
+
+def test_a_ticket_drawn_in_the_very_moment_of_the_trip_decides_nothing():
+    breaker = Breaker(least=1, now=Ticks())
+    breaker.bad(breaker.admit())
+    for result in (breaker.good, breaker.bad, breaker.left):
+        result(breaker.generation)  # what a thread read just after the trip
+        assert (breaker.state, breaker.trips) == ("open", 1)

@@ -98,6 +98,16 @@ def test_a_rung_that_fails_falls_to_the_next_and_both_are_said(asynchronous):
     assert rungs["current"]["last_error"] == "Broken: no such feature"
 
 
+def test_an_attempt_of_the_version_that_answered_after_all_is_no_event_of_its_own():
+    rungs = [
+        Rung("current", version="B", call=broken),
+        Rung("cached", kind="cached", version="B", call=lambda: 1),
+    ]
+    guard, events = made(*rungs)
+    assert guard.call(key="k") == 1
+    assert [(event["version"], event["rung"], event["status"]) for event in events] == [("B", "cached", "ok")]
+
+
 @BOTH
 def test_a_rung_whose_breaker_is_open_is_not_called(asynchronous):
     reached = []
@@ -197,6 +207,7 @@ def test_calls_that_hang_use_up_their_threads_and_no_more():
         except (TimeoutError, OutOfWorkers) as error:
             errors.append(type(error))
     assert errors[-1] is OutOfWorkers
+    assert guard.status()["rungs"][0]["calls_in_window"] == errors.count(TimeoutError)
     assert _timed() - before <= 32
     release.set()
     assert until(lambda: _answers(guard))
