@@ -291,7 +291,7 @@ def confirm(house: House, sheet: Sheet) -> list[Sheet]:
 def verify(house: House, sheet: Sheet) -> list[Sheet]:
     """Did it help, is it well by itself, does it stay so. Looked at on the incident's check times only."""
     now = sheet.now
-    if not is_check(sheet.incident, now, house.looked):
+    if not (is_check(sheet.incident, now, house.looked) or _ended(sheet.incident, house.looked)):
         return []
     for measure in sheet.incident.measures:
         if measure.state is MeasureState.CONFIRMED:
@@ -306,6 +306,12 @@ def verify(house: House, sheet: Sheet) -> list[Sheet]:
         signals = Signals(_since_watch(incident), house.file.watched(incident, now), tuple(recoveries))
         sheet.add(watch(incident, signals, house.runbook, now))
     return []
+
+
+def _ended(incident: Incident, looked: datetime | None) -> bool:
+    """Whether a person has ended or kept a measure since the last look: what waited for that goes on."""
+    told = (EntryKind.KEPT, EntryKind.UNDONE, EntryKind.EXPIRED)
+    return looked is not None and any(e.kind in told and e.at >= looked for e in incident.timeline[-12:])
 
 
 def _since_watch(incident: Incident) -> tuple[Finding, ...]:

@@ -12,11 +12,6 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def demo() -> None:
-    """Keep `replay` a command of its own, though it is the only one."""
-
-
 @app.command("replay", epilog="Example: fireline demo replay --no-fault --out out/healthy")
 def replay(
     context: typer.Context,
@@ -50,5 +45,37 @@ def replay(
     from fireline.demo.replay import run  # here: it needs the extra `demo`
 
     code = run(out, fault, invoke=context.obj, months=months, open_report=show)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command("live", epilog="Example: fireline demo live --no-stay")
+def live(
+    context: typer.Context,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Where the state, the runbook and the logs go.")
+    ] = Path("out/live"),
+    fault: Annotated[
+        bool,
+        typer.Option(
+            "--fault/--no-fault", metavar="", help="Whether the version deployed in March has the bug."
+        ),
+    ] = True,
+    stay: Annotated[
+        bool,
+        typer.Option("--stay/--no-stay", metavar="", help="Leave the pages up afterwards, until Ctrl-C."),
+    ] = True,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="Where the pages are; any other if taken.")
+    ] = 8700,
+) -> None:
+    """Run the story live: a model service behind its guard, the server, a pager, and March's flights over HTTP.
+
+    A bad version goes out, is detected, rolled back through the guard, confirmed in live traffic, watched,
+    resolved and written up. Exit code 0 only if every step happened.
+    """
+    from fireline.demo.live import run  # here: it needs the extra `demo`
+
+    code = run(out, invoke=context.obj, fault=fault, stay=stay, port=port)
     if code:
         raise typer.Exit(code)

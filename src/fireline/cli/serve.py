@@ -102,7 +102,7 @@ def serve(
     loopback = _is_loopback(host)
     where = address or f"http://{host if host not in ('0.0.0.0', '::') else socket.gethostname()}:{port}"
     start: datetime | None = a_time(drill_clock, "UTC", "--drill-clock") if drill_clock else None
-    data.mkdir(parents=True, exist_ok=True)
+    _own(data)
     with Store.open(place_of(data, db)) as store:
         clock = ManualClock(start) if start else SystemClock()
         running = Running(store, data, books, clock)
@@ -124,6 +124,12 @@ def _with_paging(running: Any, config: Path | None, where: str) -> None:
     from fireline.live.calling import calls
 
     running.after_beat.append(calls(running, config, where))
+
+
+def _own(folder: Path) -> None:
+    """The state's folder, made for nobody but who runs the server: what signs switches lies in it."""
+    if not folder.exists():
+        folder.mkdir(parents=True, mode=0o700)
 
 
 def _listen(host: str, port: int) -> tuple[socket.socket, int]:
@@ -182,7 +188,7 @@ def backfill(
     from fireline.live.past import take_past
     from fireline.store import Store
 
-    data.mkdir(parents=True, exist_ok=True)
+    _own(data)
     err = screen.err()
     with Store.open(place_of(data, db)) as store, err.status("reading the log") as status:
         seen = take_past(

@@ -130,6 +130,13 @@ def record(folder: Path, plan: Plan | None = None, *, say: Say = lambda _: None)
     return Recording(folder, plan, measured, fresh=True)
 
 
+def source(last_month: int) -> tuple[Timetable, Any]:
+    """The flights of January to ``last_month`` of 2013, and the weather. Raises FirelineError without the
+    extra."""
+    found = _import_flights()
+    return timetable.read_timetable(found.flights, found.airports, last_month=last_month), found.weather
+
+
 def changes(plan: Plan) -> list[dict[str, Any]]:
     """The deploy events, as an operator would have recorded them: they know nothing of a bug."""
     share = f"{plan.share:.0%}"

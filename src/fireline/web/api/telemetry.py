@@ -123,17 +123,16 @@ async def alertmanager(
         try:
             labels, notes = dict(alert.get("labels") or {}), dict(alert.get("annotations") or {})
             name = str(labels.get("service") or service)
+            caller.require(name)
             _must_know(running.runbooks, name)
             body = {"status": str(alert.get("status", "")), "labels": labels, "annotations": notes,
                     "link": str(alert.get("generatorURL") or "")}  # fmt: skip
             at = _time_of({"at": alert.get("startsAt")}, now)
             ident = stable_id("alert", name, str(alert.get("fingerprint")), body["status"], at.isoformat())
-            found.append((caller, Fact(ident, name, "alert", at, body)))
+            found.append(Fact(ident, name, "alert", at, body))
         except (ValueError, TypeError, AttributeError) as error:
             bad.append({"row": number, "reason": str(error)})
-    for who, fact in found:
-        who.require(fact.service)
-    kept = await run_in_threadpool(add_facts, running.store, [fact for _, fact in found], now)
+    kept = await run_in_threadpool(add_facts, running.store, found, now)
     running.wake_soon()
     return {"taken": len(found), "new": kept, "quarantined": bad}
 
@@ -151,11 +150,11 @@ async def _facts(
             if isinstance(row, Exception):
                 raise row
             service, at, said = read(row)
+            caller.require(service)  # before anything is said about which services there are
             _must_know(running.runbooks, service)
         except (ValueError, TypeError, KeyError) as error:
             bad.append({"row": number, "reason": str(error), "todo": f"see /docs for a {kind}'s fields"})
             continue
-        caller.require(service)
         ident = stable_id(kind, service, json.dumps(said, sort_keys=True, default=str), at.isoformat())
         good.append(Fact(ident, service, kind, at, said))
     new = await run_in_threadpool(add_facts, running.store, good, running.clock.now())
