@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 VENV := .venv
 BIN := $(VENV)/bin
-OUT ?= out/demo
+OUT ?= out/live
 FAULT ?=
 PYTEST_ARGS ?=
 SEEDS ?= 3000
@@ -21,8 +21,8 @@ COMPILE := $(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --g
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/.stamp-demo ## real flights, a bad deploy, and the whole incident; FAULT=none leaves the bug out, OUT=DIR
-	$(BIN)/fireline demo replay $(if $(filter none,$(FAULT)),--no-fault,) --out $(OUT)
+demo: $(VENV)/.stamp-demo ## real flights, a bad deploy, contained live; CI=1 ends by itself, FAULT=none leaves the bug out
+	$(BIN)/fireline demo live $(if $(filter none,$(FAULT)),--no-fault,) $(if $(CI),--no-stay,) --out $(OUT)
 
 test: lint ## lint, types, import rules, and the whole test suite but the soak
 	$(BIN)/python -m pytest -n 2 -m "not soak" $(PYTEST_ARGS)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 app = typer.Typer(
     help="Real flights, a real model, and a bug deployed on a day in March.", no_args_is_help=True
@@ -69,13 +70,17 @@ def live(
         int, typer.Option(metavar="PORT", help="Where the pages are; any other if taken.")
     ] = 8700,
 ) -> None:
-    """Run the story live: a model service behind its guard, the server, a pager, and March's flights over HTTP.
+    """Run the story live: a model service behind its guard, the server, a pager, March's flights over HTTP.
 
     A bad version goes out, is detected, rolled back through the guard, confirmed in live traffic, watched,
     resolved and written up. Exit code 0 only if every step happened.
     """
     from fireline.demo.live import run  # here: it needs the extra `demo`
+    from fireline.demo.timetable import NEW_YORK
+    from fireline.web.story import Story
 
-    code = run(out, invoke=context.obj, fault=fault, stay=stay, port=port)
+    console = Console(highlight=False, soft_wrap=True)
+    teller = Story(console, timezone=NEW_YORK)
+    code = run(out, invoke=context.obj, fault=fault, stay=stay, port=port, teller=teller, console=console)
     if code:
         raise typer.Exit(code)
