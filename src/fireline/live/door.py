@@ -30,6 +30,8 @@ from fireline.terms.words import length
 ARROW = "application/vnd.apache.arrow.stream"
 MOST_BYTES = 64 << 20
 SHOWN = 20
+KEPT = 200
+"""Rows put aside that are kept of one body, with their reasons; all are counted."""
 
 
 class Busy(FirelineError):
@@ -99,7 +101,7 @@ class Door:
             events, labels, aside = self._normalised(found, name, kind)
         head = {
             "kind": kind, "key": key, "at": micros(self.clock.now()), "rows": len(events) + len(labels),
-            "bad": [row.as_json() for row in aside.items], "bad_rows": aside.rows, "held": self.catching_up,
+            "bad": [row.as_json() for row in aside.items[:KEPT]], "bad_rows": aside.rows, "held": self.catching_up,
         }  # fmt: skip
         if len(events) or len(labels) or aside.rows:
             fresh = self.spool.append(head, packed(events, labels))

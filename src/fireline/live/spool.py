@@ -21,6 +21,7 @@ from typing import Any
 from fireline.errors import StoreError, Where
 
 SEGMENT_BYTES = 64 << 20
+HEAD_BYTES = 64 << 20
 KEYS = 20_000
 
 
@@ -60,6 +61,7 @@ class _Waiting:
     body: bytes
     done: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
+    fresh: bool = True
 
 
 class Spool:
@@ -73,6 +75,7 @@ class Spool:
         self._flushing = threading.Lock()
         self._keys: OrderedDict[str, int] = OrderedDict()
         self._stream: Any = None
+        self._closed = False
         self._open()
 
     # -- writing ------------------------------------------------------------------------------------------
@@ -83,12 +86,8 @@ class Spool:
         for number in self._segments():
             for record in self._records(number, 0):
                 self._remember(record.head)
-        whole = self._whole(self.segment)
-        path = self._path(self.segment)
-        self._stream = path.open("ab")
-        if path.stat().st_size > whole:
-            self._stream.truncate(whole)
-        self.end = Place(self.segment, whole)
+        self.end = Place(self.segment, self._whole(self.segment))
+        self._ready()
 
     def _whole(self, number: int) -> int:
         last = 0
@@ -130,7 +129,7 @@ class Spool:
                 f"the spool cannot be written: {one.error}", where=Where(file=str(self.folder)),
                 todo="look at free space and permissions; the sender will try again", permanent=False,
             ) from one.error  # fmt: skip
-        return True
+        return one.fresh
 
     def _flush(self) -> None:
         """Writes everything that waits with one sync; who waits is told."""
@@ -138,39 +137,61 @@ class Spool:
             batch, self._queue = self._queue, []
         if not batch:
             return
-        fresh = [one for one in batch if not (one.head.get("key") and self.known(str(one.head["key"])))]
-        data = b"".join(_framed(one.head, one.body) for one in fresh)
         error: Exception | None = None
         try:
-            self._write(data)
-        except OSError as failed:
+            self._write(b"".join(_framed(one.head, one.body) for one in self._fresh(batch)))
+        except Exception as failed:  # whatever it was, those who wait must be told that nothing was taken
             error = failed
+            self._let_go()
         for one in batch:
             if error is None:
                 self._remember(one.head)
             one.error = error
             one.done.set()
 
+    def _fresh(self, batch: list[_Waiting]) -> list[_Waiting]:
+        """Those whose key was not taken, by an earlier record or by one of the same batch."""
+        keys: set[str] = set()
+        for one in batch:
+            key = str(one.head.get("key") or "")
+            one.fresh = not key or not (key in keys or self.known(key))
+            keys.add(key)
+        return [one for one in batch if one.fresh]
+
     def _write(self, data: bytes) -> None:
+        if self._closed:
+            raise OSError("the spool is closed")
         if self.end.offset >= SEGMENT_BYTES:
-            self._roll()
-        try:
-            self._stream.write(data)
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-        except OSError:
-            self._stream.close()  # a half-written record must not be followed by a whole one
-            with self._path(self.segment).open("ab") as again:
-                again.truncate(self.end.offset)
-            self._stream = self._path(self.segment).open("ab")
-            raise
+            self._let_go()
+            self.segment += 1
+            self.end = Place(self.segment, 0)
+        self._ready()
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._stream.write(rest) :]
+        os.fsync(self._stream.fileno())
         self.end = Place(self.segment, self.end.offset + len(data))
 
-    def _roll(self) -> None:
-        self._stream.close()
-        self.segment += 1
-        self._stream = self._path(self.segment).open("ab")
-        self.end = Place(self.segment, 0)
+    def _ready(self) -> None:
+        """Opens the newest segment without what was left half-written: no whole record may follow that."""
+        if self._stream is not None:
+            return
+        path = self._path(self.segment)
+        made = not path.exists()
+        stream = path.open("ab", buffering=0)
+        try:
+            stream.truncate(self.end.offset)
+            if made:
+                _sync_folder(self.folder)
+        except OSError:
+            stream.close()
+            raise
+        self._stream = stream
+
+    def _let_go(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -212,7 +233,8 @@ class Spool:
     def close(self) -> None:
         """Let go of the open segment."""
         with self._flushing:
-            self._stream.close()
+            self._closed = True
+            self._let_go()
 
     def _records(self, number: int, start: int) -> Iterator[Record]:
         path = self._path(number)
@@ -220,7 +242,7 @@ class Spool:
             return
         with path.open("rb") as stream:
             stream.seek(start)
-            while line := stream.readline(1 << 20):
+            while line := stream.readline(HEAD_BYTES):
                 try:
                     head = json.loads(line)
                     body = stream.read(int(head["size"]))
@@ -240,3 +262,12 @@ class Spool:
 def _framed(head: Mapping[str, Any], body: bytes) -> bytes:
     line = json.dumps({**head, "size": len(body), "crc": zlib.crc32(body)}, sort_keys=True)
     return line.encode() + b"\n" + body
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new segment's name last through a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
