@@ -101,7 +101,8 @@ class Door:
             events, labels, aside = self._normalised(found, name, kind)
         head = {
             "kind": kind, "key": key, "at": micros(self.clock.now()), "rows": len(events) + len(labels),
-            "bad": [row.as_json() for row in aside.items[:KEPT]], "bad_rows": aside.rows, "held": self.catching_up,
+            "bad": [row.as_json() for row in aside.items[:KEPT]], "bad_rows": aside.rows,
+            "held": self.catching_up,
         }  # fmt: skip
         if len(events) or len(labels) or aside.rows:
             fresh = self.spool.append(head, packed(events, labels))
