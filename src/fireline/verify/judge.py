@@ -37,8 +37,7 @@ def judge_measure(
     if kind is VerdictKind.UNDECIDED and _said(incident, measure):
         return []
     figures = evidence.as_json() if evidence else {}
-    simulated = measure.simulated or (evidence is not None and evidence.how == "shadow")
-    verdict = Verdict(now, kind, because, measure.id, simulated, figures)
+    verdict = Verdict(now, kind, because, measure.id, measure.simulated, figures)
     drafts = [Draft(EntryKind.VERDICT, because, {"verdict": verdict.as_json()})]
     known = [f for f in evidence.figures if f.known] if evidence else []
     if evidence and known:

@@ -1,7 +1,7 @@
 """Does live traffic obey a measure? Confirmed and effective are two facts; this is the first.
 
-A receipt says that the data plane was told. Whether it obeys is read off the calls themselves: by which switch
-they were routed, and which version and rung answered them.
+A receipt says that the data plane was told. Whether it obeys is read off the calls themselves: by which
+switch they were routed, and which version and rung answered them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from fireline.clock import from_micros
+from fireline.clock import MICROS, from_micros, micros
 from fireline.terms import words
 from fireline.terms.incident import Incident
 from fireline.terms.measure import Measure
@@ -22,16 +22,23 @@ from fireline.verify.rows import Columns, flag, take, text
 ENOUGH = 5
 """Calls in a row, the last ones seen, that must obey."""
 PATIENCE = timedelta(minutes=5)
+SILENCE = timedelta(hours=1)
+"""How long no call at all may be seen before that is worth a note: a quiet service is not a problem."""
+ON_THEIR_WAY = timedelta(minutes=1)
+"""Calls that disobey so soon after a measure were answered before it arrived."""
 SHARE_SLACK = 0.15
+UNSEEN = frozenset({"keep"})
+"""Actions that change no answer: the guards say themselves that they have heard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Obedience:
     """What the calls since a measure was applied show.
 
-    ``obeying`` calls in a row obeyed, up to the newest; ``disobeying`` counts all others, and ``last`` is
-    when the last of those was. ``who`` says who disobeys (host or version) and how often; ``behind`` names guards
-    that listen and obey an older switch.
+    ``obeying`` calls in a row obeyed, up to the newest; ``disobeying`` calls did not, ``last`` is when the
+    last of those was, and ``who`` says who disobeys (host or version) and how often. ``behind`` names guards
+    that listen and obey an older switch, ``astray`` hosts whose newest call disobeyed when the measure must
+    have arrived. ``enough`` is how many calls in a row must obey.
     """
 
     obeying: int = 0
@@ -39,15 +46,32 @@ class Obedience:
     last: datetime | None = None
     who: tuple[tuple[str, int], ...] = ()
     behind: tuple[str, ...] = ()
+    astray: tuple[str, ...] = ()
+    enough: int = ENOUGH
 
     @property
     def obeys(self) -> bool:
-        return self.obeying >= ENOUGH and not self.behind
+        return self.obeying >= self.enough and not (self.behind or self.astray)
+
+    def trouble(self, measure: Measure, now: datetime) -> str:
+        """What keeps ``measure`` from being confirmed, "" when nothing does but that few calls have come:
+        ``behind``, ``disobeyed`` or ``silence``."""
+        applied = measure.applied_at or now
+        if now - applied < PATIENCE:
+            return ""
+        if self.behind:
+            return "behind"
+        if self.last is not None and self.last >= applied + ON_THEIR_WAY:
+            return "disobeyed"
+        seen = self.obeying or self.disobeying
+        return "silence" if not seen and now - applied >= SILENCE else ""
 
 
 def obedience(columns: Columns, measure: Measure, behind: tuple[str, ...] = ()) -> Obedience:
     """What ``columns`` (live and shadow rows since the measure was applied, as the canonical batch names
     them) show of ``measure``."""
+    if measure.action in UNSEEN:
+        return Obedience(behind=behind, enough=0)
     if "time" not in columns or not len(columns["time"]):
         return Obedience(behind=behind)
     rows = take(columns, ~flag(columns, "shadow") & _concerned(columns, measure))
@@ -59,18 +83,31 @@ def obedience(columns: Columns, measure: Measure, behind: tuple[str, ...] = ()) 
     bad = np.flatnonzero(~good)
     run = len(good) - (int(bad[-1]) + 1 if len(bad) else 0)
     if measure.action == "route_share" and run >= ENOUGH and not _shares(rows, measure, run):
-        return Obedience(0, len(bad), None, (("the share is not kept", run),), behind)
+        newest = from_micros(int(rows["time"][-1]))
+        return Obedience(0, len(bad) or run, newest, (("the share is not kept", run),), behind)
     last = from_micros(int(rows["time"][bad[-1]])) if len(bad) else None
     names = text(rows, "host") if "host" in rows else text(rows, "version")
     who = Counter(str(name) for name in names[bad]).most_common(3)
-    return Obedience(run, len(bad), last, tuple(who), behind)
+    return Obedience(run, len(bad), last, tuple(who), behind, _astray(rows, good, measure))
+
+
+def _astray(rows: Columns, good: np.ndarray, measure: Measure) -> tuple[str, ...]:
+    """Hosts that still answer otherwise: of many that obey one that does not would hardly break a run."""
+    if "host" not in rows or measure.applied_at is None:
+        return ()
+    hosts, time = text(rows, "host")[::-1], rows["time"][::-1].astype(np.int64)
+    names, newest = np.unique(hosts, return_index=True)
+    must = micros(measure.applied_at + ON_THEIR_WAY)
+    lately = int(time[0]) - int(PATIENCE.total_seconds()) * MICROS
+    lost = ~good[::-1][newest] & (time[newest] >= max(must, lately)) & (names != "")
+    return tuple(str(name) for name in names[lost])
 
 
 def _concerned(columns: Columns, measure: Measure) -> np.ndarray:
     found = np.ones(len(columns["time"]), bool)
     for column, value in (measure.params.get("segment") or {}).items():
         if column in columns:
-            found &= text(columns, column) == value
+            found &= text(columns, column) == str(value)
     return found
 
 
@@ -102,32 +139,33 @@ def _shares(rows: Columns, measure: Measure, run: int) -> bool:
 
 
 def judge_obedience(incident: Incident, measure: Measure, seen: Obedience, now: datetime) -> list[Draft]:
-    """``confirmed`` when live traffic obeys; once, after a while, a ``note`` when it does not or nothing is
-    seen."""
+    """``confirmed`` when live traffic obeys; after a while a ``note`` when it does not or nothing is seen,
+    once for each of these reasons."""
     data = {"measure": measure.id}
     if seen.obeys:
-        after = f" {seen.disobeying} calls on their way before it did not." if seen.disobeying else ""
-        because = (
-            f"Live traffic obeys it: the last {words.number(seen.obeying)} calls were answered that way."
-        )
-        return [Draft(EntryKind.CONFIRMED, because + after, data)]
-    waited = now - (measure.applied_at or now)
-    said = any(
-        e.kind is EntryKind.NOTE and e.data.get("unconfirmed") == measure.id for e in incident.timeline
-    )
-    if waited < PATIENCE or said:
+        return [Draft(EntryKind.CONFIRMED, _confirmed(seen), data)]
+    trouble = seen.trouble(measure, now)
+    said = {e.data.get("why") for e in incident.timeline if e.data.get("unconfirmed") == measure.id}
+    if not trouble or trouble in said:
         return []
-    text_ = _trouble(seen, words.length(waited))
-    return [Draft(EntryKind.NOTE, text_, {"text": text_, "unconfirmed": measure.id, **data})]
+    text_ = _note(trouble, seen, words.length(now - (measure.applied_at or now)))
+    return [Draft(EntryKind.NOTE, text_, {"text": text_, "unconfirmed": measure.id, "why": trouble, **data})]
 
 
-def _trouble(seen: Obedience, waited: str) -> str:
-    if seen.behind:
+def _confirmed(seen: Obedience) -> str:
+    if not seen.enough:
+        return "No call is answered otherwise for it, and no guard that listens obeys an older switch."
+    after = f" {seen.disobeying} calls on their way before it did not." if seen.disobeying else ""
+    return (
+        f"Live traffic obeys it: the last {words.number(seen.obeying)} calls were answered that way.{after}"
+    )
+
+
+def _note(trouble: str, seen: Obedience, waited: str) -> str:
+    if trouble == "behind":
         names = words.listing(list(seen.behind[:3]))
         return f"Not confirmed after {waited}: guards that obey an older switch still answer ({names})."
-    if seen.disobeying:
+    if trouble == "disobeyed":
         who = words.listing([f"{name} ({n})" for name, n in seen.who])
         return f"Not confirmed after {waited}: {seen.disobeying} calls since did not obey it, from {who}."
-    if seen.obeying:
-        return f"Not confirmed after {waited}: only {seen.obeying} calls have come since."
     return f"Not confirmed after {waited}: no call has come since. Free it if it hangs."
