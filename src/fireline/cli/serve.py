@@ -88,6 +88,7 @@ def serve(
     import uvicorn
 
     from fireline.clock import ManualClock, SystemClock
+    from fireline.live.folder import owned
     from fireline.live.running import Running, open_books
     from fireline.store import Store
     from fireline.web.app import create_app
@@ -98,12 +99,12 @@ def serve(
         level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
     books = open_books(runbooks)
-    listener, port = _listen(host, port)
-    loopback = _is_loopback(host)
+    listener, port = listen(host, port)
+    loopback = is_loopback(host)
     where = address or f"http://{host if host not in ('0.0.0.0', '::') else socket.gethostname()}:{port}"
     start: datetime | None = a_time(drill_clock, "UTC", "--drill-clock") if drill_clock else None
-    _own(data)
-    with Store.open(place_of(data, db)) as store:
+    own(data)
+    with owned(data), Store.open(place_of(data, db)) as store:
         clock = ManualClock(start) if start else SystemClock()
         running = Running(store, data, books, clock)
         _with_paging(running, config, where)
@@ -124,15 +125,16 @@ def _with_paging(running: Any, config: Path | None, where: str) -> None:
     from fireline.live.calling import calls
 
     running.after_beat.append(calls(running, config, where))
+    running.calls_people = True
 
 
-def _own(folder: Path) -> None:
+def own(folder: Path) -> None:
     """The state's folder, made for nobody but who runs the server: what signs switches lies in it."""
     if not folder.exists():
         folder.mkdir(parents=True, mode=0o700)
 
 
-def _listen(host: str, port: int) -> tuple[socket.socket, int]:
+def listen(host: str, port: int) -> tuple[socket.socket, int]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio turns Nagle's algorithm off: without it every answer took 44 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -147,7 +149,7 @@ def _listen(host: str, port: int) -> tuple[socket.socket, int]:
     return listener, int(listener.getsockname()[1])
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
@@ -189,7 +191,7 @@ def backfill(
     from fireline.live.past import take_past
     from fireline.store import Store
 
-    _own(data)
+    own(data)
     err = screen.err()
     with Store.open(place_of(data, db)) as store, err.status("reading the log") as status:
         seen = take_past(

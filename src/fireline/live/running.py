@@ -18,6 +18,7 @@ from fireline.detect.baseline import Baseline
 from fireline.errors import FirelineError, InputError, StoreError, Where
 from fireline.live.counting import Counting
 from fireline.live.door import Answer, Door
+from fireline.live.folder import spool_id
 from fireline.live.guards import Guards
 from fireline.live.keys import signature, switch_key
 from fireline.live.news import News
@@ -96,6 +97,8 @@ class Running:
     clock: Clock = field(default_factory=SystemClock)
     after_beat: list[AfterBeat] = field(default_factory=list)
     catch_up: float = CATCH_UP
+    calls_people: bool = False
+    """Whether anybody is paged when something is found."""
 
     def __post_init__(self) -> None:
         self.news, self.wall = News(), SystemClock()
@@ -109,19 +112,21 @@ class Running:
         self._thread: threading.Thread | None = None
         self._signed: dict[str, tuple[int, str, str]] = {}
         self._views: dict[str, tuple[float, ServiceView]] = {}
-        spool_id = _spool_id(self.folder)
+        self._kin = spool_id(self.folder)
         lake = Lake(self.folder / "lake")
+        # One process at a time runs on a folder: whoever led from this one before has ended.
+        self._lessee = f"{self._kin}:{self.holder}"
         self._restore_clock()
         self.doors: dict[str, Door] = {}
         self.pulses: dict[str, Pulse] = {}
         self._kept: dict[str, _Kept] = {}
         for book in self.books:
-            self._add(book, lake, spool_id)
+            self._add(book, lake, self._kin)
 
-    def _add(self, book: Book, lake: Lake, spool_id: str) -> None:
+    def _add(self, book: Book, lake: Lake, kin: str) -> None:
         name, plan = book.runbook.service, book.baseline.plan
-        door = Door(book.runbook, Spool(self.folder / "spool" / _filename(name)), self.clock)
-        counting = Counting(plan, book.runbook, self.store, lake, door, self.clock, spool_id)
+        door = Door(book.runbook, Spool(self.folder / "spool" / filename(name)), self.clock)
+        counting = Counting(plan, book.runbook, self.store, lake, door, self.clock, kin)
         known_before = self.store.get_state(f"live:{name}") is not None
         door.catching_up = known_before and not self.drill
         mode: Mode = "drill" if self.drill else "real"
@@ -185,8 +190,7 @@ class Running:
         version = switch.version if switch is not None else 0
         kept = self._signed.get(service)
         if kept is None or kept[0] != version:
-            text = json.dumps((switch or replace(NOTHING, service=service)).as_json(), sort_keys=True)
-            kept = version, text, signature(switch_key(self.store, service), text)
+            kept = version, *signed(self.store, switch or replace(NOTHING, service=service))
             self._signed[service] = kept
         return kept
 
@@ -209,7 +213,7 @@ class Running:
         if self._thread is not None:
             self._thread.join(timeout=30)
         try:
-            give_up_lease(self.store, "loop", self.holder)
+            give_up_lease(self.store, "loop", self._lessee)
         except StoreError as error:
             LOG.warning("the lease was not given up: %s", error)
         for door in self.doors.values():
@@ -229,7 +233,7 @@ class Running:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self.beat()
+            self._guarded(self.beat, "a beat")
             self._wake.wait(BEAT)
             self._wake.clear()
 
@@ -244,7 +248,7 @@ class Running:
 
     def _lead(self) -> int | None:
         try:
-            term = take_lease(self.store, "loop", self.holder, self.wall.now(), LEASE)
+            term = take_lease(self.store, "loop", self._lessee, self.wall.now(), LEASE, self._kin)
         except StoreError as error:
             term = None
             for kept in self._kept.values():
@@ -256,12 +260,11 @@ class Running:
         kept, door = self._kept[name], self.doors[name]
         door.catching_up = door.catching_up and monotonic() - self._started < 3 * self.catch_up
         try:
-            if term is not None and (kept.torn or kept.term != term):
-                pulse.counting.learn_keys()
-                pulse.read.forget_days(0, 0)
-                pulse.take_up()
-                kept.torn = False
-            kept.term = term
+            if kept.torn or kept.term != term:
+                pulse.counting.take_up()
+                if term is not None:
+                    pulse.take_up()
+                kept.torn, kept.term = False, term
             if term is None:
                 pulse.counting.count(pulse.judged) if self._should_count(kept, pulse) else None
             elif self._is_catching_up(door) or not self._is_time(kept, pulse):
@@ -312,7 +315,8 @@ class Running:
     def move_clock(self, to: datetime) -> datetime:
         """Move the drill clock and do everything that is due then; the time it is afterwards.
 
-        A clock that stands at ``to`` or later stays. Raises InputError outside a drill.
+        A clock that stands at ``to`` or later stays. Raises InputError outside a drill, and StoreError (try
+        again) when what was due could not be done.
         """
         if not isinstance(self.clock, ManualClock):
             raise InputError(
@@ -320,16 +324,39 @@ class Running:
             )
         with self._lock:
             if to > self.clock.now():
-                self.clock.move_to(to)
-                with self.store.begin() as tx:
+                with self.store.begin() as tx:  # first: who is killed in between stands at ``to`` as well
                     tx.put_state(CLOCK, micros(to), iso(to).encode())
+                self.clock.move_to(to)
             for _ in range(ROUNDS):
                 before = self.news.count
                 self.beat()
                 if self.news.count == before:
                     break
+            self._did_all()
         self.news.told()
         return self.clock.now()
+
+    def _did_all(self) -> None:
+        """Whoever moves the clock goes on only once everything that was due at its time was done."""
+        trouble = [kept.trouble for kept in self._kept.values() if kept.trouble]
+        if not self.leads:
+            trouble = trouble or ["another server leads"]
+        if trouble:
+            raise StoreError(
+                f"the clock stands at {iso(self.clock.now())}, and not all that is due was done: {trouble[0]}",
+                todo="move it to the same time again", permanent=False,
+            )  # fmt: skip
+
+
+def signed(store: Store, switch: Switch) -> tuple[str, str]:
+    """The exact text of ``switch``, and its signature with its service's key."""
+    text = json.dumps(switch.as_json(), sort_keys=True)
+    return text, signature(switch_key(store, switch.service), text)
+
+
+def nothing_signed(store: Store, service: str) -> tuple[str, str]:
+    """What a guard is told where no switch was ever put, signed."""
+    return signed(store, replace(NOTHING, service=service))
 
 
 def _said(error: Exception) -> str:
@@ -338,17 +365,6 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error} -> see the server's log; the loop tries again"
 
 
-def _filename(service: str) -> str:
+def filename(service: str) -> str:
     """The service's name as a folder's: letters, digits, dots and dashes stay, the rest is written in hex."""
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else f"%{ord(c):x}" for c in service)
-
-
-def _spool_id(folder: Path) -> str:
-    """What names this folder's spool among those of other servers on the same store."""
-    folder.mkdir(parents=True, exist_ok=True)
-    place = folder / "spool.id"
-    if not place.exists():
-        partial = place.with_name("spool.id.part")
-        partial.write_text(secrets.token_hex(4))
-        partial.replace(place)
-    return place.read_text().strip()

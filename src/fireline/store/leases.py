@@ -12,10 +12,13 @@ from fireline.store.store import Store
 from fireline.store.tables import leases
 
 
-def take_lease(store: Store, name: str, holder: str, now: datetime, length: timedelta) -> int | None:
+def take_lease(
+    store: Store, name: str, holder: str, now: datetime, length: timedelta, heir_of: str = ""
+) -> int | None:
     """Take or renew the lease ``name`` for ``length``: its term, or None while another holds it.
 
-    The term grows whenever the holder changes: who finds another term than before starts from what is stored.
+    A holder whose name begins with ``heir_of`` and a colon is known to have ended: nobody waits for it. The
+    term grows whenever the holder changes: who finds another term than before starts from what is stored.
     """
     until = micros(now + length)
     with store.writes() as connection:
@@ -24,7 +27,8 @@ def take_lease(store: Store, name: str, holder: str, now: datetime, length: time
         if row is None:
             connection.execute(leases.insert(), {"name": name, "holder": holder, "term": 1, "until": until})
             return 1
-        if row.holder != holder and row.until > micros(now):
+        gone = bool(heir_of) and row.holder.startswith(f"{heir_of}:")
+        if row.holder != holder and row.until > micros(now) and not gone:
             return None
         term = row.term if row.holder == holder else row.term + 1
         change = leases.update().where(leases.c.name == name)
