@@ -44,12 +44,14 @@ def test_what_was_answered_waits_no_more(rooms: Rooms, pages: TestClient) -> Non
     assert "Nothing waits for a person" in pages.get("/").text
 
 
-def test_a_new_page_has_to_be_acknowledged_anew(rooms: Rooms, pages: TestClient) -> None:
+def test_what_calls_anew_has_to_be_acknowledged_anew(rooms: Rooms, pages: TestClient) -> None:
     rooms.open_incident(asked=False)
     rooms.write("inc-1", Draft(EntryKind.ACKED, "ada has it", {"person": "ada"}, by="ada"))
     assert "Nothing waits for a person" in pages.get("/").text
     alert = dict(rooms.store.incident("inc-1").alerts[0], id="alr-9")
     rooms.write("inc-1", Draft(EntryKind.ALERTED, "another page", {"alert": alert}))
+    assert "Nothing waits for a person" in pages.get("/").text, "the same incident calls once"
+    rooms.write("inc-1", Draft(EntryKind.SEVERITY, "worse", {"severity": "SEV1"}))
     assert "Waits for a person" in pages.get("/").text
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from fireline.clock import iso, parse_time
 from fireline.ids import stable_id
 from fireline.terms import words
-from fireline.terms.guards import UNDOING, held, last_verdict
+from fireline.terms.guards import ERRANDS, UNDOING, held, last_verdict
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.timeline import Draft, Entry, EntryKind
@@ -106,7 +106,7 @@ def _asked_before(incident: Incident, measure: Measure) -> bool:
 
 def _why_contained(incident: Incident) -> str:
     confirmed = [
-        m for m in incident.live_measures if m.state is MeasureState.CONFIRMED and m.action != UNDOING
+        m for m in incident.live_measures if m.state is MeasureState.CONFIRMED and m.action not in ERRANDS
     ]
     if not confirmed:
         return "Containment was waived by a person."

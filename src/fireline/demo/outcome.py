@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.padding import Padding
@@ -92,16 +93,21 @@ def _times(incident: Mapping[str, Any], wall: Wall) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("event time", no_wrap=True, header_style="dim")
-    for head in ("since onset", "since the alert", "by the wall clock"):
+    for head in ("since onset", "since alert", "wall clock"):
         table.add_column(head, justify="right", no_wrap=True, header_style="dim")
-    table.add_row("onset", words.day_time(onset, timetable.NEW_YORK), "", "", "")
+    table.add_row("onset", _short(onset), "", "", "")
     for what, at, seconds in rows:
         if at is None:
             continue
         since = words.length(at - alert) if alert and at > alert else "0"
-        table.add_row(what, words.day_time(at, timetable.NEW_YORK), words.length(at - onset), since,
+        table.add_row(what, _short(at), words.length(at - onset), since,
                       "" if seconds is None else f"{seconds:.1f} s")  # fmt: skip
     return table
+
+
+def _short(at: datetime) -> str:
+    """An instant on New York's clocks, short enough for a table of 80 columns."""
+    return f"{at.astimezone(ZoneInfo(timetable.NEW_YORK)):%d %b %H:%M}"
 
 
 def _wall(wall: Wall, incident: str, kind: str) -> float | None:

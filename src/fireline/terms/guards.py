@@ -20,7 +20,9 @@ from fireline.terms.verdict import VerdictKind
 FIRELINE = "fireline"
 WAIVABLE = frozenset({"contained"})
 UNDOING = "restore"
-"""The action that takes another measure back: it holds nothing by itself."""
+"""The action that takes another measure back."""
+ERRANDS = frozenset({UNDOING, "keep"})
+"""Actions that are about another measure: once confirmed they hold nothing by themselves."""
 SIMULATED_COUNTS = frozenset({"replay"})
 """Modes in which a simulated measure contains: nothing is performed there."""
 
@@ -196,7 +198,7 @@ def containing_measures(incident: Incident) -> tuple[Measure, ...]:
         m
         for m in incident.measures
         if m.state is MeasureState.CONFIRMED
-        and m.action != UNDOING
+        and m.action not in ERRANDS
         and (not m.simulated or incident.mode in SIMULATED_COUNTS)
         and (m.temporary or (m.confirmed_at is not None and m.confirmed_at >= began))
         and last_verdict(incident, m.id) not in (VerdictKind.INEFFECTIVE, VerdictKind.RELAPSED)

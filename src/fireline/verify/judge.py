@@ -7,7 +7,7 @@ from datetime import datetime
 
 from fireline.runbook.schema import Runbook
 from fireline.terms import words
-from fireline.terms.guards import UNDOING, last_verdict
+from fireline.terms.guards import ERRANDS, last_verdict
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.timeline import Draft, EntryKind
@@ -27,7 +27,7 @@ def judge_measure(
     """
     if (
         measure.state is not MeasureState.CONFIRMED
-        or measure.action == UNDOING
+        or measure.action in ERRANDS
         or incident.state not in JUDGED_IN
     ):
         return []

@@ -131,6 +131,17 @@ async def admin(request: Request) -> Who:
     return _at_least(request, "admin")
 
 
+@_allows("viewer")
+async def looker_or_sender(request: Request) -> str:
+    """Whoever may look, and programs of the service in the path; the name of who asks. Refused (401, 403)
+    otherwise."""
+    caller = identity_of(request).caller
+    if caller is None:
+        return _at_least(request, "viewer").name
+    caller.require(str(request.path_params["service"]))
+    return caller.name
+
+
 def service_token(scope: Literal["ingest", "switches"]) -> Callable[[Request], object]:
     """A dependency for endpoints that programs use; it gives the Caller.
 

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from fireline.live.views import ServiceView
 from fireline.terms.incident import OVER, Incident, State
-from fireline.terms.measure import LIVE, Measure, MeasureState
+from fireline.terms.measure import Measure, MeasureState
 from fireline.web.marks import measure_name
-from fireline.web.pages.room import acknowledged, ask_of
+from fireline.web.pages.room import acknowledged, ask_of, standing
 
 if TYPE_CHECKING:
     from fireline.live.running import Running
@@ -62,9 +62,7 @@ def rows(services: list[ServiceView], incidents: list[Incident]) -> list[Row]:
     found = []
     for view in services:
         mine = tuple(i for i in incidents if i.service == view.name and i.state not in OVER)
-        live = tuple(
-            m for i in mine for m in i.measures if m.state in LIVE and m.state is not MeasureState.ASKED
-        )
+        live = tuple(m for i in mine for m in standing(i) if m.state is not MeasureState.ASKED)
         alerting = sum(m.state == "alert" for m in view.monitors)
         rising = sum(m.state == "rising" for m in view.monitors)
         found.append(Row(view, mine, live, alerting, rising))

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from fireline.clock import parse_time
+from fireline.oncall.attention import attention
 from fireline.store import Store
+from fireline.terms.guards import ERRANDS
 from fireline.terms.incident import OVER, Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.role import Role
@@ -82,12 +84,12 @@ class Room:
     @property
     def live(self) -> list[Measure]:
         """Measures in force or on their way, those that wait for an answer aside."""
-        return [m for m in self.incident.live_measures if m.state is not MeasureState.ASKED]
+        return [m for m in standing(self.incident) if m.state is not MeasureState.ASKED]
 
     @property
     def ended(self) -> list[Measure]:
         """Measures that are over."""
-        return [m for m in self.incident.measures if m not in self.incident.live_measures]
+        return [m for m in self.incident.measures if m not in standing(self.incident)]
 
     @property
     def in_force(self) -> list[Measure]:
@@ -123,14 +125,16 @@ class Room:
         return found
 
 
+def standing(incident: Incident) -> list[Measure]:
+    """Measures that are live; one about another measure has done its errand once it is confirmed."""
+    done = MeasureState.CONFIRMED
+    return [m for m in incident.live_measures if not (m.state is done and m.action in ERRANDS)]
+
+
 def acknowledged(incident: Incident) -> Entry | None:
-    """The last acknowledgement, None where a page has come since or nobody gave one."""
-    for entry in reversed(incident.timeline):
-        if entry.kind is EntryKind.ACKED:
-            return entry
-        if entry.kind is EntryKind.ALERTED and entry.data["alert"].get("urgency") == "page":
-            return None
-    return None
+    """The last answer of a person, None where a reason to call has come since or nobody gave one."""
+    told = attention(replace(incident, mode="real"))
+    return None if told.open else told.answer
 
 
 def ask_of(incident: Incident, measure: Measure) -> Ask:
