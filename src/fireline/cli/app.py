@@ -11,8 +11,10 @@ import typer
 from fireline import __version__
 from fireline.cli import (
     check,
+    collect,
     commands,
     demo,
+    doctor,
     guard_bench,
     incidents,
     init,
@@ -20,6 +22,7 @@ from fireline.cli import (
     replay,
     runbook,
     screen,
+    send,
     serve,
 )
 
@@ -56,6 +59,10 @@ app.command("check", rich_help_panel=BEGIN, epilog=check.EXAMPLES)(check.check)
 app.command("replay", rich_help_panel=BEGIN, epilog=replay.EXAMPLES)(replay.replay)
 app.command("serve", rich_help_panel=LIVE, epilog=serve.EXAMPLES)(serve.serve)
 app.command("backfill", rich_help_panel=LIVE, epilog=serve.BACKFILL)(serve.backfill)
+app.command("collect", rich_help_panel=LIVE, epilog=collect.EXAMPLES)(collect.collect)
+app.command("doctor", rich_help_panel=LIVE, epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("send", rich_help_panel=LIVE, epilog=send.SEND)(send.send)
+app.command("change", rich_help_panel=LIVE, epilog=send.CHANGE)(send.change)
 app.command("guard-bench", rich_help_panel=LIVE, epilog=guard_bench.EXAMPLES)(guard_bench.guard_bench)
 for one in incidents.COMMANDS:
     app.command(one.__name__, rich_help_panel=ACT, epilog=incidents.EXAMPLES[one.__name__])(one)

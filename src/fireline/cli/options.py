@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from fireline.clock import parse_time
+from fireline.runbook.durations import parse_duration
 from fireline.runbook.schema import Contact
 from fireline.runbook.values import zones
 from fireline.terms.role import Role
@@ -54,6 +55,14 @@ def a_time(text: str, timezone: str, option: str) -> datetime:
         raise typer.BadParameter(
             f"{text!r} is not a time; write 2026-03-01 or 2026-03-01T06:00:00Z", param_hint=option
         ) from None
+
+
+def a_length(text: str, option: str) -> float:
+    """A length of time as people write it, in seconds. Raises typer.BadParameter."""
+    try:
+        return parse_duration(text).total_seconds()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def a_zone(text: str | None) -> str | None:

@@ -30,6 +30,7 @@ from fireline.terms.words import length
 ARROW = "application/vnd.apache.arrow.stream"
 MOST_BYTES = 64 << 20
 SHOWN = 20
+MOST_COLUMNS = 500
 KEPT = 200
 """Rows put aside that are kept of one body, with their reasons; all are counted."""
 
@@ -64,7 +65,7 @@ class Door:
     """One service's way in. ``counted`` says up to which place the spool was counted.
 
     While ``catching_up`` after a start, senders deliver what they held back: it came late through no fault of
-    theirs.
+    theirs. ``refused`` is when a whole body was last refused, and why.
     """
 
     runbook: Runbook
@@ -74,6 +75,9 @@ class Door:
     taken_rows: int = 0
     bad_rows: int = 0
     catching_up: bool = False
+    refusals: int = 0
+    refused: tuple[int, str] | None = None
+    columns_met: dict[str, None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -96,9 +100,13 @@ class Door:
                 permanent=False,
             )
         name = f"POST /v1/{kind}" + (f" {key}" if key else "")
-        found = _pieces(unpacked(body, encoding), form, name)
-        with self._lock:
-            events, labels, aside = self._normalised(found, name, kind)
+        try:
+            found = _pieces(unpacked(body, encoding), form, name)
+            with self._lock:
+                events, labels, aside = self._normalised(found, name, kind)
+        except InputError as error:
+            self.refusals, self.refused = self.refusals + 1, (micros(self.clock.now()), str(error))
+            raise
         head = {
             "kind": kind, "key": key, "at": micros(self.clock.now()), "rows": len(events) + len(labels),
             "bad": [row.as_json() for row in aside.items[:KEPT]], "bad_rows": aside.rows,
@@ -122,6 +130,9 @@ class Door:
             taken = self.intake.take(piece, name)
             events.append(self._not_ahead(taken.events, aside, name))
             labels.append(taken.labels)
+        for column in self.intake.columns_met():
+            if len(self.columns_met) < MOST_COLUMNS:
+                self.columns_met.setdefault(column)
         return self._joined(events), self._joined(labels), aside
 
     def _joined(self, tables: Sequence[pa.Table]) -> pa.Table:

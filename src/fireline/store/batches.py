@@ -217,3 +217,30 @@ def read_quarantine(connection: sa.Connection, batch: str | None, limit: int) ->
         query = query.where(quarantine.c.batch == batch)
     columns = [field.name for field in fields(BadRow)]
     return [BadRow(**{name: row[name] for name in columns}) for row in connection.execute(query).mappings()]
+
+
+def lately_aside(
+    connection: sa.Connection, service: str, since_us: int, limit: int
+) -> list[tuple[int, BadRow]]:
+    """Rows of ``service`` put aside since then, newest first, each with when its batch was taken
+    (microseconds)."""
+    query = (
+        sa.select(batches.c.taken_at, quarantine)
+        .join(quarantine, quarantine.c.batch == batches.c.id)
+        .where(batches.c.service == service, batches.c.taken_at >= since_us)
+        .order_by(quarantine.c.id.desc())
+        .limit(limit)
+    )
+    columns = [field.name for field in fields(BadRow)]
+    found = connection.execute(query).mappings()
+    return [(row["taken_at"], BadRow(**{name: row[name] for name in columns})) for row in found]
+
+
+def last_taken(connection: sa.Connection, service: str, kind: str) -> tuple[int, int] | None:
+    """When the newest batch of ``kind`` was taken, and the greatest time in any (microseconds); None without
+    one."""
+    query = sa.select(sa.func.max(batches.c.taken_at), sa.func.max(batches.c.max_us)).where(
+        batches.c.service == service, batches.c.kind == kind
+    )
+    taken, last = connection.execute(query).one()
+    return None if taken is None else (int(taken), int(last))

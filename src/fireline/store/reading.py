@@ -128,6 +128,17 @@ class Reading:
         with self._reads() as connection:
             return batches.read_quarantine(connection, batch, limit)
 
+    def lately_aside(self, service: str, since_us: int, limit: int = 1000) -> list[tuple[int, BadRow]]:
+        """Rows of ``service`` put aside since then, newest first, each with when it came (microseconds)."""
+        with self._reads() as connection:
+            return batches.lately_aside(connection, service, since_us, limit)
+
+    def last_taken(self, service: str, kind: str) -> tuple[int, int] | None:
+        """When the newest batch of ``kind`` (events, labels) came, and the greatest time in any
+        (microseconds)."""
+        with self._reads() as connection:
+            return batches.last_taken(connection, service, kind)
+
     def get_state(self, name: str) -> Stored | None:
         """What is kept under ``name``, or None."""
         with self._reads() as connection:

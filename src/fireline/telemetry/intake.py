@@ -112,6 +112,13 @@ class Intake:
             todo = lines[1] if lines else "name the event log too"
             raise InputError(what, where=Where(file=next(iter(self._there), None)), todo=todo)
 
+    def columns_met(self) -> tuple[str, ...]:
+        """Names of columns met since this was asked last, wanted or not, and forgets them: a server that asks
+        after every body holds nothing of it."""
+        met = dict.fromkeys(name for names in self._there.values() for name in names)
+        self._there.clear()
+        return tuple(met)
+
     def settle(self, table: pa.Table) -> pa.Table:
         """``table`` with answers and labels in the form that the whole log turned out to have."""
         return self._answers.settle(table)
