@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -24,6 +25,7 @@ from fireline.live.keys import signature, switch_key
 from fireline.live.news import News
 from fireline.live.pulse import Book, Pulse
 from fireline.live.spool import Spool
+from fireline.live.tidying import Tidying
 from fireline.live.viewing import service_view
 from fireline.live.views import ServiceView
 from fireline.runbook.load import load
@@ -41,7 +43,10 @@ LOG = logging.getLogger("fireline")
 LEASE = timedelta(seconds=10)
 BEAT = 0.5
 """Seconds between two looks at whether anything is due."""
-COUNT_EVERY = 10.0
+COUNT_EVERY = 60.0
+"""Seconds between two counts of a busy service, where no tick is complete before: each makes a file."""
+COUNT_SOON, YOUNG = 3.0, 900.0
+"""The same in the first minutes of a server, while somebody looks whether anything arrives."""
 SPOOL_SOON = 4 << 20
 CATCH_UP = 20.0
 """Seconds after a start in which senders deliver what they held back, before ticks are judged."""
@@ -120,6 +125,7 @@ class Running:
         self.doors: dict[str, Door] = {}
         self.pulses: dict[str, Pulse] = {}
         self._kept: dict[str, _Kept] = {}
+        self._tidyings = [Tidying(self.store, lake, book.runbook) for book in self.books]
         for book in self.books:
             self._add(book, lake, self._kin)
 
@@ -243,6 +249,8 @@ class Running:
             term = self._lead()
             for name, pulse in self.pulses.items():
                 self._one(name, pulse, term)
+            for tidying in self._tidyings if self.leads else ():
+                self._guarded(partial(tidying.tidy, self.clock.now()), "tidying up")
             for after in self.after_beat:
                 self._guarded(lambda after=after: after(self), "after the beat")  # type: ignore[misc]
 
@@ -291,10 +299,11 @@ class Running:
         if not pulse.counting.waits:
             return pulse.complete() > pulse.judged
         size = pulse.counting.door.spool.waiting(pulse.counting.door.counted)
-        soon = monotonic() - kept.counted >= COUNT_EVERY or size >= SPOOL_SOON
+        pause = COUNT_SOON if monotonic() - self._started < YOUNG else COUNT_EVERY
+        soon = monotonic() - kept.counted >= pause or size >= SPOOL_SOON
         return soon or pulse.waits_for_traffic or pulse.complete() > pulse.judged
 
-    def _guarded(self, work: Callable[[], None], what: str) -> None:
+    def _guarded(self, work: Callable[[], object], what: str) -> None:
         try:
             work()
         except Exception as error:  # paging and the like have their own retries; the loop goes on

@@ -1,0 +1,109 @@
+"""Once an hour: the many small batches of the hour before become one file and one row of counts a scope.
+
+A server counts a batch a minute or more often. Read for weeks, so many files and rows would make triage wait.
+What is read stays the same: rows keep their order of arrival, counts add up to what they were.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from fireline.ids import stable_id
+from fireline.runbook.schema import Runbook
+from fireline.store import LakeFile, Store
+from fireline.store.tidy import Heap, counts_of, forget_keys, heaps, put_together
+from fireline.telemetry.lake import Lake
+from fireline.telemetry.packing import pack, unpack
+from fireline.terms.counts import CountsRow
+
+LOG = logging.getLogger("fireline")
+EVERY = timedelta(hours=1)
+STAY = timedelta(minutes=10)
+"""How long files that nobody lists any more stay, for who had listed them before."""
+APART = 4
+"""Rows of counts further apart than this many times their length are not put together: late rows."""
+
+Key = tuple[str, int, str, bool]
+
+
+@dataclass(eq=False)
+class Tidying:
+    """Tidies up one service; ``tidy`` is cheap when nothing is to be done."""
+
+    store: Store
+    lake: Lake
+    runbook: Runbook
+    due: datetime | None = None
+    gone: list[tuple[datetime, str]] = field(default_factory=list)
+
+    def tidy(self, now: datetime) -> int:
+        """Put the heaps of past hours together; how many there were."""
+        self._remove(now)
+        if self.due is not None and now < self.due:
+            return 0
+        self.due = now + EVERY
+        found = heaps(self.store, self.runbook.service, now)
+        for heap in found:
+            self._one(heap, now)
+        forget_keys(self.store, self.runbook.service, now - 2 * self.runbook.dedup_horizon)
+        return len(found)
+
+    def _one(self, heap: Heap, now: datetime) -> None:
+        name = "heap-" + stable_id("heap", *heap.batches, size=10)
+        table = self.lake.read([file.file for file in heap.files])
+        path = self.lake.write(name, "events" if heap.kind == "events" else "labels", table)
+        whole = LakeFile(
+            heap.kind, path, len(table), min(f.min_us for f in heap.files), max(f.max_us for f in heap.files),
+            heap.service,
+        )  # fmt: skip
+        rows = list(added(counts_of(self.store, heap.batches)))
+        if put_together(self.store, name, heap, whole, rows, now):
+            self.gone += [(now + STAY, file.file) for file in heap.files]
+            LOG.info("%s: %d batches put together as %s", heap.service, len(heap.batches), name)
+
+    def _remove(self, now: datetime) -> None:
+        over = [file for until, file in self.gone if until <= now]
+        for file in over:
+            (self.lake.folder / file).unlink(missing_ok=True)
+        self.gone = [(until, file) for until, file in self.gone if until > now]
+
+
+def added(rows: Iterable[CountsRow]) -> Iterator[CountsRow]:
+    """Rows of the same place added up: as few as cover the same ticks, with the same sums."""
+    groups: dict[Key, list[CountsRow]] = {}
+    for row in rows:
+        groups.setdefault((row.layout, row.grain, row.scope, row.late), []).append(row)
+    for key in sorted(groups):
+        for near in _near(sorted(groups[key], key=lambda r: r.first_tick)):
+            yield near[0] if len(near) == 1 else _sum(key, near)
+
+
+def _near(rows: list[CountsRow]) -> Iterator[list[CountsRow]]:
+    """``rows``, in order of their ticks, in runs without long gaps."""
+    run: list[CountsRow] = []
+    end = covered = 0
+    for row in rows:
+        if run and row.first_tick > end + APART * (covered + row.ticks):
+            yield run
+            run, covered = [], 0
+        run.append(row)
+        end = max(end, row.first_tick + row.ticks) if len(run) > 1 else row.first_tick + row.ticks
+        covered += row.ticks
+    if run:
+        yield run
+
+
+def _sum(key: Key, rows: list[CountsRow]) -> CountsRow:
+    first = min(row.first_tick for row in rows)
+    last = max(row.first_tick + row.ticks for row in rows)
+    parts: Mapping[int, np.ndarray] = {i: unpack(row.body, row.ticks) for i, row in enumerate(rows)}
+    whole = np.zeros((last - first, parts[0].shape[1]), np.int64)
+    for i, row in enumerate(rows):
+        whole[row.first_tick - first : row.first_tick - first + row.ticks] += parts[i]
+    layout, grain, scope, late = key
+    return CountsRow(layout, grain, scope, first, last - first, late, pack(whole))
