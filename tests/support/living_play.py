@@ -186,7 +186,7 @@ def scene(
         pager.close()
 
 
-# -- what is compared -----------------------------------------------------------------------------------------
+# -- what is compared --
 
 MOVES = ("paged", "acked")
 """Entries whose place a page's way over the wire decides: pages are sent beside the loop."""

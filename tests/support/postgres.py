@@ -14,6 +14,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class Postgres:
 
     folder: Path
     process: subprocess.Popen[bytes]
+    start_again: Callable[[], subprocess.Popen[bytes]] = field(repr=False)
     made: int = field(default=0)
 
     def url(self, database: str = "postgres") -> str:
@@ -60,6 +62,24 @@ class Postgres:
             names = ", ".join(name for (name,) in tables)
             connection.execute(f"TRUNCATE {names} RESTART IDENTITY".encode())
         return url
+
+    def kill(self) -> None:
+        """kill -9, and nothing is shut down."""
+        self.process.kill()
+        self.process.wait()
+
+    def again(self) -> None:
+        """Start it on the same data after a kill: it recovers as after a crash."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:  # children of the killed one hold on to shared memory for a moment
+            self.process = self.start_again()
+            try:
+                _wait_until_ready(self, stop=False)
+                return
+            except NoPostgres:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGQUIT)  # at once: nobody will read this database again
@@ -108,14 +128,17 @@ def _start_in(folder: Path, binaries: Path) -> Postgres:
         raise NoPostgres(f"initdb failed: {made.stderr.decode(errors='replace').strip()[-400:]}")
     settings = ["listen_addresses=", "fsync=off", "full_page_writes=off", "shared_buffers=16MB"]
     command = [str(binaries / "postgres"), "-D", str(data), "-k", str(folder)]
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(
-            command + [part for setting in settings for part in ("-c", setting)],
-            stdout=log,
-            stderr=log,
-            **more,
-        )
-    server = Postgres(folder, process)
+
+    def run() -> subprocess.Popen[bytes]:
+        with open(folder / "log", "ab") as log:
+            return subprocess.Popen(
+                command + [part for setting in settings for part in ("-c", setting)],
+                stdout=log,
+                stderr=log,
+                **more,
+            )
+
+    server = Postgres(folder, run(), run)
     _wait_until_ready(server)
     return server
 
@@ -159,7 +182,7 @@ def _runs(binaries: Path, identity: dict[str, Any]) -> bool:
     return asked.returncode == 0
 
 
-def _wait_until_ready(server: Postgres) -> None:
+def _wait_until_ready(server: Postgres, stop: bool = True) -> None:
     import psycopg
 
     deadline = time.monotonic() + START_SECONDS
@@ -170,6 +193,7 @@ def _wait_until_ready(server: Postgres) -> None:
         except psycopg.OperationalError as e:
             if server.process.poll() is not None or time.monotonic() > deadline:
                 log = (server.folder / "log").read_text(errors="replace")[-400:]
-                server.stop()
+                if stop:
+                    server.stop()
                 raise NoPostgres(f"PostgreSQL did not start: {log.strip() or e}") from e
             time.sleep(0.05)

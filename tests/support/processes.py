@@ -1,5 +1,5 @@
-"""The living loop as real processes, small and fast: `fireline serve` on a drill clock, a guarded service, and
-a server that dies at chosen writes or at any moment and is started again.
+"""The living loop as real processes, small and fast: `fireline serve` on a drill clock, a guarded service,
+and a server that dies at chosen writes or at any moment and is started again.
 
 The log comes from a synthetic world; its reference, runbook and baseline are made once and played often.
 """
@@ -46,12 +46,14 @@ import atexit, os, signal, sys, threading
 from fireline.store import Store
 from fireline.store.watch import watch
 
-given, opened, lock = int(sys.argv.pop(1)), Store.open.__func__, threading.Lock()
-left = given
+how, given = sys.argv.pop(1).split(":")
+given, opened, lock = int(given), Store.open.__func__, threading.Lock()
+left, counts = given, how == "write"
 
 def told(moment, what):
-    global left
-    if moment in ("before", "after"):
+    global left, counts
+    counts = counts or what == "INSERT entries"
+    if counts and moment in ("before", "after"):
         with lock:
             left -= 1
             if left == 0:
@@ -67,7 +69,7 @@ atexit.register(lambda: print("writes:", given - left, flush=True))
 from fireline.cli.entry import main
 sys.exit(main(sys.argv[1:]))
 """
-"""A server that kills itself before or after its n-th write."""
+"""A server that kills itself before or after its n-th write, of all or from its first journal entry on."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def _within(table: Any, clock: str, begin: datetime, end: datetime) -> tuple[dic
     return tuple(table.filter(inside).to_pylist())
 
 
-# -- asking ---------------------------------------------------------------------------------------------------
+# -- asking --
 
 
 class Gone(Exception):
@@ -167,7 +169,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-# -- processes ------------------------------------------------------------------------------------------------
+# -- processes --
 
 
 @dataclass
@@ -188,8 +190,8 @@ class Server:
     def data(self) -> Path:
         return self.folder / self.name
 
-    def start(self, die_at: int = 0) -> None:
-        """Start it, to die at its ``die_at``-th write; 0 lets it live."""
+    def start(self, die_at: str = "write:0") -> None:
+        """Start it, to die at a write: ``write:N`` or ``entry:N`` (see Fate); it lives where N is 0."""
         command = ["serve", str(self.town.runbook), "--data", str(self.data), "--port", str(self.port)]
         command += ["--db", self.db] if self.db else []
         command += ["--config", str(self.config)] if self.config else []
@@ -197,7 +199,7 @@ class Server:
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-c", DYING, str(die_at or 10**9), *command],
+                [sys.executable, "-W", "ignore", "-c", DYING, die_at, *command],
                 stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, "DEMO_PAGER_SECRET": self.secret},
             )  # fmt: skip
@@ -245,8 +247,8 @@ class Server:
 
 
 Fate = tuple[str, float]
-"""How a life of the server ends: ("write", n) at its n-th write, ("wall", s) that many seconds after it was
-started."""
+"""How a life of the server ends: ("write", n) at its n-th write, ("entry", n) at the n-th from its first
+journal entry on, ("wall", s) that many seconds after it was started."""
 
 
 class Keeper:
@@ -262,7 +264,7 @@ class Keeper:
     def _begin(self) -> None:
         how, when = self._fates.pop(0) if self._fates else ("none", 0.0)
         self._dies_at = time.monotonic() + when if how == "wall" else None
-        self.server.start(int(when) if how == "write" else 0)
+        self.server.start(f"{how}:{int(when)}" if how in ("write", "entry") else "write:0")
 
     def _run(self) -> None:
         while not self._stop.wait(0.02):
