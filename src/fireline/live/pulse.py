@@ -23,7 +23,7 @@ from fireline.recording import Archive, Cohorts
 from fireline.runbook.schema import Runbook
 from fireline.schedule import next_moment
 from fireline.store import Store, Tx
-from fireline.store.facts import read_facts
+from fireline.store.facts import Fact, read_facts
 from fireline.telemetry.changes import infer_versions
 from fireline.telemetry.lake import Lake
 from fireline.terms.alert import Alert, Finding, finding_of
@@ -89,6 +89,7 @@ class Pulse:
         """Goes on from what is stored: after a start, and when another process led meanwhile."""
         runbook, baseline = self.book.runbook, self.book.baseline
         self.since = self._beginning()
+        self.read.forget_days(0, micros(self.clock.now() + timedelta(days=2)))
         self.judge, self.judged = Judge(baseline, runbook, self.since), self.since
         kept = self.store.get_state(f"judge:{self.service}")
         if kept is not None:
@@ -157,6 +158,7 @@ class Pulse:
 
     def _judge(self, complete: int) -> None:
         """Judges every tick that is complete; what was found is stored with the judge's state."""
+        self.read.forget_days(self.judged, complete)  # others on the same store count too
         cohorts_end = (complete - self._age) // HOUR * HOUR
         for hour in range(max(self.since, self._counted_cohorts()) // HOUR * HOUR, cohorts_end, HOUR):
             self.cohorts.done = 0
@@ -216,7 +218,8 @@ class Pulse:
     # -- changes ------------------------------------------------------------------------------------------
 
     def _told_changes(self) -> list[Change]:
-        return [Change.of_json(f.body) for f in read_facts(self.store, "change", self.service)]
+        told = [Change.of_json(f.body) for f in read_facts(self.store, "change", self.service)]
+        return told + [_of_alert(f) for f in read_facts(self.store, "alert", self.service) if _fires(f)]
 
     def _changes(self) -> Sequence[Change]:
         """Those that were told, and versions that were seen for the first time."""
@@ -232,6 +235,19 @@ class Pulse:
     def lag(self) -> timedelta:
         """How far behind the clock judging is, beyond the lateness allowed."""
         return timedelta(microseconds=max(0, self.complete() - self.judged))
+
+
+def _fires(fact: Fact) -> bool:
+    return fact.body.get("status") != "resolved"
+
+
+def _of_alert(fact: Fact) -> Change:
+    """Another system's alert, as triage weighs it: something happened to the platform then."""
+    labels, notes = fact.body.get("labels") or {}, fact.body.get("annotations") or {}
+    said = notes.get("summary") or notes.get("description") or labels.get("alertname") or "an alert"
+    return Change(
+        fact.at, "infrastructure", f"alert: {said}", fact.service, link=fact.body.get("link") or None
+    )
 
 
 def _plain(found: Finding) -> dict[str, object]:

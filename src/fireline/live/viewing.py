@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from fireline.live.guards import Guards
 from fireline.live.pulse import Pulse
 from fireline.live.views import BudgetView, MonitorState, MonitorView, ServiceView
 from fireline.runbook.schema import Slo
+from fireline.store.facts import read_facts
 from fireline.telemetry.columns import booleans
-from fireline.terms.counts import MINUTE, SERVICE
+from fireline.terms.counts import SERVICE
 from fireline.terms.incident import OVER
 from fireline.terms.slo import Slo as Promise
 from fireline.terms.slo import burn_rate
@@ -55,6 +56,7 @@ def service_view(pulse: Pulse, guards: Guards, trouble: str = "") -> ServiceView
         monitors=_monitors(pulse),
         budgets=tuple(b for slo in runbook.slos if (b := _budget(pulse, slo)) is not None),
         changes=pulse.changes[-50:],
+        reports=_reports(pulse),
         trouble=trouble,
     )
 
@@ -82,6 +84,12 @@ def _parts(rows: Any, name: str) -> dict[str, float]:
     values = rows.column(name).to_pylist()
     known = [str(v) for v in values if v not in (None, "")]
     return {one: round(known.count(one) / len(values), 4) for one in sorted(set(known))}
+
+
+def _reports(pulse: Pulse) -> tuple[tuple[datetime, str], ...]:
+    """What users said of bad answers, the last few."""
+    told = read_facts(pulse.store, "report", pulse.service, limit=10)
+    return tuple((f.at, str(f.body.get("text") or f.body.get("kind") or "")) for f in told)
 
 
 def _hourly(pulse: Pulse) -> tuple[tuple[Any, int], ...]:
@@ -160,22 +168,37 @@ def _of_round(
 
 def _budget(pulse: Pulse, slo: Slo) -> BudgetView | None:
     """The budget of an SLO on errors or latency; others are judged by their monitors."""
-    if slo.indicator != "availability":
+    found = _answers(pulse, slo)
+    if found is None:
         return None
-    layout = pulse.book.baseline.plan.rates
-    now = micros(pulse.clock.now()) // (MINUTE * 1_000_000)
-    window = int(slo.window.total_seconds() // MINUTE)
-    counts = pulse.read(layout, MINUTE, now - window, now).get(SERVICE)
-    if counts is None or "error" not in layout.series[0].cells:
-        return None
-    n, bad = (counts[:, layout.series[0].cells.index(cell)] for cell in ("n", "error"))
+    n, bad, per_hour = found
     promise = Promise(slo.name, slo.objective, slo.window)
-    hour = slice(-60, None)
     return BudgetView(
         slo=slo.name,
         objective=slo.objective,
         window=length(slo.window),
         spent=burn_rate(float(bad.sum()), float(n.sum()), promise),
-        burn=burn_rate(float(bad[hour].sum()), float(n[hour].sum()), promise),
+        burn=burn_rate(float(bad[-per_hour:].sum()), float(n[-per_hour:].sum()), promise),
         events=int(n.sum()),
     )
+
+
+def _answers(pulse: Pulse, slo: Slo) -> tuple[Any, Any, int] | None:
+    """All answers and the bad ones [ticks] over the SLO's window, and the ticks of an hour."""
+    plan = pulse.book.baseline.plan
+    layout = plan.rates if slo.indicator == "availability" else plan.delays
+    if slo.indicator not in ("availability", "latency") or not layout.series:
+        return None
+    grain = layout.grains["service"]
+    now = micros(pulse.clock.now()) // (grain * 1_000_000) + 1
+    counts = pulse.read(layout, grain, now - int(slo.window.total_seconds() // grain), now).get(SERVICE)
+    if counts is None:
+        return None
+    series = layout.series[0]
+    if slo.indicator == "availability":
+        n, bad = (counts[:, series.cells.index(cell)] for cell in ("n", "error"))
+        return n, bad, 3600 // grain
+    timed = counts[:, : len(series.edges) + 1]  # the bins, below and above; "null" was not timed
+    slow = [i for i, low in enumerate(series.edges[:-1]) if low >= float(slo.threshold or 0)]
+    slow.append(series.cells.index("above"))
+    return timed.sum(axis=1), counts[:, slow].sum(axis=1), 3600 // grain

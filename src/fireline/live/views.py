@@ -89,6 +89,8 @@ class ServiceView:
     monitors: tuple[MonitorView, ...] = ()
     budgets: tuple[BudgetView, ...] = ()
     changes: tuple[Change, ...] = ()
+    reports: tuple[tuple[datetime, str], ...] = ()
+    """What users said of bad answers: when, and in which words; the last few."""
     trouble: str = ""
     """Why nothing is judged now, in a sentence with what to do; "" when all is well."""
 
