@@ -14,6 +14,7 @@ from fireline.live.door import Door
 from fireline.live.pulse import Pulse
 from fireline.live.views import ServiceView
 from fireline.telemetry.batch import GUARDED, SPARSE, mapped
+from fireline.telemetry.columns import times
 from fireline.terms.quarantine import BadRow
 
 LOOKED_AT = timedelta(hours=1)
@@ -59,7 +60,7 @@ def arrivals(pulse: Pulse, door: Door, view: ServiceView, leads: bool, calls_peo
             "at": iso(from_micros(door.refused[0])) if door.refused else None,
             "why": door.refused[1] if door.refused else "",
         },
-        "looked_at": {"rows": len(rows), "late_share": _share(rows, "late")},
+        "looked_at": {"rows": len(rows), "late_share": _late(rows, pulse.since)},
         "columns": _columns(pulse, door, rows),
         "unknown_columns": _unknown(pulse, door),
         "reasons": _reasons(
@@ -88,11 +89,12 @@ def _last_rows(pulse: Pulse, events: tuple[int, int] | None) -> pa.Table:
     return rows.slice(max(0, len(rows) - ROWS))
 
 
-def _share(rows: pa.Table, name: str) -> float | None:
-    """The share of rows where ``name`` is true."""
-    if not len(rows) or name not in rows.column_names:
+def _late(rows: pa.Table, since: int) -> float | None:
+    """The share of late rows among those from when judging began (microseconds) on; None without any."""
+    if not len(rows) or "late" not in rows.column_names:
         return None
-    return float(rows.column(name).combine_chunks().true_count) / len(rows)
+    late = rows.column("late").combine_chunks().to_numpy(zero_copy_only=False)[times(rows) >= since]
+    return float(late.mean()) if len(late) else None
 
 
 def _columns(pulse: Pulse, door: Door, rows: pa.Table) -> list[dict[str, Any]]:
