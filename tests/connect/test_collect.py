@@ -115,6 +115,6 @@ def test_from_nothing_to_a_runbook(tmp_path, folder, monkeypatch):
     assert (columns.time, columns.request_id, columns.version, columns.score) == (
         "time", "request_id", "version", "score",
     )  # fmt: skip
-    assert columns.features == {"km": "numeric"}
+    assert columns.features["km"] == "numeric"
     assert columns.segments == ("country",)
     assert (columns.label, columns.rung, columns.shadow) == ("label", "rung", "shadow")
