@@ -60,12 +60,13 @@ class Counting:
     def __post_init__(self) -> None:
         self.service = self.runbook.service
         self.source = f"spool:{self.spool_id}:{self.service}"
+        self.take_up()
+
+    def take_up(self) -> None:
+        """Goes on from what is stored: after a start, after a commit that may or may not have happened, and
+        when others counted meanwhile."""
         self.door.counted = self._place = Place.of(self.store.cursor(self.source))
         self.versions = self._known_versions()
-        self.learn_keys()
-
-    def learn_keys(self) -> None:
-        """Reads what was counted by anybody within the dedup horizon."""
         horizon = 2 * self.runbook.dedup_horizon
         since = micros(self.clock.now() - horizon)
         kept = self.store.keys(since, self.service)
