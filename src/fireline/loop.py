@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 
 from fireline.act import Worker
 from fireline.casefile import CaseFile
@@ -73,6 +74,8 @@ class House:
         wrote."""
         if self._open is None or self._open[0] != self.clock.now():
             names = self.store.incidents(self.service, open_only=True)
+            moving = self.store.measures(self.service, states=IN_FLIGHT)  # of a closed one: taken back late
+            names += [m.incident for m in moving if m.incident not in names]
             self._open = self.clock.now(), [self.store.incident(name) for name in names]
         return self._open[1]
 
@@ -147,10 +150,7 @@ def hear(house: House, findings: Sequence[Finding]) -> None:
     mark = house.store.mark(house.service)
     if house.bookmark.now == now or (mark is not None and mark.watermark_us >= micros(now)):
         return
-    known = {key_of(finding_of(a)) for i in house.open() if i.state not in SEATED for a in i.alerts}
-    alerts = [
-        a for f in findings if not house.file.is_moot(f, now) and (a := house.desk.hear(f, known)) is not None
-    ]
+    alerts = _alerts(house, findings, now)
     if not alerts:
         return  # what the desk remembers of them is kept with whatever is written next
     house.bookmark.turn(now, house.phase)
@@ -166,6 +166,19 @@ def hear(house: House, findings: Sequence[Finding]) -> None:
             still[name] = tx.incident(name)
         tx.put_mark(Mark(house.service, mark.judged if mark else 0, micros(now)), mark)
         house.keep(tx)
+
+
+def _alerts(house: House, findings: Sequence[Finding], now: datetime) -> list[Alert]:
+    """What people are told of ``findings``, in the order they were found: several instants heard at once say
+    what they would have said one after another."""
+    known = {key_of(finding_of(a)) for i in house.open() if i.state not in SEATED for a in i.alerts}
+    alerts: list[Alert] = []
+    for _, found in groupby(sorted(findings, key=lambda f: f.at), key=lambda f: f.at):
+        heard = [house.desk.hear(f, known) for f in found if not house.file.is_moot(f, now)]
+        fresh = [alert for alert in heard if alert is not None]
+        known |= {key_of(alert.finding) for alert in fresh}
+        alerts += fresh
+    return alerts
 
 
 def _seatless(incidents: Mapping[str, Incident]) -> list[Incident]:
@@ -198,8 +211,8 @@ def _why(state: State, alert: Alert) -> str:
 def understand(house: House, sheet: Sheet) -> list[Sheet]:
     """Assesses what is new; one incident for one cause."""
     incident = sheet.incident
-    if not is_due(incident, sheet.now):
-        return []
+    if not incident.alerts or not is_due(incident, sheet.now):
+        return []  # what a person declared before any monitor saw it has nothing to be assessed from
     found = house.assess(house.file.case([finding_of(a) for a in incident.alerts], sheet.now))
     sheet.add(_assessed(incident, found))
     others = [i for i in house.open() if i.id != incident.id and i.state not in SEATED]

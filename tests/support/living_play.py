@@ -51,8 +51,6 @@ class Play:
     now: datetime = field(init=False)
     sent: int = 0
     deployed: bool = False
-    wanted: int = 0
-    """The switch version that is out: requests go on once the guard obeys it."""
 
     def __post_init__(self) -> None:
         self.now = self.town.begin
@@ -63,15 +61,20 @@ class Play:
         if not self.deployed and end > self.town.begin + BAD_AT:
             self._deploy()
         rows = [_plain(row) for row in self.town.rows if self.now <= row["time"] < end]
-        until(lambda: self.counter.ask("/obeys")["version"] >= self.wanted, "the guard does not obey")
+        out = self.switch()
+        until(lambda: self.counter.ask("/obeys")["version"] >= out, "the guard does not obey")
         self.counter.ask("/step", rows)
         self.sent += len(rows)
         until(lambda: self.counter.ask("/flush", 2.0)["away"], "events do not get away")
         self._labels(end)
         self.told("/v1/drill/clock", {"to": iso(end)})
         self.now = end
-        view = until(lambda: ask(self.server.port, "GET", f"/v1/services/{self.town.service}"), "no view")
-        self.wanted = (view.get("switch") or {}).get("version", 0)
+
+    def switch(self) -> int:
+        """The version of the switch that is out: requests go on once the guard obeys it."""
+        path = f"/v1/services/{self.town.service}"
+        view = until(lambda: ask(self.server.port, "GET", path), "the service cannot be seen")
+        return int((view.get("switch") or {}).get("version", 0))
 
     def _deploy(self) -> None:
         self.counter.ask("/deploy", {"B": 1.0})

@@ -206,9 +206,11 @@ class Running:
     # -- the loop -----------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Begins the loop; on a drill clock it waits for the clock to be moved."""
+        """Begins the loop; on a drill clock what is due is done now, and then when the clock is moved."""
         self._started = monotonic()
-        if not self.drill:
+        if self.drill:
+            self.beat()
+        else:
             self._thread = threading.Thread(target=self._run, name="fireline-loop", daemon=True)
             self._thread.start()
 
