@@ -1,4 +1,4 @@
-"""What a person may tell Fireline to do: each is an entry in the journal, through the same gate as the loop's.
+"""What a person may tell Fireline to do: entries in the journal, through the same gate as the loop's.
 
 Every command says who gave it. Raises StateError or StoreError, with what to do, where the incident or the
 measure does not allow it; nothing is written then.
@@ -13,7 +13,7 @@ from fireline.clock import Clock, iso
 from fireline.errors import StateError
 from fireline.ids import stable_id
 from fireline.store import Store
-from fireline.terms.guards import may_reach
+from fireline.terms.guards import ERRANDS, may_reach
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.role import Role
@@ -35,6 +35,11 @@ def _write(store: Store, clock: Clock, incident: str, *drafts: Draft) -> Inciden
     return store.incident(incident)
 
 
+def _done_errand(measure: Measure) -> bool:
+    """Whether it was about another measure and has done that."""
+    return measure.action in ERRANDS and measure.state is MeasureState.CONFIRMED
+
+
 def _known(store: Store, incident: str) -> Incident:
     return store.incident(incident)
 
@@ -50,7 +55,7 @@ def _measure(store: Store, incident: str, measure: str) -> Measure:
 
 def the_measure(incident: Incident, states: tuple[MeasureState, ...], wanted: str | None = None) -> str:
     """The id of the one measure that a command without a name can only mean. Raises StateError."""
-    found = [m.id for m in incident.measures if m.state in states]
+    found = [m.id for m in incident.measures if m.state in states and not _done_errand(m)]
     if wanted is not None:
         return wanted
     if len(found) != 1:

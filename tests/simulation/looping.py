@@ -28,6 +28,7 @@ from fireline.terms.measure import MeasureState
 from fireline.terms.severity import Severity
 from fireline.terms.timeline import Draft, EntryKind
 from fireline.triage.case import Assessment
+from fireline.verify import Obedience
 from fireline.verify.recovery import Recovery
 from tests.lifecycle.make import runbook
 
@@ -106,6 +107,9 @@ class ScriptedFile:
                 Recovery(alert["id"], alert["family"], over <= now, over, 3.0, 2.0, "it is as usual again")
             )
         return found
+
+    def obedience(self, *_: Any) -> Obedience:
+        return Obedience()  # traffic is seen by `see_traffic`, between two ticks
 
     def review_facts(self, incident: Incident, now: datetime) -> ReviewFacts:
         return ReviewFacts(now)

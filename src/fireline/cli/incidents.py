@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from fireline.cli import screen
 from fireline.cli.client import HERE, TOKEN, URL, client
 from fireline.clock import parse_time
+from fireline.terms.guards import ERRANDS
+from fireline.terms.measure import LIVE
 
 Name = Annotated[
     str, typer.Argument(metavar="INCIDENT", help="Its id; the beginning is enough.", show_default=False)
@@ -27,6 +28,7 @@ MeasureName = Annotated[
 ]
 COLOURS = {"SEV1": "bold red", "SEV2": "yellow", "SEV3": "cyan"}
 SHOWN = 20
+LIVE_STATES = frozenset(state.value for state in LIVE)
 
 
 def incidents(
@@ -43,23 +45,30 @@ def incidents(
     if not told:
         out.print(Text("Nothing is open." if not all_ else "There was no incident yet."))
         return
-    table = Table(box=None, pad_edge=False)
-    for head in ("incident", "", "state", "opened", "service", "what", "in force"):
-        table.add_column(head, style="dim" if head == "incident" else "")
     for one in told[:200]:
-        level = one["severity"] or ""
-        table.add_row(
-            one["id"], Text(level, COLOURS.get(level, "")), one["state"], one["opened_at"][:16].replace("T", " "),
-            one["service"], Text(one["title"]), Text(_in_force(one)),
-        )  # fmt: skip
-    out.print(table)
+        _line(out, one)
+
+
+def _line(out: Console, one: Mapping[str, Any]) -> None:
+    """One incident in two or three lines: how bad and where it stands, what, and what is in force."""
+    level = one["severity"] or ""
+    head = Text(f"{level:<5}", style=COLOURS.get(level, ""))
+    head.append(f"{one['id']}  ", style="bold").append(f"{one['state']}", style="default")
+    head.append(f"  {one['service']}, since {_at(one['opened_at'])}", style="dim")
+    out.print(head)
+    out.print(Text(f"     {one['title']}"))
+    if in_force := _in_force(one):
+        out.print(Text(f"     {in_force}", style="green"))
 
 
 def _in_force(one: Mapping[str, Any]) -> str:
-    live = [
-        m for m in one["measures"] if m["state"] in ("asked", "requested", "claimed", "applied", "confirmed")
-    ]
-    return "; ".join(f"{m['action']} ({m['state']})" for m in live)
+    """The measures that hold something, or wait for an answer."""
+    said = []
+    for measure in one["measures"]:
+        errand = measure["action"] in ERRANDS and measure["state"] == "confirmed"
+        if measure["state"] in LIVE_STATES and not errand:
+            said.append(f"{measure['action'].replace('_', ' ')}: {measure['state']}, {measure['dry_run']}")
+    return "; ".join(said)
 
 
 def show(name: Name, url: URL = HERE, token: TOKEN = "") -> None:

@@ -183,9 +183,7 @@ class Pulse:
         entries = sum(len(i.timeline) for i in self._open())
         facts = len(self._told_changes())
         grown = entries != self._entries or facts != self._facts
-        moving = bool(self.store.claimable(now)) or any(
-            m.state is MeasureState.APPLIED for i in self._open() for m in i.measures
-        )
+        moving = bool(self.store.claimable(now)) or self.waits_for_traffic
         return grown or moving or (self._next is not None and self._next <= now)
 
     def _open(self) -> list:  # type: ignore[type-arg]

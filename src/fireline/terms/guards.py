@@ -95,7 +95,7 @@ def allowed(incident: Incident | None, draft: Draft) -> None:
             f"`{draft.kind.value}` needs a reason",
             "Give `because`: one sentence a responder can read.",
         )
-    if incident.state in OVER and draft.kind not in _WHEN_OVER:
+    if incident.state in OVER and draft.kind not in _WHEN_OVER and not _takes_back(incident, draft):
         _no(incident, f"it is {incident.state.value}, and `{draft.kind.value}` would change it",
             "Open a new incident, and link this one in a note.")  # fmt: skip
     if draft.kind in (EntryKind.ASKED, EntryKind.REQUESTED):
@@ -317,7 +317,7 @@ def _may_waive(incident: Incident, draft: Draft) -> None:
 
 def _measure_may_begin(incident: Incident, draft: Draft) -> None:
     measure = draft.data["measure"]
-    if incident.state in (State.RESOLVED, State.LEARNING):
+    if incident.state in (State.RESOLVED, State.LEARNING) and measure["action"] != UNDOING:
         _no(incident, f"it is {incident.state.value}: nothing is done about what is over", "Reopen it first.")
     for other in incident.measures:
         if other.id == measure["id"]:
@@ -328,6 +328,19 @@ def _measure_may_begin(incident: Incident, draft: Draft) -> None:
         if other.in_flight:
             _no(incident, f"measure {other.id} ({other.action}) is still in flight ({other.state.value})",
                 "One change at a time: wait for it, or free it if it hangs.")  # fmt: skip
+
+
+def _takes_back(incident: Incident, draft: Draft) -> bool:
+    """Whether ``draft`` is part of taking back, later, what a closed incident left in force for good."""
+    if incident.state is not State.CLOSED:
+        return False
+    if draft.kind is EntryKind.REQUESTED:
+        return bool(draft.data["measure"]["action"] == UNDOING)
+    name = draft.data.get("measure")
+    about = next((m for m in incident.measures if m.id == name), None)
+    if about is None or draft.kind not in MEASURE_FROM:
+        return False
+    return about.action == UNDOING or (draft.kind is EntryKind.UNDONE and not about.temporary)
 
 
 def _measure_may_change(incident: Incident, draft: Draft) -> None:
