@@ -118,3 +118,4 @@ def test_from_nothing_to_a_runbook(tmp_path, folder, monkeypatch):
     assert columns.features["km"] == "numeric"
     assert columns.segments == ("country",)
     assert (columns.label, columns.rung, columns.shadow) == ("label", "rung", "shadow")
+    assert columns.switch == "switch"  # no guard obeyed one yet; the first that does must be seen

@@ -239,6 +239,11 @@ def test_columns_the_runbook_wants_and_nobody_sends(up: Up):
     assert "'scores'" in said(found, "columns", "hint")
 
 
+def test_a_guards_columns_that_the_runbook_does_not_name(up: Up):
+    send(up, [{**row, "rung": "current", "shadow": False} for row in recent()])
+    assert "add to columns: rung: rung, shadow: shadow" in said(examined(up), "columns")
+
+
 def test_guards_that_listen_and_those_that_do_not(up: Up):
     board, running = up.running.board, up.running
     assert "none listens" in said(examined(up), "guards", "hint")

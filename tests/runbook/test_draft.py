@@ -142,6 +142,19 @@ def test_without_versions_the_gap_is_left_open_for_check_to_find() -> None:
     assert keys == {"ownership.contacts", "last_known_good"}
 
 
+def test_what_a_guard_will_write_is_named_before_it_does() -> None:
+    assert drafted().runbook.columns.rung is None
+    columns = drafted(guarded=True).runbook.columns
+    assert (columns.rung, columns.switch, columns.shadow, columns.host) == (
+        "rung",
+        "switch",
+        "shadow",
+        "host",
+    )
+    rung = np.where(np.arange(3_000) % 50 == 0, "cached", "current")
+    assert drafted(log(rung=rung.tolist())).runbook.columns.switch == "switch"
+
+
 def test_rungs_seen_in_the_log_are_on_the_ladder() -> None:
     rung = np.where(np.arange(3_000) % 50 == 0, "cached_prices", "current")
     ladder = drafted(log(rung=rung.tolist())).runbook.ladder

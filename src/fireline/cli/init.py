@@ -70,6 +70,12 @@ def init(
             show_default=False,
         ),
     ] = None,
+    guarded: Annotated[
+        bool,
+        typer.Option(
+            "--guarded", metavar="", help="A guard will write the events from now on: name its columns too."
+        ),
+    ] = False,
     owner: Annotated[
         str,
         typer.Option("--owner", metavar="TEAM", help="The team that owns the service.", show_default=False),
@@ -116,6 +122,7 @@ def init(
         changes=found,
         timezone=zone,
         roles={"time": sample.time, **roles},
+        guarded=guarded,
         team=owner,
         contacts=contacts,
         baseline=f"{output.stem}.baseline.npz",

@@ -63,6 +63,7 @@ def arrivals(pulse: Pulse, door: Door, view: ServiceView, leads: bool, calls_peo
         "looked_at": {"rows": len(rows), "late_share": _late(rows, pulse.since)},
         "columns": _columns(pulse, door, rows),
         "unknown_columns": _unknown(pulse, door),
+        "guard_columns": _guard_columns(pulse, door),
         "reasons": _reasons(
             row for _, row in store.lately_aside(pulse.service, micros(now - LATELY), limit=5_000)
         ),
@@ -120,6 +121,13 @@ def _empty(rows: pa.Table, name: str) -> float | None:
     if name == "version":
         empty += column.to_pylist().count("")
     return float(empty) / len(rows)
+
+
+def _guard_columns(pulse: Pulse, door: Door) -> list[str]:
+    """Columns that a guard wrote and the runbook does not name."""
+    named = {m.name for m in mapped(pulse.book.runbook.columns)}
+    written = [name for name in GUARDED if name in door.columns_met]
+    return [name for name in written if name not in named] if "rung" in written else []
 
 
 def _unknown(pulse: Pulse, door: Door) -> list[str]:

@@ -103,6 +103,12 @@ def _columns(told: Mapping[str, Any]) -> Iterator[Verdict]:
             yield hint("columns", f"{one['column']!r} has no value in {share(one['empty_share'])} of events")
     if seen and not missing:
         yield ok("columns", "everything the runbook wants is there")
+    if told["guard_columns"]:
+        lines = ", ".join(f"{name}: {name}" for name in told["guard_columns"])
+        named = listing(told["guard_columns"])
+        yield problem("columns", f"a guard writes {named}, which the runbook does not name: "
+                      "shadow calls count as live, and no measure is seen to take",
+                      f"add to columns: {lines}")  # fmt: skip
     if told["unknown_columns"]:
         names = listing([repr(name) for name in told["unknown_columns"][:5]])
         yield hint("columns", f"events bring what the runbook does not speak of: {names}",

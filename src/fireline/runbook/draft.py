@@ -36,6 +36,10 @@ class Draft:
     notes: Mapping[Key, str]
 
 
+GUARDED = ("rung", "switch", "shadow", "weight", "host")
+"""Columns that a guard writes, under these names."""
+
+
 def draft(
     table: pa.Table,
     service: str,
@@ -45,6 +49,7 @@ def draft(
     changes: Sequence[Change] = (),
     timezone: str | None = None,
     roles: Mapping[str, str] | None = None,
+    guarded: bool = False,
     team: str = "",
     contacts: Iterable[Contact] = (),
     baseline: str = "runbook.baseline.npz",
@@ -53,7 +58,8 @@ def draft(
     """A runbook for ``service`` from the events in ``table`` before ``until``, and what could be read off
     them.
 
-    ``labels`` is a label log of its own; ``roles`` (role -> column) are what a person said. Raises InputError
+    ``labels`` is a label log of its own; ``roles`` (role -> column) are what a person said; ``guarded`` says
+    that a guard will write the events from now on. Raises InputError
     when there is no column of times or too little before ``until``, pydantic.ValidationError when what was
     said contradicts itself.
     """
@@ -68,7 +74,7 @@ def draft(
         "timezone": zone,
         "task": task,
         "ownership": {"team": team, "contacts": [contact.model_dump(mode="json") for contact in contacts]},
-        "columns": columns.model_dump(mode="json"),
+        "columns": _with_guards(columns, table, guarded).model_dump(mode="json"),
         "labels": _labels(past),
         "reference": {"since": iso(past.since), "until": iso(past.until), "baseline": baseline},
         "slos": _slos(past),
@@ -82,6 +88,7 @@ def draft(
         ("task",): why,
         **_fill_in(runbook, timezone),
         **_column_notes(columns, said),
+        **{("columns", role): "a guard writes it" for role in GUARDED if role not in table.column_names},
         **_label_notes(past),
         ("last_known_good",): good_note,
     }
@@ -137,6 +144,14 @@ def _fill_in(runbook: Runbook, timezone: str | None) -> dict[Key, str]:
     if not runbook.ownership.contacts:
         notes["ownership", "contacts"] = f"{FILL_IN}; a SEV1 needs an incident commander"
     return notes
+
+
+def _with_guards(columns: Columns, table: pa.Table, guarded: bool) -> Columns:
+    """``columns`` with those that guards write, where one wrote the log or will write from now on."""
+    if not guarded and columns.rung is None:
+        return columns
+    missing = [role for role in GUARDED if getattr(columns, role) is None and role not in table.column_names]
+    return columns.model_copy(update={role: role for role in missing})
 
 
 def _column_notes(columns: Columns, said: Mapping[str, str]) -> dict[Key, str]:

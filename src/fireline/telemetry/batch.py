@@ -33,7 +33,7 @@ TEXT_ROLES = ("rung", "switch", "host", "source", "arm", "query", "item")
 NUMBER_ROLES = ("outcome", "rank")
 SPARSE = ("shadow", "weight", "rung", "switch", "host", "source", "arm", "outcome")
 """Roles that a log of JSON lines may leave out of every row."""
-GUARDED = ("rung", "switch", "host", "weight")
+GUARDED = ("rung", "switch", "host", "weight", "shadow")
 """Roles that a guard writes: a log from before there was one lacks them."""
 EVIDENCE = ("score", "prediction", "latency_ms", "status")
 
