@@ -148,7 +148,8 @@ def hear(house: House, findings: Sequence[Finding]) -> None:
         return
     now = house.clock.now()
     mark = house.store.mark(house.service)
-    if house.bookmark.now == now or (mark is not None and mark.watermark_us >= micros(now)):
+    again = house.bookmark.now == now or (mark is not None and mark.watermark_us >= micros(now))
+    if again and house.looked is None:  # where ticks come at any instant, an inbox says what was not heard
         return
     alerts = _alerts(house, findings, now)
     if not alerts:
@@ -164,7 +165,8 @@ def hear(house: House, findings: Sequence[Finding]) -> None:
             for state in () if home else (State.DECLARED, State.TRIAGING):
                 tx.append(name, Draft(EntryKind.MOVED, _why(state, alert), {"to": state.value}), now)
             still[name] = tx.incident(name)
-        tx.put_mark(Mark(house.service, mark.judged if mark else 0, micros(now)), mark)
+        heard = max(micros(now), mark.watermark_us if mark else 0)
+        tx.put_mark(Mark(house.service, mark.judged if mark else 0, heard), mark)
         house.keep(tx)
 
 

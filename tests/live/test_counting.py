@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from random import Random  # noqa: TID251  (seeded)
+from random import Random
 from typing import Any
 
 import numpy as np

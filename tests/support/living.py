@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from fireline.live.door import Answer
 from fireline.live.running import Running, open_books
 from fireline.reference import take_baseline
 from fireline.store import Store
+from fireline.store.leases import give_up_lease
 from fireline.terms.incident import Incident
 from fireline.terms.timeline import EntryKind
 
+Traffic = Callable[[datetime, datetime], list[dict[str, Any]]]
 SERVICE = "pricing"
 SINCE = datetime(2026, 1, 5, tzinfo=UTC)
 DAYS = 14
@@ -115,20 +117,21 @@ class Living:
         folder: Path,
         now: datetime = BEGIN,
         clock: Clock | None = None,
-        open_store: Callable[[Path], Store] = Store.open,
+        database: Path | None = None,
     ) -> None:
-        self.book, self.folder, self._open = book, folder, open_store
+        self.book, self.folder = book, folder
+        self.database = database or folder / "fireline.sqlite"
         self.clock = clock or ManualClock(now)
         folder.mkdir(parents=True, exist_ok=True)
-        self.store = open_store(folder / "fireline.sqlite")
+        self.store = Store.open(self.database)
         self.running = Running(self.store, folder, open_books([book]), self.clock)
         self.pulse, self.door = self.running.pulses[SERVICE], self.running.doors[SERVICE]
 
-    def again(self) -> Living:
+    def again(self, book: Path | None = None) -> Living:
         """A new process after this one was killed: nothing was closed."""
-        now = self.clock.now()
-        clock = ManualClock(now) if isinstance(self.clock, ManualClock) else self.clock
-        return Living(self.book, self.folder, now, clock, self._open)
+        give_up_lease(self.store, "loop", self.running._lessee)  # as if it had run out
+        clock = ManualClock(self.clock.now()) if isinstance(self.clock, ManualClock) else self.clock
+        return Living(book or self.book, self.folder, clock=clock, database=self.database)
 
     def send(self, found: Sequence[dict[str, Any]], key: str = "", kind: str = "events") -> Answer:
         return self.running.take(SERVICE, kind, lines(found), JSONL, key, "")
@@ -140,7 +143,7 @@ class Living:
         self,
         until: datetime,
         step: timedelta = timedelta(minutes=12),
-        traffic: Callable[[datetime, datetime], list[dict[str, Any]]] = rows,
+        traffic: Traffic = rows,
     ) -> None:
         """Traffic up to ``until``, sent in steps shorter than the lateness allowed."""
         while self.clock.now() < until:
@@ -159,18 +162,15 @@ class Living:
     def entries(self, kind: EntryKind) -> list[Any]:
         return [e for e in self.incident.timeline if e.kind is kind]
 
+    def guarded(self, version: str = "A", wrong: float = 0.4) -> Traffic:
+        """Traffic to ``version`` (B fails often), but for what the switch that is out says."""
 
-def bad_deploy(at: datetime, share: float = 1.0) -> Callable[[datetime, datetime], list[dict[str, Any]]]:
-    """Traffic in which version B, which fails often, answers everything from ``at`` on."""
+        def traffic(since: datetime, until: datetime) -> list[dict[str, Any]]:
+            switch = self.running.board.current(SERVICE)
+            routes = [r for r in switch.routes if r.takes(0.0, {}, since)] if switch else []
+            answers = next((r.version for r in routes if r.version), version)
+            fails = wrong if answers == "B" else 0.01
+            number = str(switch.version) if switch else "0"
+            return rows(since, until, version=answers, wrong=fails, switch=number, host="h1")
 
-    def traffic(since: datetime, until: datetime) -> list[dict[str, Any]]:
-        return [*rows(since, min(until, at)), *rows(max(since, at), until, version="B", wrong=0.4)]
-
-    return traffic
-
-
-def each_step(since: datetime, until: datetime, step: timedelta) -> Iterator[datetime]:
-    """The instants after ``since`` up to ``until``."""
-    while since < until:
-        since = min(since + step, until)
-        yield since
+        return traffic
