@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fireline.clock import from_micros, micros
 from fireline.reader import CountsReader
@@ -133,7 +134,7 @@ class Cohorts:
     ) -> None:
         self.plan, self.runbook, self.store, self.archive, self.reader = plan, runbook, store, archive, reader
         self.done = 0
-        wanted = ["time", "request_id", "version", "shadow", "score", "prediction", *plan.segments]
+        wanted = ["time", "request_id", "version", "shadow", "late", "score", "prediction", *plan.segments]
         self._columns = list(dict.fromkeys(wanted))
 
     def count(self, since: int, until: int, at: datetime) -> None:
@@ -161,8 +162,16 @@ class Cohorts:
 
 
 def quality_rows(plan: Plan, runbook: Runbook, events: pa.Table, labels: pa.Table) -> list[CountsRow]:
-    """Quality counts of ``events`` with the labels they had at the runbook's age."""
+    """Quality counts of ``events`` with the labels they had at the runbook's age.
+
+    Late events are left out: one that came after its cohort was counted could not be in it, and whether it
+    came before is the server's own affair, so that a live server and a replay count the same.
+    """
     assert runbook.labels is not None
+    if has(events, "late"):
+        events = events.filter(pc.invert(pc.fill_null(events.column("late"), False)))
+        if not len(events):
+            return []
     joined = join_labels(events, labels, age=runbook.labels.age)
     said = events.column("prediction") if has(events, "prediction") else None
     return tally_quality(plan, events, outcome(plan, joined.column("label"), said))

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from fireline.clock import EPOCH
+from fireline.clock import EPOCH, Clock, SystemClock
 from fireline.guard import Guard, HeardClock, Refused, Rung
 
 Row = Mapping[str, Any]
@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 
 def version_a(row: Row) -> dict[str, Any]:
     """What the log says was answered."""
-    return dict(row)
+    return {**row, "by": "A"}
 
 
 def version_b(row: Row, blank: str) -> dict[str, Any]:
@@ -35,14 +35,14 @@ def version_b(row: Row, blank: str) -> dict[str, Any]:
         answer.pop(blank, None)
         answer["score"] = round(min(0.99, 0.5 * answer["score"] + 0.45), 6)
         answer["prediction"] = int(answer["score"] > 0.5)
-    return answer
+    return answer | {"by": "B"}
 
 
 class Counter:
-    """The guarded service. Its clock is the player's."""
+    """The guarded service. Its clock is the player's, or the real one."""
 
-    def __init__(self, service: str, state: Path, blank: str, deployed: str) -> None:
-        self.clock = HeardClock(EPOCH)
+    def __init__(self, service: str, state: Path, blank: str, deployed: str, real: bool) -> None:
+        self.clock: Clock = SystemClock() if real else HeardClock(EPOCH)
         self.guard = Guard(
             service,
             [
@@ -64,14 +64,15 @@ class Counter:
         """Each row is a request at its own time; who answered each."""
         answered: dict[str, int] = {}
         for row in rows:
-            self.clock.hear(row["at"])
+            if isinstance(self.clock, HeardClock):
+                self.clock.hear(row["at"])
             try:
                 said = self.guard.call(
                     {name: value for name, value in row.items() if name != "at"},
                     key=row["request_id"],
                     segments={"region": row["region"]},
                 )
-                by = "B" if "score" in said and said["score"] != row["score"] else "A"
+                by = said["by"]
             except Refused:
                 by = "nobody"
             answered[by] = answered.get(by, 0) + 1
@@ -95,7 +96,8 @@ class Counter:
 
 
 def _described(answer: Row) -> dict[str, Any]:
-    return {name: value for name, value in answer.items() if name != "request_id" and value is not None}
+    own = ("request_id", "by")
+    return {name: value for name, value in answer.items() if name not in own and value is not None}
 
 
 def serve(counter: Counter, port: int) -> None:
@@ -126,8 +128,9 @@ def main() -> int:
     ask.add_argument("--state", type=Path, required=True)
     ask.add_argument("--blank", required=True)
     ask.add_argument("--deploy", default="A")
+    ask.add_argument("--real-clock", action="store_true")
     told = ask.parse_args()
-    serve(Counter(told.service, told.state, told.blank, told.deploy), told.port)
+    serve(Counter(told.service, told.state, told.blank, told.deploy, told.real_clock), told.port)
     return 0
 
 

@@ -84,11 +84,19 @@ class Town:
     """The feature that version B loses."""
 
     @classmethod
-    def make(cls, folder: Path, hours: float, edits: tuple[tuple[str, str], ...] = EDITS) -> Town:
-        """Writes the log, drafts the runbook with its baseline, and changes what ``edits`` say."""
-        world = small()
+    def make(
+        cls,
+        folder: Path,
+        hours: float,
+        edits: tuple[tuple[str, str], ...] = EDITS,
+        world: World | None = None,
+        without: tuple[str, ...] = ("host", "source", "latency_ms"),
+    ) -> Town:
+        """Writes the log but for the columns ``without``, drafts the runbook with its baseline, and changes
+        what ``edits`` say."""
+        world = world or small()
         write(world, folder)
-        events = pq.read_table(folder / "events.parquet").drop_columns(["host", "source", "latency_ms"])
+        events = pq.read_table(folder / "events.parquet").drop_columns(list(without))
         labels = pq.read_table(folder / "labels.parquet")
         begin, end = world.live_from, world.live_from + timedelta(hours=hours)
         pq.write_table(events.filter(pc.less(events["time"], begin)), folder / "past.parquet")
@@ -289,6 +297,7 @@ class Counter:
     town: Town
     folder: Path
     environment: Mapping[str, str]
+    more: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -300,7 +309,7 @@ class Counter:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.counter", "--service", self.town.service,
                  "--port", str(self.port), "--state", str(self.folder / "guard"), "--blank", self.town.blank,
-                 "--deploy", deployed],
+                 "--deploy", deployed, *self.more],
                 stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, **self.environment, "PYTHONPATH": os.pathsep.join(["src", "."])},
             )  # fmt: skip
