@@ -72,7 +72,10 @@ def parse_time(text: str, timezone: str = "UTC") -> datetime:
     at = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     if at.tzinfo is None:
         at = at.replace(tzinfo=ZoneInfo(timezone))
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} lies beyond the years that can be told") from None
 
 
 def micros(at: datetime) -> int:

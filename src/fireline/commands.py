@@ -14,7 +14,7 @@ from fireline.errors import StateError
 from fireline.ids import stable_id
 from fireline.store import Store
 from fireline.terms.guards import ERRANDS, may_reach
-from fireline.terms.incident import Incident, State
+from fireline.terms.incident import Incident, Mode, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.role import Role
 from fireline.terms.severity import Severity
@@ -218,23 +218,37 @@ def approve_review(store: Store, clock: Clock, incident: str, by: str, text: str
 
 
 def declare(
-    store: Store, clock: Clock, service: str, by: str, title: str, severity: str | None = None
+    store: Store,
+    clock: Clock,
+    service: str,
+    by: str,
+    title: str,
+    severity: str | None = None,
+    mode: Mode = "real",
 ) -> Incident:
     """Open an incident that no monitor has seen."""
     if not title.strip():
         raise StateError("an incident needs a title", todo="say in one sentence what is wrong")
+    level = _level(severity) if severity else None
     now = clock.now()
     name = stable_id("inc", service, by, title, iso(now))
-    said = {"service": service, "mode": "real", "title": title.strip()}
+    said = {"service": service, "mode": mode, "title": title.strip()}
     drafts = [
         Draft(K.OPENED, f"{by} declared it: {title.strip()}", said, by=by),
         Draft(K.MOVED, "A person declared it.", {"to": State.DECLARED.value}, by=by),
         Draft(K.MOVED, "What it is, since when and why is worked out next.", {"to": "triaging"}, by=by),
     ]
-    if severity is not None:
-        level = Severity(severity.upper())
+    if level is not None:
         drafts.append(Draft(K.SEVERITY, f"{by} called it {level.value}.", {"severity": level.value}, by=by))
     return _write(store, clock, name, *drafts)
+
+
+def _level(name: str) -> Severity:
+    try:
+        return Severity(name.upper())
+    except ValueError:
+        known = ", ".join(level.value for level in Severity)
+        raise StateError(f"there is no severity {name!r}", todo=f"use one of: {known}") from None
 
 
 def act_now(

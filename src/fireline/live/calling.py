@@ -11,6 +11,9 @@ from fireline.errors import SettingsError, Where
 from fireline.live.running import Running
 from fireline.paging import Pager, configured
 
+SETTLE = 15.0
+"""Seconds of the wall that a drill's clock waits for pages on their way."""
+
 
 def calls(running: Running, config: Path, address: str) -> Callable[[Running], None]:
     """What calls people after each look, while this server leads.
@@ -30,8 +33,9 @@ def calls(running: Running, config: Path, address: str) -> Callable[[Running], N
     found = configured(plain, str(config))
     pager = Pager(
         running.store, found.channels, found.paging, running.clock, address, running.holder, running.runbooks,
-        found.pulse,
+        found.pulse, told=running.news.told,
     )  # fmt: skip
+    running.before_move.append(lambda: pager.settle(SETTLE))
 
     def call(running: Running) -> None:
         if running.leads:

@@ -28,7 +28,8 @@ class Guards:
         """Note what a guard said of itself: ``<id>;version=<n>;stale=<0|1>``."""
         parts = [part.strip() for part in said.split(";")]
         told = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
-        obeys = int(told["version"]) if told.get("version", "").isdigit() else 0
+        number = told.get("version", "")
+        obeys = int(number[:18]) if number.isascii() and number.isdigit() else 0
         view = GuardView(parts[0][:100], obeys, told.get("stale") == "1", self._clock.now())
         with self._lock:
             if len(self._seen) < MOST or (service, view.id) in self._seen:

@@ -102,6 +102,8 @@ class Running:
     clock: Clock = field(default_factory=SystemClock)
     after_beat: list[AfterBeat] = field(default_factory=list)
     catch_up: float = CATCH_UP
+    before_move: list[Callable[[], object]] = field(default_factory=list)
+    """What is waited for before a drill's clock moves on, so that it happens at its own time."""
     calls_people: bool = False
     """Whether anybody is paged when something is found."""
 
@@ -335,6 +337,8 @@ class Running:
             )
         with self._lock:
             if to > self.clock.now():
+                for wait in self.before_move:
+                    self._guarded(lambda wait=wait: wait() and None, "before the clock moved")  # type: ignore[misc]
                 with self.store.begin() as tx:  # first: who is killed in between stands at ``to`` as well
                     tx.put_state(CLOCK, micros(to), iso(to).encode())
                 self.clock.move_to(to)

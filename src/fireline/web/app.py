@@ -33,7 +33,10 @@ def create_app(running: Running, access: Access, begin: bool = True) -> FastAPI:
         yield
         running.stop()
 
-    app = FastAPI(title="Fireline", version=__version__, description=ABOUT, lifespan=lifespan, redoc_url=None)
+    app = FastAPI(
+        title="Fireline", version=__version__, description=ABOUT, lifespan=lifespan, docs_url=None,
+        redoc_url=None,
+    )  # fmt: skip
     app.state.fireline = running
     answers.install(app)
     app.add_exception_handler(Exception, _unexpected)

@@ -106,8 +106,9 @@ async def declare(request: Request, told: Declaration, who: Doer) -> dict[str, A
 
     def write() -> Incident:
         found = commands.declare(
-            running.store, running.clock, told.service, who.name, told.title, told.severity
-        )
+            running.store, running.clock, told.service, who.name, told.title, told.severity,
+            "drill" if running.drill else "real",
+        )  # fmt: skip
         running.wake()
         return found
 

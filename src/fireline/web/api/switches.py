@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -30,22 +31,17 @@ async def switch(
     304 when nothing newer came in that time. `Fireline-Guard` tells which guard asks and what it obeys.
     """
     running = running_of(request)
-    if guard:
-        running.guards.heard(service, guard)
-    known = _known(if_none_match)
-    left = min(wait, LONGEST)
+    known, until = _known(if_none_match), monotonic() + min(wait, LONGEST)
     while True:
         count = running.news.count
         version, text, signed = await run_in_threadpool(running.switch_of, service)
-        if version != known or left <= 0:
+        if guard:
+            running.guards.heard(service, guard)
+            guard = ""
+        left = until - monotonic()
+        if version != known or left <= 0 or await request.is_disconnected():
             break
-        pause = min(left, LOOK_AGAIN)
-        if await running.news.wait(count, pause) == count:
-            left -= pause
-        else:
-            left -= 0.01  # something was told; it need not have been a switch
-        if await request.is_disconnected():
-            break
+        await running.news.wait(count, min(left, LOOK_AGAIN))
     headers = {"ETag": f'"{version}"', "Cache-Control": "no-store"}
     if running.drill:
         headers["Fireline-Clock"] = iso(running.clock.now())
@@ -57,4 +53,4 @@ async def switch(
 def _known(tag: str) -> int:
     """The version a guard says it has; -1 when it has none."""
     said = tag.strip().removeprefix("W/").strip('"')
-    return int(said) if said.isdigit() else -1
+    return int(said) if said.isascii() and said.isdigit() else -1

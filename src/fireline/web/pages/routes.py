@@ -15,7 +15,7 @@ from fireline.errors import FirelineError, StateError
 from fireline.terms.incident import State
 from fireline.terms.severity import Severity
 from fireline.web.auth.who import Who, csrf_of, responder, viewer
-from fireline.web.pages import acts, assets, overview, room, stream, watched
+from fireline.web.pages import acts, assets, interface, overview, room, stream, watched
 from fireline.web.pages.draw import environment, headers, page
 from fireline.web.pages.evidence_bar import reached
 
@@ -143,6 +143,13 @@ async def incidents(request: Request, who: Viewer) -> Response:
 async def about(request: Request, who: Viewer) -> Response:
     """Which Fireline this is, and what it is made of."""
     return page(request, who, "about.html")
+
+
+@router.get("/docs")
+async def docs(request: Request, who: Viewer) -> Response:
+    """The HTTP interface, for people to read."""
+    base = str(request.base_url).rstrip("/")
+    return page(request, who, "interface.html", parts=interface.described(request.app, base))
 
 
 @router.get("/assets/{name:path}")
