@@ -119,3 +119,19 @@ def test_from_nothing_to_a_runbook(tmp_path, folder, monkeypatch):
     assert columns.segments == ("country",)
     assert (columns.label, columns.rung, columns.shadow) == ("label", "rung", "shadow")
     assert columns.switch == "switch"  # no guard obeyed one yet; the first that does must be seen
+
+
+def test_a_file_that_somebody_put_there_stays_as_it_is_and_a_full_disk_leaves_no_half_line(
+    folder, monkeypatch
+):
+    one = collection(folder)
+    (folder / "events-2026-03-01.jsonl").write_bytes(b'{"time": "2026-03-01"}\n')
+    body = lines([{"time": iso(NOW)}])
+    one.take("events", body, LINES, "k1")
+    with (folder / "taken.log").open("ab") as stream:
+        stream.write(b'{"key": "half')  # the disk was full in the middle of a line; then there was room
+    one.take("events", body, LINES, "k2")
+    again = collection(folder)
+    assert again.take("events", body, LINES, "k2").known
+    assert (folder / "events-2026-03-01.jsonl").read_bytes() == b'{"time": "2026-03-01"}\n'
+    assert (folder / "events-2026-03-18.jsonl").read_bytes() == body * 2

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from fireline.clock import from_micros, iso, micros
+from fireline.errors import StoreError
 from fireline.live.door import Door
 from fireline.live.pulse import Pulse
 from fireline.live.views import ServiceView
@@ -32,7 +33,11 @@ def arrivals(pulse: Pulse, door: Door, view: ServiceView, leads: bool, calls_peo
     """
     store, now = pulse.store, pulse.clock.now()
     events, labels = store.last_taken(pulse.service, "events"), store.last_taken(pulse.service, "labels")
-    rows = _last_rows(pulse, events)
+    rows, lake = pa.table({}), ""
+    try:
+        rows = _last_rows(pulse, events)
+    except StoreError as error:  # a file of the lake is gone: the rest can still be told
+        lake = str(error)
     runbook = view.runbook
     return {
         "service": pulse.service,
@@ -60,6 +65,7 @@ def arrivals(pulse: Pulse, door: Door, view: ServiceView, leads: bool, calls_peo
             "at": iso(from_micros(door.refused[0])) if door.refused else None,
             "why": door.refused[1] if door.refused else "",
         },
+        "lake": lake,
         "looked_at": {"rows": len(rows), "late_share": _late(rows, pulse.since)},
         "columns": _columns(pulse, door, rows),
         "unknown_columns": _unknown(pulse, door),

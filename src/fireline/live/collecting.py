@@ -40,7 +40,7 @@ class Collection:
         self._ends: dict[str, int] = {}
         self.rows = {"events": 0, "labels": 0}
         self.last: datetime | None = None
-        self._log = folder / "taken.log"
+        self._log, self._log_end = folder / "taken.log", 0
         self._take_up()
 
     def _take_up(self) -> None:
@@ -55,9 +55,11 @@ class Collection:
                     break
                 whole += len(line)
             os.truncate(self._log, whole)
+        self._log_end = whole
         for path in self.folder.glob("*.jsonl"):
-            if path.stat().st_size > self._ends.get(path.name, 0):
-                os.truncate(path, self._ends.get(path.name, 0))
+            end, size = self._ends.setdefault(path.name, path.stat().st_size), path.stat().st_size
+            if size > end:  # a file the log does not speak of is somebody's, and stays as it is
+                os.truncate(path, end)
 
     def _remember(self, key: str, file: str, end: int, kind: str, rows: int) -> None:
         self._ends[file] = end
@@ -97,21 +99,22 @@ class Collection:
         }
         try:
             _append(self.folder / name, data, start)
-            _append(self._log, json.dumps(told).encode() + b"\n", None)
+            line = json.dumps(told).encode() + b"\n"
+            _append(self._log, line, self._log_end)
         except OSError as error:
             raise StoreError(
                 f"what came cannot be written: {error}", where=Where(file=str(self.folder)), permanent=False,
                 todo="look at free space and permissions; the sender will try again",
             ) from error  # fmt: skip
+        self._log_end += len(line)
         self._remember(key, name, start + len(data), kind, rows)
 
 
-def _append(path: Path, data: bytes, at: int | None) -> None:
-    """Write ``data`` at the end (or at ``at``, over what was never acknowledged), down to the disk."""
+def _append(path: Path, data: bytes, at: int) -> None:
+    """Write ``data`` at ``at``, over what was never acknowledged, down to the disk."""
     with path.open("r+b" if path.exists() else "w+b") as stream:
-        if at is not None:
-            stream.truncate(at)
-        stream.seek(0, os.SEEK_END)
+        stream.truncate(at)
+        stream.seek(at)
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())

@@ -71,6 +71,8 @@ def _arriving(told: Mapping[str, Any]) -> Iterator[Verdict]:
                           "did the service stop, lose its FIRELINE_URL, or its token?")  # fmt: skip
     else:
         yield ok("events", f"the last came {_ago(now, came)}")
+    if told["lake"]:
+        yield problem("lake", told["lake"], "servers that share a database must share the lake folder too")
     late = told["looked_at"]["late_share"]
     if late is not None and late > LATE:
         allowed = length(timedelta(seconds=told["allowed_lateness_seconds"]))
