@@ -65,8 +65,8 @@ class Stranger(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def stranger(status: int = 200, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("S", (Stranger,), {"status": status}))
+def stranger(status: int = 200, tls: ssl.SSLContext | None = None, kind: type = Stranger) -> Iterator[int]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("S", (kind,), {"status": status}))
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -94,6 +94,20 @@ def test_an_address_that_leads_nowhere(url, says):
 def test_somebody_elses_server(status, says):
     with stranger(status) as port:
         assert says in said(examined(f"http://127.0.0.1:{port}"), "server")
+
+
+def test_a_server_that_falls_silent_in_between():
+    class Dying(Stranger):
+        def do_GET(self):
+            if self.path != "/healthz":
+                self.connection.close()
+                return
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"status": "ok"}')
+
+    with stranger(kind=Dying) as port:
+        assert "stopped answering" in said(examined(f"http://127.0.0.1:{port}"), "server")
 
 
 def test_https_asked_of_http_and_http_of_https(up: Up, tmp_path):

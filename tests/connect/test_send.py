@@ -142,6 +142,20 @@ def test_a_busy_server_is_given_the_time_it_asks_for_and_the_same_key(moody, tmp
     assert "busy; trying again in 7 s" in said
 
 
+def test_a_server_under_pressure_is_waited_for_and_then_takes_the_same(up: Up, tmp_path):
+    found, spool, waited = recent(), up.running.doors[SERVICE].spool, []
+    usual, spool.limit = spool.limit, 0  # full: 429
+
+    def pause(seconds):
+        waited.append(seconds)
+        spool.limit = usual
+
+    path, sent = tmp_path / "a.jsonl", Sent()
+    path.write_bytes(lines(found))
+    send_file(Line(up.url, SERVICE, pause=pause), path, sent, lambda rows: None)
+    assert (waited, sent.taken) == ([5.0], len(found))
+
+
 def test_a_server_that_stays_away_is_given_up_after_a_while(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(lines(recent()[:1]))

@@ -70,6 +70,14 @@ class Checkup:
 
     def run(self) -> Iterator[Verdict]:
         """Every verdict as it comes; it ends where what comes next cannot be known."""
+        try:
+            yield from self._steps()
+        except (OSError, HTTPException, ValueError, KeyError) as error:
+            why = str(error) or type(error).__name__
+            yield problem("server", f"it stopped answering, or makes no sense: {why}",
+                          "see the server's log, and run this again")  # fmt: skip
+
+    def _steps(self) -> Iterator[Verdict]:
         answer = yield from self._reached()
         if answer is None or not (yield from self._is_fireline(answer)):
             return
