@@ -32,6 +32,8 @@ service: tests
 columns: {time: t, segments: [country], features: {temperature: numeric, middle_name: categorical}}
 reference: {since: 2026-01-01T00:00:00Z, until: 2026-02-01T00:00:00Z}
 """
+LIVE = ("serve", "incidents", "approve")
+"""Commands that need, or are, a server that runs: tests/connect runs those, as the guides have them."""
 LACKING = 1  # `check` of a runbook nobody has filled in yet
 
 
@@ -59,7 +61,7 @@ def test_the_commands_of_a_tutorial_run_and_end_in_a_report(page, log, tmp_path,
     for file in log.iterdir():
         (tmp_path / file.name).symlink_to(file)
     monkeypatch.chdir(tmp_path)
-    for command in commands(page):
+    for command in (one for one in commands(page) if one[0] not in LIVE):
         code = main(command)
         said = capsys.readouterr().err
         assert code in ((0, LACKING) if command[0] == "check" else (0,)), (command, said)

@@ -84,6 +84,7 @@ def serve(
     On a loopback address whoever is on this machine may do everything; elsewhere people sign in, and the
     first start prints a link that makes the first admin.
     Ctrl-C ends it after the step it is in; killed anyhow, it goes on where it stopped.
+    No runbook, and no log to draft one from? `fireline collect` comes first.
     """
     import uvicorn
 
