@@ -54,6 +54,8 @@ MINUTE_US = MINUTE * 1_000_000
 HOUR = 60 * MINUTE_US
 UNHELD = frozenset({State.MERGED, State.DECLINED, State.CANCELLED})
 
+FALLBACK = "fallback_share"
+"""The monitor that a fallback of ours moves by itself: it says nothing of whether that helps."""
 GOING_BACK = ("rollback", "route_share")
 ALWAYS_COMPARED = frozenset(
     {
@@ -163,7 +165,10 @@ class CaseFile:
             if found is not None:
                 return cast(Comparison, found)
         spans = (since, began, confirmed, now)
-        figures = [self._before_and_since(alert, measure, spans) for alert in _pages(incident)]
+        told = [
+            a for a in _pages(incident) if not (measure.action == "fallback" and a["monitor"] == FALLBACK)
+        ]
+        figures = [self._before_and_since(alert, measure, spans) for alert in told]
         known = [figure for figure in figures if figure is not None]
         return series(known, since, now) if known else None
 

@@ -92,20 +92,22 @@ def test_a_rung_that_fails_falls_to_the_next_and_both_are_said(asynchronous):
     assert called(guard, asynchronous, 1, key="k") == 2
     said = [(event.get("version"), event["rung"], event["status"]) for event in events]
     assert said == [("B", "current", "error"), ("A", "good", "error"), (None, "rules", "ok")]
+    assert [event["shadow"] for event in events] == [True, True, False], "the caller saw the last one only"
     assert {event["request_id"] for event in events} == {"k"}
     rungs = {rung["name"]: rung for rung in guard.status()["rungs"]}
     assert (rungs["current"]["fell"], rungs["good"]["fell"], rungs["rules"]["answered"]) == (1, 1, 1)
     assert rungs["current"]["last_error"] == "Broken: no such feature"
 
 
-def test_an_attempt_of_the_version_that_answered_after_all_is_no_event_of_its_own():
+def test_an_attempt_of_the_version_that_answered_after_all_is_told_as_a_shadow_call():
     rungs = [
         Rung("current", version="B", call=broken),
         Rung("cached", kind="cached", version="B", call=lambda: 1),
     ]
     guard, events = made(*rungs)
     assert guard.call(key="k") == 1
-    assert [(event["version"], event["rung"], event["status"]) for event in events] == [("B", "cached", "ok")]
+    said = [(event["version"], event["rung"], event["status"], event["shadow"]) for event in events]
+    assert said == [("B", "current", "error", True), ("B", "cached", "ok", False)]
 
 
 @BOTH

@@ -336,12 +336,20 @@ class Guard(Decorating):
         """The ladder has grown."""
         self._plan_anew()
 
-    def record(self, asked: Asked, way: Way, took: float, status: str, said: Values | None = None) -> None:
-        """Leave the event of a call that was made elsewhere."""
+    def record(
+        self,
+        asked: Asked,
+        way: Way,
+        took: float,
+        status: str,
+        said: Values | None = None,
+        unseen: bool = False,
+    ) -> None:
+        """Leave the event of a call made elsewhere; ``unseen`` where its caller got another answer."""
         parts = (asked.segments, asked.features, asked.flags, said)
         weight = self._weight if status == "ok" else 1.0
         if status != "ok" or self.sample == 1.0 or self._chance() < self.sample:
-            self._put((asked.at, asked.key, way, took, status, self._version, False, weight, *parts))
+            self._put((asked.at, asked.key, way, took, status, self._version, unseen, weight, *parts))
 
     def after_fork(self) -> None:
         """The child begins its threads at its first call, under an id of its own."""
@@ -380,10 +388,11 @@ class Guard(Decorating):
                 log.warning("describe() failed on an answer: its event has no score", exc_info=True)
             return None
 
-    def _record(self, asked: Asked, way: Way, took: float, status: str, answer: Any) -> None:
-        self.record(
-            asked, way, took, status, self._said(answer) if status == "ok" and answer is not None else None
-        )
+    def _record(
+        self, asked: Asked, way: Way, took: float, status: str, answer: Any, unseen: bool = False
+    ) -> None:
+        said = self._said(answer) if status == "ok" and answer is not None else None
+        self.record(asked, way, took, status, said, unseen)
 
     def _after(self, asked: Asked, live: Rung, args: tuple[Any, ...]) -> None:
         if self._beside and (due := self.shadows.due()):

@@ -27,8 +27,9 @@ class Asked(NamedTuple):
     flags: Mapping[str, Any] | None
 
 
-Record = Callable[[Asked, Way, float, str, Any], None]
-"""Leaves a row behind: the call, where it went, seconds it took, status, and the answer (None: no answer)."""
+Record = Callable[[Asked, Way, float, str, Any, bool], None]
+"""Leaves a row behind: the call, where it went, seconds it took, status, the answer (None: no answer), and
+whether the caller never saw it."""
 
 
 def status_of(error: BaseException | None) -> str:
@@ -161,17 +162,13 @@ class Walk:
         rung.last_error = f"{type(error).__name__}: {error}"[:200]
 
     def _close(self, way: Way, took: float, status: str, answer: Any = None) -> None:
-        """The rows of this call: the rungs that failed, and how it ended.
-
-        An attempt of the version that answered in the end would be a duplicate of that answer, and is left
-        out.
-        """
+        """The rows of this call: the rungs that failed, as shadow calls, since the caller never saw them; and
+        how it ended, which is what the caller got."""
         for tried, lasted, how in self._attempts:
-            if tried.rung.version != way.rung.version:
-                self._record(self.asked, tried, lasted, how, None)
+            self._record(self.asked, tried, lasted, how, None, True)
         self._attempts = []
         self._error = None
-        self._record(self.asked, way, took, status, answer)
+        self._record(self.asked, way, took, status, answer, False)
 
     def _refused(self, way: Way, fell: bool) -> Refused:
         cause = self._error

@@ -95,7 +95,7 @@ def allowed(incident: Incident | None, draft: Draft) -> None:
             f"`{draft.kind.value}` needs a reason",
             "Give `because`: one sentence a responder can read.",
         )
-    if incident.state in OVER and draft.kind not in _WHEN_OVER and not _takes_back(incident, draft):
+    if incident.state in OVER and draft.kind not in _WHEN_OVER and not _lands(incident, draft):
         _no(incident, f"it is {incident.state.value}, and `{draft.kind.value}` would change it",
             "Open a new incident, and link this one in a note.")  # fmt: skip
     if draft.kind in (EntryKind.ASKED, EntryKind.REQUESTED):
@@ -203,6 +203,12 @@ def containing_measures(incident: Incident) -> tuple[Measure, ...]:
         and (m.temporary or (m.confirmed_at is not None and m.confirmed_at >= began))
         and last_verdict(incident, m.id) not in (VerdictKind.INEFFECTIVE, VerdictKind.RELAPSED)
     )
+
+
+def standing(incident: Incident) -> tuple[Measure, ...]:
+    """Measures that are live; one about another measure has done its errand once it is confirmed."""
+    done = MeasureState.CONFIRMED
+    return tuple(m for m in incident.live_measures if not (m.state is done and m.action in ERRANDS))
 
 
 def last_verdict(incident: Incident, measure: str) -> VerdictKind | None:
@@ -330,8 +336,9 @@ def _measure_may_begin(incident: Incident, draft: Draft) -> None:
                 "One change at a time: wait for it, or free it if it hangs.")  # fmt: skip
 
 
-def _takes_back(incident: Incident, draft: Draft) -> bool:
-    """Whether ``draft`` is part of taking back, later, what a closed incident left in force for good."""
+def _lands(incident: Incident, draft: Draft) -> bool:
+    """Whether ``draft`` is part of taking back, later, what a closed incident left in force for good, or lets
+    land what was still on its way when it closed: in flight, it would hold up every other measure."""
     if incident.state is not State.CLOSED:
         return False
     if draft.kind is EntryKind.REQUESTED:
@@ -340,7 +347,8 @@ def _takes_back(incident: Incident, draft: Draft) -> bool:
     about = next((m for m in incident.measures if m.id == name), None)
     if about is None or draft.kind not in MEASURE_FROM:
         return False
-    return about.action == UNDOING or (draft.kind is EntryKind.UNDONE and not about.temporary)
+    kept = draft.kind is EntryKind.UNDONE and not about.temporary
+    return about.in_flight or about.action == UNDOING or kept
 
 
 def _measure_may_change(incident: Incident, draft: Draft) -> None:

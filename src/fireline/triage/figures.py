@@ -110,6 +110,8 @@ def figure_of(book: Book, family: str, feature: str | None, at: Moment) -> Figur
     """The figure of one family (and feature); None where events cannot show it."""
     if family == "error_rate":
         return _flag(book, "error", "error rate", family)
+    if family == "resource" and book.after.has("rung"):
+        return _lower(book)
     if family in FLAG_WORDS or (family == "other" and feature in book.runbook.columns.flags):
         return _flagged(book, family, feature)
     if family in ("null_rate", "range", "schema") and feature is not None and book.after.has(feature):
@@ -140,6 +142,13 @@ def _flag(book: Book, column: str, name: str, family: str, feature: str | None =
         return None
     b, a = (frame.yes(column).astype(np.float64) for frame in (book.before, book.after))
     return Figure(name, family, "share", b, a, max(0.25 * _mean(b), 1e-3), feature=feature)
+
+
+def _lower(book: Book) -> Figure:
+    """The share answered by a lower rung of the ladder."""
+    b, a = ((f.words("rung") != "") & (f.words("rung") != "current") for f in (book.before, book.after))
+    before, after = b.astype(np.float64), a.astype(np.float64)
+    return Figure("share answered by a lower rung", "resource", "share", before, after, 0.01)
 
 
 def _flagged(book: Book, family: str, feature: str | None) -> Figure | None:

@@ -120,7 +120,7 @@ def _platform(seen: Seen) -> list[Sign]:
         if "latency" not in fired and not platform.slow:
             weights[I] -= 1.5
         found.append(Sign("platform", says, weights))
-    elif platform.watched and not platform.slow and not platform.failing:
+    elif platform.watched and not platform.slow and not platform.failing and not platform.falls:
         found.append(Sign("platform calm", f"the platform is as usual: {_steps(platform)}", {I: -3.5}))
     if platform.host is not None:
         found.append(
@@ -128,7 +128,10 @@ def _platform(seen: Seen) -> list[Sign]:
                 "one host", f"only host {platform.host} is bad", {I: 3.5, D: -1.0, U: -2.0, N: -2.0, C: -2.0}
             )
         )
-    if platform.timeouts > 0.5 and platform.failing:
+    if platform.falls:
+        says = f"{share(platform.fallback)} of the requests fall to a lower rung, as calls above it fail"
+        found.append(Sign("falling", says, {I: 3.0, U: 0.5, N: -3.0, C: -3.0, L: -3.0}))
+    if platform.timeouts > 0.5 and (platform.failing or platform.falls):
         says = f"{share(platform.timeouts)} of the errors are time-outs or refusals"
         found.append(Sign("time-outs", says, {I: 1.5}))
     return found

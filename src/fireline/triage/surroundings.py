@@ -25,8 +25,9 @@ class Platform:
     """Steps of latency and errors (None where the log has neither) and where they sit.
 
     ``host`` is the machine that alone is bad, ``timeouts`` the share of today's errors that are time-outs or
-    refusals, ``fallback`` the growth of the share of rows answered by a lower rung; ``first`` whether a
-    platform family fired before any other; ``volume`` the events per hour over the usual number.
+    refusals, ``fallback`` the growth of the share of rows answered by a lower rung, and ``fell`` the share of
+    requests for which a call failed before a lower rung answered; ``first`` whether a platform family fired
+    before any other; ``volume`` the events per hour over the usual number.
     """
 
     latency: Step | None
@@ -36,6 +37,12 @@ class Platform:
     fallback: float
     first: bool
     volume: float
+    fell: float = 0.0
+
+    @property
+    def falls(self) -> bool:
+        """Whether calls fail and are answered by a lower rung: users see no error, and a worse answer."""
+        return self.fallback > 0.05 and self.fell > 0.01
 
     @property
     def watched(self) -> bool:
@@ -64,6 +71,7 @@ def look_at_platform(
         _fallback(book, spans),
         _first(findings),
         volume(book, spans),
+        _fell(book, spans),
     )
 
 
@@ -73,8 +81,22 @@ def _first(findings: tuple[Finding, ...]) -> bool:
     return bool(ours) and (not others or min(ours) <= min(others))
 
 
+def _thrown(book: Book, hit: Bools) -> Bools:
+    """Calls that failed, their answers thrown away because a lower rung answered, while the harm lasted."""
+    if not hit.any():
+        return np.zeros(len(hit), bool)
+    time = book.after.time
+    during = (time >= time[hit].min()) & (time <= time[hit].max())
+    return np.asarray(during & book.after.yes("shadow") & book.after.yes("error"))
+
+
+def _fell(book: Book, spans: Windows) -> float:
+    return float(_thrown(book, spans.hit).sum() / max(int(spans.hit.sum()), 1))
+
+
 def _timeouts(book: Book, hit: Bools) -> float:
     failed = hit & book.after.yes("error")
+    failed |= _thrown(book, hit)
     if not failed.any():
         return 0.0
     words = [str(w).lower() for w in book.after.words("status")[failed]]

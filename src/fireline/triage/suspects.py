@@ -122,7 +122,7 @@ def _unannounced(case: Case, book: Book, split: Split) -> list[Change]:
     told = {c.version for c in case.changes}
     _, names = book.versions
     found = []
-    for name in sorted(names):
+    for name in sorted(filter(None, names)):  # a rung of rules or a cache has no version
         first = first_event(case, book, name)
         if name not in told and first is not None:
             found.append(

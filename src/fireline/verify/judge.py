@@ -174,4 +174,9 @@ def _nothing_seen(measure: Measure, runbook: Runbook) -> str:
         return words.sentence(
             f"whether {what} helps is not decided: nothing in the log shows how that rung would have answered"
         )
+    if measure.action == "fallback":
+        return words.sentence(
+            f"whether {what} helps is not decided: what alerted is moved by the fallback itself; repair the "
+            f"cause, then undo it and see"
+        )
     return words.sentence(f"whether {what} helps is not decided: no events have come since it was confirmed")

@@ -11,7 +11,7 @@ from fireline.runbook.schema import Runbook
 from fireline.terms import words
 from fireline.terms.alert import Finding
 from fireline.terms.fold import apply
-from fireline.terms.guards import may_reach, open_temporary, watch_passed
+from fireline.terms.guards import may_reach, open_temporary, standing, watch_passed
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.timeline import Draft, Entry, EntryKind
@@ -47,14 +47,12 @@ def judge_recovery(
     Nothing while one recovery is missing, or while a real measure is live (then its own verdict counts).
     Simulated measures are taken back: nothing of ours made it well.
     """
-    live = incident.live_measures
+    live = standing(incident)
     if incident.state not in OPEN or not recoveries or not all(r.recovered for r in recoveries):
         return []
     if any(not m.simulated or m.state is MeasureState.CLAIMED for m in live):
         return []
-    because = words.sentence(
-        f"the service recovered without a measure of ours: {_recovered_says(recoveries)}"
-    )
+    because = words.sentence(f"{_by_itself(incident)}: {_recovered_says(recoveries)}")
     figures = {"recoveries": [r.as_json() for r in recoveries]}
     verdict = Verdict(now, VerdictKind.RECOVERED, because, figures=figures)
     drafts = [Draft(K.VERDICT, because, {"verdict": verdict.as_json()})]
@@ -69,6 +67,12 @@ def judge_recovery(
         if state is State.RECOVERING and may_reach(after, state) is None:
             drafts.append(Draft(K.MOVED, "The harm is gone by itself.", {"to": "recovering"}))
     return [*drafts, _begin_watch(runbook, now)]
+
+
+def _by_itself(incident: Incident) -> str:
+    if any(m.applied_at and not m.simulated for m in incident.measures):
+        return "the service is well again with no measure of ours in force"
+    return "the service recovered without a measure of ours"
 
 
 def _taken_back(measure: Measure) -> Draft:

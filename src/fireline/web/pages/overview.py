@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from fireline.live.views import ServiceView
+from fireline.terms.guards import standing
 from fireline.terms.incident import OVER, Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.web.marks import measure_name
-from fireline.web.pages.room import acknowledged, ask_of, standing
+from fireline.web.pages.room import acknowledged, ask_of
 
 if TYPE_CHECKING:
     from fireline.live.running import Running

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from fireline.clock import parse_time
 from fireline.oncall.attention import attention
 from fireline.store import Store
-from fireline.terms.guards import ERRANDS
+from fireline.terms.guards import standing
 from fireline.terms.incident import OVER, Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.role import Role
@@ -123,12 +123,6 @@ class Room:
                 told = replace(told, head=str(report.cleaned(names.get(measure, measure))))
             found.append((entry, told, again))
         return found
-
-
-def standing(incident: Incident) -> list[Measure]:
-    """Measures that are live; one about another measure has done its errand once it is confirmed."""
-    done = MeasureState.CONFIRMED
-    return [m for m in incident.live_measures if not (m.state is done and m.action in ERRANDS)]
 
 
 def acknowledged(incident: Incident) -> Entry | None:
