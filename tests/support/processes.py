@@ -34,7 +34,7 @@ from fireline.store.people import People
 from fireline.web.auth.tokens import make
 from tests.support.played import small
 
-PATIENCE = 90.0
+PATIENCE = 45.0
 EDITS = (
     ("\n    authority: observe", "\n    authority: auto"),
     ("  shadow: shadow\n", "  shadow: shadow\n  rung: rung\n  switch: switch\n"),
