@@ -14,4 +14,4 @@ def stable_id(prefix: str, *parts: object, size: int = 5) -> str:
     'inc-cbb8bc42a1'
     """
     text = "\x1f".join(str(part) for part in parts)
-    return f"{prefix}-{blake2b(text.encode(), digest_size=size).hexdigest()}"
+    return f"{prefix}-{blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()}"

@@ -157,7 +157,7 @@ class TestText:
         rows = [{"id": str(i), "w": value} for i, value in enumerate(values)]
         write(path, rows)
         before = _lines.LineReader.__init__.__defaults__
-        _lines.LineReader.__init__.__defaults__ = (block,)
+        _lines.LineReader.__init__.__defaults__ = (block, None)
         try:
             found, numbers, bad = read(path)
         finally:
@@ -317,3 +317,21 @@ class TestFind:
     def test_a_pattern_that_fits_nothing(self, tmp_path):
         with pytest.raises(InputError, match="no file fits"):
             sources.find([tmp_path / "*.csv"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"null", b"null null", b'{"a":' * 9000, b'{"a":' * 9000 + b"1" + b"}" * 9000, b'{"a": ' + b"[" * 9000],
+    ids=len,
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_lines_that_would_end_the_process_are_put_aside(line, first, tmp_path):
+    """Arrow's reader follows nesting on its stack, and dies of a block that begins with null."""
+    good = b'{"a": "{[", "b": [[1], [2]]}'
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"\n".join([line, good, good] if first else [good, line, good]) + b"\n")
+    rows, numbers, (bad,) = read(path)
+    assert len(rows) == 2
+    assert numbers == ([2, 3] if first else [1, 3])
+    assert bad.row == (1 if first else 2)
+    assert bad.reason

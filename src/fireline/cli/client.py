@@ -80,7 +80,7 @@ def _refused(error: urllib.error.HTTPError) -> FirelineError:
     detail = told.get("detail")
     said = told.get("error") or (detail if isinstance(detail, str) else "") or f"HTTP {error.code}"
     todo = told.get("todo") or ("" if error.code < 500 else "see the server's log")
-    if isinstance(detail, list) and detail:
+    if isinstance(detail, list) and detail and not told.get("error"):
         said = f"{'.'.join(map(str, detail[0].get('loc', ())))}: {detail[0].get('msg', '')}"
     refusal = Refusal(str(said), todo=str(todo), permanent=bool(told.get("permanent", True)))
     refusal.status = error.code

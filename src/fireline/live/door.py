@@ -185,11 +185,17 @@ def _pieces(body: bytes, form: str, name: str) -> Iterator[Piece]:
 def _arrow(body: bytes, name: str) -> Iterator[Piece]:
     try:
         table = pa.ipc.open_stream(body).read_all()
+        table.validate(full=True)  # offsets that point elsewhere must not be followed
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             f"not an Arrow stream, or one cut short: {str(error)[:200]}", where=Where(file=name),
             todo="write it with pyarrow.ipc.new_stream",
         ) from None  # fmt: skip
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"there are several columns {twice[0]!r}", todo="give every column a name of its own"
+        )
     rows = np.arange(1, len(table) + 1, dtype=np.int64)
     yield Piece(table.combine_chunks(), name, rows, tuple(table.column_names), fixed=False)
 

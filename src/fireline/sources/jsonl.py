@@ -21,6 +21,9 @@ suffixes = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
 
 INT64 = range(-(2**63), 2**63)
 TRIES = 30
+DEEPEST = 64
+"""Arrow's reader follows nesting on its stack: a line of a few thousand brackets would end the process."""
+_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 _CHANGED = re.compile(
     r"Column\(([^)]+)\) changed from (?:number|string|boolean) to (?:number|string|boolean) in row"
 )
@@ -61,7 +64,10 @@ def _piece(
     sound = block.flaws[lines] == SOUND
     rows = row + np.arange(len(lines), dtype=np.int64)
     bad = [block.bad_row(int(lines[i]), file, int(rows[i])) for i in np.flatnonzero(~sound)]
-    kept, kept_rows = lines[sound], rows[sound]
+    deep = np.zeros(len(lines), bool)
+    deep[sound] = _too_deep(block, lines[sound])
+    bad += [_deep_row(block, int(lines[i]), file, int(rows[i])) for i in np.flatnonzero(deep)]
+    kept, kept_rows = lines[sound & ~deep], rows[sound & ~deep]
     table, good = _read(block, kept, words)
     for i in np.flatnonzero(~good):
         bad.append(_bad_row(block, int(kept[i]), file, int(kept_rows[i])))
@@ -80,6 +86,39 @@ def _bad_row(block: Block, line: int, file: str, row: int) -> BadRow:
     return BadRow(
         file, "bad_json", reason, todo, row=row, line=int(block.numbers[line]), raw=block.text(line)
     )
+
+
+def _deep_row(block: Block, line: int, file: str, row: int) -> BadRow:
+    return BadRow(
+        file, "bad_json", f"it is nested more than {DEEPEST} levels deep", "write flat objects", row=row,
+        line=int(block.numbers[line]), raw=block.text(line),
+    )  # fmt: skip
+
+
+def _too_deep(block: Block, lines: Array) -> Array:
+    """Which of the lines [n] are nested deeper than any reader of JSON should follow, bool [n]."""
+    found = np.zeros(len(lines), bool)
+    if block.data.count(b"{") + block.data.count(b"[") <= len(lines) + DEEPEST - 1:
+        return found
+    raw = np.frombuffer(block.data, np.uint8)
+    opened = np.concatenate([[0], np.cumsum((raw == ord("{")) | (raw == ord("[")))])
+    many = opened[block.ends[lines]] - opened[block.starts[lines]] > DEEPEST
+    for i in np.flatnonzero(many):
+        found[i] = _depth(_bytes(block, int(lines[i]))) > DEEPEST
+    return found
+
+
+def _depth(line: bytes) -> int:
+    """How many brackets are open at once, outside strings."""
+    depth = most = 0
+    for mark in _MARKS.finditer(line):
+        sign = line[mark.start()]
+        if sign in b"[{":
+            depth += 1
+            most = max(most, depth)
+        elif sign in b"]}":
+            depth -= 1
+    return most
 
 
 def _bytes(block: Block, line: int) -> bytes:
@@ -104,8 +143,12 @@ def _read(block: Block, lines: Array, words: set[str]) -> tuple[pa.Table, Array]
     good = np.ones(len(lines), bool)
     if not len(lines):
         return pa.table({}), good
-    table = _parse(_joined(block, lines), len(lines), words, 4 * MAX_LINE)
-    if isinstance(table, str):
+    begins = np.frombuffer(block.data, np.uint8)[block.starts[lines]]
+    table: pa.Table | None = None
+    if (begins == ord("{")).all():  # Arrow's reader ends the process where a block begins with null
+        found = _parse(_joined(block, lines), len(lines), words, 4 * MAX_LINE)
+        table = None if isinstance(found, str) else found
+    if table is None:
         table, good = _mended(block, lines, words)
     if table is not None:
         table = _flat(table)

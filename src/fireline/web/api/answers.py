@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
@@ -40,11 +41,16 @@ def status_of(error: FirelineError) -> int:
 def body_of(error: FirelineError) -> dict[str, Any]:
     """An error as JSON: what is wrong, where, what to do, and whether the same again may succeed."""
     return {
-        "error": error.message,
-        "where": str(error.where) if error.where else "",
-        "todo": error.todo,
+        "error": _sayable(error.message),
+        "where": _sayable(str(error.where)) if error.where else "",
+        "todo": _sayable(error.todo),
         "permanent": error.permanent,
     }
+
+
+def _sayable(text: str) -> str:
+    """``text`` without halves of characters, which a caller may have sent and no answer can hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
@@ -56,6 +62,24 @@ async def answer_error(request: Request, error: Exception) -> Response:
     return JSONResponse(body_of(error), status, headers=headers)
 
 
+async def answer_invalid(request: Request, error: Exception) -> Response:
+    """A parameter or body that is not what the endpoint takes; nothing of what was sent is repeated."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    found = [
+        {
+            "loc": [_sayable(str(part)) for part in one["loc"]],
+            "msg": _sayable(str(one["msg"])),
+            "type": str(one["type"]),
+        }
+        for one in error.errors()
+    ]
+    first = f"{'.'.join(found[0]['loc'])}: {found[0]['msg']}" if found else "the request cannot be read"
+    said = {"error": first, "where": "", "todo": "see /docs for what this address takes", "permanent": True}
+    return JSONResponse(said | {"detail": found}, 422)
+
+
 def install(app: FastAPI) -> None:
-    """Answer every error of Fireline's own."""
+    """Answer every error of Fireline's own, and every request that is not what an endpoint takes."""
     app.add_exception_handler(FirelineError, answer_error)
+    app.add_exception_handler(RequestValidationError, answer_invalid)

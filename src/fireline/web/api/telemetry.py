@@ -114,7 +114,7 @@ async def alertmanager(
     try:
         told = json.loads(await request.body())
         alerts = list(told["alerts"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError("not a webhook of Alertmanager", todo="point a webhook_config here") from None
     running = running_of(request)
     now = running.clock.now()
