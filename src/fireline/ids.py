@@ -13,5 +13,5 @@ def stable_id(prefix: str, *parts: object, size: int = 5) -> str:
     >>> stable_id("inc", "flights", "2013-03-18T06:00:00Z")
     'inc-cbb8bc42a1'
     """
-    text = "\x1f".join(str(part) for part in parts)
-    return f"{prefix}-{blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()}"
+    text = "\x1f".join(str(part) for part in parts).encode("utf-8", "surrogatepass")
+    return f"{prefix}-{blake2b(text, digest_size=size).hexdigest()}"
