@@ -15,6 +15,7 @@ import pytest
 from fireline.clock import ManualClock, SystemClock, iso
 from fireline.errors import InputError
 from fireline.guard import Guard
+from fireline.live import collecting
 from fireline.live.checkup import Checkup
 from fireline.live.collecting import Collection
 from fireline.live.door import ARROW
@@ -62,6 +63,21 @@ def test_what_a_crash_left_behind_unacknowledged_is_cut_off_and_may_come_again(f
     assert again.take("events", body, LINES, "k2").events == 3
     assert (folder / "events-2026-03-18.jsonl").read_bytes() == body + body
     assert collection(folder).rows == {"events": 6, "labels": 0}
+
+
+def test_the_log_of_what_was_taken_stays_short_and_forgets_nothing_that_matters(folder, monkeypatch):
+    monkeypatch.setattr(collecting, "MOST_LINES", 40)
+    monkeypatch.setattr(collecting, "KEYS", 10)
+    one, body = collection(folder), lines([{"time": iso(NOW)}])
+    for i in range(100):
+        one.take("events" if i % 3 else "labels", body, LINES, f"k{i}")
+    assert len((folder / "taken.log").read_bytes().splitlines()) <= 41
+    again = collection(folder)
+    assert again.rows == one.rows == {"events": 66, "labels": 34}
+    assert [again.take("events", body, LINES, f"k{i}").known for i in (99, 91)] == [True, True]
+    assert (folder / "events-2026-03-18.jsonl").read_bytes() == body * 66
+    again.take("events", body, LINES, "new")
+    assert collection(folder).rows["events"] == 67
 
 
 def test_arrow_and_what_is_no_json(folder):

@@ -136,6 +136,7 @@ def own(folder: Path) -> None:
 
 
 def listen(host: str, port: int) -> tuple[socket.socket, int]:
+    """A socket that listens, and its port. Raises InputError where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio turns Nagle's algorithm off: without it every answer took 44 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -151,6 +152,7 @@ def listen(host: str, port: int) -> tuple[socket.socket, int]:
 
 
 def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens at ``host``."""
     if host == "localhost":
         return True
     try:

@@ -22,6 +22,8 @@ from fireline.live.door import ARROW, SHOWN, Answer, unpacked
 from fireline.terms.quarantine import BadRow, cut
 
 KEYS = 20_000
+MOST_LINES = 100_000
+"""Lines of the log after which it is written anew, with those that are still needed."""
 
 
 class Collection:
@@ -38,9 +40,10 @@ class Collection:
         self._lock = threading.Lock()
         self._keys: dict[str, None] = {}
         self._ends: dict[str, int] = {}
+        self._by_file: dict[tuple[str, str], int] = {}
         self.rows = {"events": 0, "labels": 0}
         self.last: datetime | None = None
-        self._log, self._log_end = folder / "taken.log", 0
+        self._log, self._log_end, self._lines = folder / "taken.log", 0, 0
         self._take_up()
 
     def _take_up(self) -> None:
@@ -54,6 +57,7 @@ class Collection:
                 except (ValueError, KeyError, TypeError):
                     break
                 whole += len(line)
+                self._lines += 1
             os.truncate(self._log, whole)
         self._log_end = whole
         for path in self.folder.glob("*.jsonl"):
@@ -64,6 +68,7 @@ class Collection:
     def _remember(self, key: str, file: str, end: int, kind: str, rows: int) -> None:
         self._ends[file] = end
         self.rows[kind] += rows
+        self._by_file[file, kind] = self._by_file.get((file, kind), 0) + rows
         if key:
             self._keys[key] = None
             while len(self._keys) > KEYS:
@@ -101,13 +106,32 @@ class Collection:
             _append(self.folder / name, data, start)
             line = json.dumps(told).encode() + b"\n"
             _append(self._log, line, self._log_end)
+            self._log_end, self._lines = self._log_end + len(line), self._lines + 1
         except OSError as error:
             raise StoreError(
                 f"what came cannot be written: {error}", where=Where(file=str(self.folder)), permanent=False,
                 todo="look at free space and permissions; the sender will try again",
             ) from error  # fmt: skip
-        self._log_end += len(line)
         self._remember(key, name, start + len(data), kind, rows)
+        if self._lines > MOST_LINES:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        """Write the log anew with what is still needed of it: where files end, and the newest keys."""
+        ends = [
+            {"key": "", "file": file, "end": end, "kind": kind, "rows": self._by_file.get((file, kind), 0)}
+            for file, end in sorted(self._ends.items())
+            for kind in ("events", "labels")
+            if file.startswith(kind)
+        ]
+        any_file = ends[-1]
+        keys = [{**any_file, "key": key, "rows": 0} for key in self._keys]
+        data = b"".join(json.dumps(one).encode() + b"\n" for one in [*ends, *keys])
+        partial = self._log.with_suffix(".part")
+        partial.unlink(missing_ok=True)
+        _append(partial, data, 0)
+        partial.replace(self._log)
+        self._log_end, self._lines = len(data), len(ends) + len(keys)
 
 
 def _append(path: Path, data: bytes, at: int) -> None:
