@@ -21,9 +21,23 @@ from fireline.web.auth.who import Caller, service_token
 
 router = APIRouter(prefix="/v1", tags=["telemetry"])
 Ingest = Annotated[Caller, Depends(service_token("ingest"))]
-Key = Annotated[str, Header(alias="Idempotency-Key", max_length=200)]
-Encoding = Annotated[str, Header(alias="Content-Encoding", max_length=40)]
-Form = Annotated[str, Header(alias="Content-Type", max_length=200)]
+Key = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        max_length=200,
+        description="The body's own name: sent again under the same one, it is counted once.",
+    ),
+]
+Encoding = Annotated[str, Header(alias="Content-Encoding", max_length=40, description="gzip, or nothing.")]
+Form = Annotated[
+    str,
+    Header(
+        alias="Content-Type",
+        max_length=200,
+        description="application/x-ndjson, or application/vnd.apache.arrow.stream.",
+    ),
+]
 Service = Annotated[str, Query(description="The service the rows are about, as its runbook names it.")]
 MOST_FACTS = 10_000
 

@@ -25,6 +25,7 @@ LINES = {
     "/v1/jobs": '{"at": "2026-03-18T06:00:00Z", "job": "nightly-train", "run": "81", "state": "failed"}',
 }
 """A line of each body of JSON lines: OpenAPI does not tell what is in them."""
+ANSWERS = {"Successful Response": "done", "Validation Error": "refused: `error` says why, `todo` what to do"}
 EXAMPLES = {"service": "pricing", "name": "pricing", "incident": "inc-3f2a", "command": "ack", "wait": "25"}
 
 
@@ -83,11 +84,16 @@ def described(app: FastAPI, base: str) -> tuple[Part, ...]:
 def _endpoint(told: Mapping[str, Any], method: str, path: str, one: Mapping[str, Any], base: str) -> Endpoint:
     summary, _, rest = str(one.get("description") or one.get("summary") or "").partition("\n\n")
     fields = (*map(_parameter, one.get("parameters", ())), *_body(told, one))
-    answers = tuple((code, str(a.get("description", ""))) for code, a in one.get("responses", {}).items())
+    told_back = one.get("responses", {}).items()
+    answers = tuple((code, _answer(str(about.get("description", "")))) for code, about in told_back)
     return Endpoint(
         method, path, " ".join(summary.split()), " ".join(rest.split()), fields, answers,
         _curl(method, path, fields, base),
     )  # fmt: skip
+
+
+def _answer(says: str) -> str:
+    return ANSWERS.get(says, says).replace("`", "")
 
 
 def _parameter(one: Mapping[str, Any]) -> Field:
