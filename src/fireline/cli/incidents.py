@@ -217,7 +217,50 @@ def declare(
     screen.out().print(Text(f"{told['id']} is {told['state']}: {told['title']}"))
 
 
-COMMANDS = (incidents, show, ack, note, approve, deny, undo, keep, free, resolve, declare)
+def act(
+    name: Name,
+    action: Annotated[
+        str, typer.Argument(metavar="ACTION", help="rollback, route_share or fallback.", show_default=False)
+    ],
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="KEY=VALUE",
+            help="What the action needs: to=A, rung=cached, share=0.05.",
+            show_default=False,
+        ),
+    ] = None,
+    hours: Annotated[float, typer.Option(metavar="HOURS", help="When it ends by itself.")] = 24.0,
+    text: Text_ = "",
+    url: URL = HERE,
+    token: TOKEN = "",
+) -> None:  # fmt: skip
+    """Take a measure of your own: done at once, confirmed in live traffic, undoable like any other."""
+    asked = client(url, token)
+    whole = _whole(asked, name)
+    order = {"action": action, "params": _params(param or []), "text": text, "hours": hours}
+    told = asked.post(f"/v1/incidents/{whole}/measures", order)
+    measure = told["measures"][-1]
+    screen.out().print(Text(f"{measure['id']} is {measure['state']}: {measure['dry_run']}"))
+
+
+def _params(given: list[str]) -> dict[str, Any]:
+    """KEY=VALUE words as parameters: numbers where they are numbers; segment.COLUMN=VALUE for a segment."""
+    found: dict[str, Any] = {}
+    for word in given:
+        key, sign, value = word.partition("=")
+        if not sign or not key:
+            raise typer.BadParameter(f"{word!r} is not KEY=VALUE", param_hint="--param")
+        if key.startswith("segment."):
+            found.setdefault("segment", {})[key.removeprefix("segment.")] = value
+        else:
+            found[key] = float(value) if key == "share" else value
+    return found
+
+
+COMMANDS = (incidents, show, ack, note, approve, deny, act, undo, keep, free, resolve, declare)
 EXAMPLES = {
     "incidents": "Example: fireline incidents",
     "show": "Example: fireline show inc-3f2a",
@@ -225,6 +268,7 @@ EXAMPLES = {
     "note": 'Example: fireline note inc-3f2a "asked the data team"',
     "approve": "Example: fireline approve inc-3f2a",
     "deny": 'Example: fireline deny inc-3f2a -m "B must stay for the launch"',
+    "act": 'Example: fireline act inc-3f2a rollback -p from=B -p to=A -m "B misprices weekends"',
     "undo": 'Example: fireline undo inc-3f2a -m "B is fixed"',
     "keep": 'Example: fireline keep inc-3f2a -m "B is withdrawn"',
     "free": "Example: fireline free inc-3f2a",
