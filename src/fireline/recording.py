@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
@@ -25,6 +26,7 @@ from fireline.terms.quarantine import BadRow
 
 HOUR = 3600 * 1_000_000
 ROWS = 100_000
+LOG = logging.getLogger("fireline")
 
 
 class Recorder:
@@ -99,10 +101,15 @@ class Recorder:
 
 
 class Archive:
-    """Reads canonical rows of the lake, only from files the store lists."""
+    """Reads canonical rows of the lake, only from files the store lists.
 
-    def __init__(self, store: Store, lake: Lake, service: str) -> None:
-        self.store, self.lake, self.service = store, lake, service
+    ``own`` names the spool whose files must lie here, where several servers share the store and each may have
+    a lake of its own: files of the others that are not here are passed over, and said so once.
+    """
+
+    def __init__(self, store: Store, lake: Lake, service: str, own: str = "") -> None:
+        self.store, self.lake, self.service, self.own = store, lake, service, own
+        self._said = False
 
     def events(self, since: datetime, until: datetime, columns: list[str] | None = None) -> pa.Table:
         """Events, shadow calls with them, with time in [since, until), oldest first."""
@@ -116,10 +123,23 @@ class Archive:
         self, kind: str, clock: str, since: datetime, until: datetime, columns: list[str] | None
     ) -> pa.Table:
         files = self.store.lake_files(kind, micros(since), micros(until), self.service)
+        if self.own:
+            files = self._here(files)
         if not files:
             return pa.table({clock: pa.array([], pa.timestamp("us", "UTC"))})
         table = self.lake.read([f.file for f in files], columns, since, until)
         return table.sort_by(clock) if table.num_rows and not _sorted(times(table, clock)) else table
+
+    def _here(self, files: list[LakeFile]) -> list[LakeFile]:
+        """Without those that lie in another server's lake."""
+        here = [f for f in files if self.lake.has(f.file) or f"-{self.own}-" in f.file]
+        if len(here) < len(files) and not self._said:
+            self._said = True
+            LOG.warning(
+                "%s: %d files of events lie in another server's lake: triage goes without them; "
+                "give the servers one folder with --lake", self.service, len(files) - len(here),
+            )  # fmt: skip
+        return here
 
 
 def _sorted(values: Array) -> bool:

@@ -191,6 +191,7 @@ class Server:
     drill: bool = True
     secret: str = ""
     name: str = "data"
+    more: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -203,6 +204,7 @@ class Server:
         command = ["serve", str(self.town.runbook), "--data", str(self.data), "--port", str(self.port)]
         command += ["--db", self.db] if self.db else []
         command += ["--config", str(self.config)] if self.config else []
+        command += self.more
         command += ["--drill-clock", iso(self.town.begin)] if self.drill else []
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._log.open("ab") as log:

@@ -37,6 +37,17 @@ Database = Annotated[
 ]
 
 
+LakePlace = Annotated[
+    Path | None,
+    typer.Option(
+        "--lake",
+        metavar="DIR",
+        help="Where events lie, if not under --data: one folder for all servers on one PostgreSQL.",
+        show_default=False,
+    ),
+]
+
+
 def place_of(data: Path, db: str | None) -> str | Path:
     """The database that --data and --db name."""
     return db if db else data / "fireline.sqlite"
@@ -49,6 +60,7 @@ def serve(
     ],
     data: Data = Path("fireline-data"),
     db: Database = None,
+    lake: LakePlace = None,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(metavar="PORT", help="The port to listen on.", min=0, max=65535)
@@ -107,7 +119,7 @@ def serve(
     own(data)
     with owned(data), Store.open(place_of(data, db)) as store:
         clock = ManualClock(start) if start else SystemClock()
-        running = Running(store, data, books, clock)
+        running = Running(store, data, books, clock, lake_folder=lake)
         _with_paging(running, config, where)
         access = Access(open_on_loopback=loopback and not auth, cookie_secure=where.startswith("https://"))
         link = setup_link(store, SystemClock(), access, where)
@@ -185,6 +197,7 @@ def backfill(
     changes: Changes = None,
     data: Data = Path("fireline-data"),
     db: Database = None,
+    lake: LakePlace = None,
 ) -> None:
     """Take a log of the past into a server's state, before the server runs.
 
@@ -198,7 +211,13 @@ def backfill(
     err = screen.err()
     with Store.open(place_of(data, db)) as store, err.status("reading the log") as status:
         seen = take_past(
-            store, data, runbook, events, changes, lambda what, done: status.update(f"{what} {done:.0%}")
+            store,
+            data,
+            runbook,
+            events,
+            changes,
+            lambda what, done: status.update(f"{what} {done:.0%}"),
+            lake,
         )
     screen.out().print(Text(f"{seen.events:,} events and {seen.labels:,} labels of the past are there."))
 

@@ -37,6 +37,7 @@ def take_past(
     events: Sequence[Path],
     changes: Path | None,
     progress: Progress,
+    lake: Path | None = None,
 ) -> Past:
     """Record ``events`` into the server's ``folder`` and ``store``, each file once.
 
@@ -46,7 +47,9 @@ def take_past(
     runbook, now = book.runbook, SystemClock().now()
     log = log_of(runbook, events, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
     mark = blake2b("\n".join(sorted(_mark(path) for path in events)).encode(), digest_size=6).hexdigest()
-    recorder = Recorder(book.baseline.plan, runbook, store, Lake(folder / "lake"), prefix=f"past-{mark}-")
+    recorder = Recorder(
+        book.baseline.plan, runbook, store, Lake(lake or folder / "lake"), prefix=f"past-{mark}-"
+    )
     recorder.take(log, now, lambda done, n: progress("counting events", done / max(n, 1)))
     with store.begin() as tx:
         kept = tx.get_state(f"versions:{runbook.service}")

@@ -77,7 +77,7 @@ class Pulse:
         runbook = self.book.runbook
         self.service = runbook.service
         self.read = CountsReader(self.store, self.service)
-        self.archive = Archive(self.store, self.lake, self.service)
+        self.archive = Archive(self.store, self.lake, self.service, self.counting.spool_id)
         self.cohorts = Cohorts(self.book.baseline.plan, runbook, self.store, self.archive, self.read)
         self._age = int(runbook.labels.age.total_seconds()) * 1_000_000 if runbook.labels else 0
         self._lateness = int(runbook.allowed_lateness.total_seconds()) * 1_000_000

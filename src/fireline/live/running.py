@@ -104,6 +104,8 @@ class Running:
     catch_up: float = CATCH_UP
     before_move: list[Callable[[], object]] = field(default_factory=list)
     """What is waited for before a drill's clock moves on, so that it happens at its own time."""
+    lake_folder: Path | None = None
+    """Where events lie, if not in the folder: servers on one store read each other's there."""
     calls_people: bool = False
     """Whether anybody is paged when something is found."""
 
@@ -120,7 +122,7 @@ class Running:
         self._signed: dict[str, tuple[int, str, str]] = {}
         self._views: dict[str, tuple[float, ServiceView]] = {}
         self._kin = spool_id(self.folder)
-        lake = Lake(self.folder / "lake")
+        lake = Lake(self.lake_folder or self.folder / "lake")
         # One process at a time runs on a folder: whoever led from this one before has ended.
         self._lessee = f"{self._kin}:{self.holder}"
         self._restore_clock()
@@ -358,7 +360,7 @@ class Running:
             trouble = trouble or ["another server leads"]
         if trouble:
             raise StoreError(
-                f"the clock stands at {iso(self.clock.now())}, and not all that is due was done: {trouble[0]}",
+                f"the clock is at {iso(self.clock.now())}, and not all that is due was done: {trouble[0]}",
                 todo="move it to the same time again", permanent=False,
             )  # fmt: skip
 

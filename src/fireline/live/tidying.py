@@ -33,7 +33,10 @@ Key = tuple[str, int, str, bool]
 
 @dataclass(eq=False)
 class Tidying:
-    """Tidies up one service; ``tidy`` is cheap when nothing is to be done."""
+    """Tidies up one service; ``tidy`` is cheap when nothing is to be done.
+
+    Files in the lake of another server on the same store are left as they are.
+    """
 
     store: Store
     lake: Lake
@@ -47,7 +50,8 @@ class Tidying:
         if self.due is not None and now < self.due:
             return 0
         self.due = now + EVERY
-        found = heaps(self.store, self.runbook.service, now)
+        known = heaps(self.store, self.runbook.service, now)
+        found = [heap for heap in known if all(self.lake.has(file.file) for file in heap.files)]
         for heap in found:
             self._one(heap, now)
         forget_keys(self.store, self.runbook.service, now - 2 * self.runbook.dedup_horizon)

@@ -36,6 +36,10 @@ class Lake:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
 
+    def has(self, path: str) -> bool:
+        """Whether the file lies here."""
+        return (self.folder / path).is_file()
+
     def write(self, batch_id: str, kind: Kind, table: pa.Table) -> str:
         """Write ``table`` as the ``kind`` of batch ``batch_id`` and give back its path.
 
