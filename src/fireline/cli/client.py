@@ -53,6 +53,11 @@ class Client:
         return self._ask("POST", path, sent, form)
 
     def _ask(self, method: str, path: str, body: bytes | None, form: str = "application/json") -> Any:
+        if not self.url.startswith(("http://", "https://")):
+            raise InputError(
+                f"{self.url!r} is no address of a server", where=Where(key="--url"),
+                todo="write it as http://127.0.0.1:8700",
+            )  # fmt: skip
         request = urllib.request.Request(self.url.rstrip("/") + path, data=body, method=method)
         request.add_header("Accept", "application/json")
         if body is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -28,6 +29,7 @@ MeasureName = Annotated[
 ]
 COLOURS = {"SEV1": "bold red", "SEV2": "yellow", "SEV3": "cyan"}
 SHOWN = 20
+WHOLE = re.compile(r"inc-[0-9a-f]{10}")
 LIVE_STATES = frozenset(state.value for state in LIVE)
 
 
@@ -125,7 +127,7 @@ def _at(text: str) -> str:
 
 def _whole(asked: Any, name: str) -> str:
     """The id that ``name`` begins. Raises typer.BadParameter where none or several do."""
-    if name.startswith("inc-") and len(name) > 12:
+    if WHOLE.fullmatch(name):
         return name
     known = [one["id"] for one in asked.get("/v1/incidents", limit=1000)]
     found = [one for one in known if one.startswith(name) or one.removeprefix("inc-").startswith(name)]
