@@ -21,7 +21,8 @@ URL = Annotated[
 TOKEN = Annotated[
     str,
     typer.Option(
-        "--token", metavar="TOKEN", envvar="FIRELINE_TOKEN", help="A token of scope viewer, responder or admin.",
+        "--token", metavar="TOKEN", envvar="FIRELINE_TOKEN",
+        help="A token of scope viewer, responder or admin.",
         show_default=False,
     ),
 ]  # fmt: skip
