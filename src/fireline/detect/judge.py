@@ -335,8 +335,8 @@ class Judge:
         return buffer.getvalue()
 
     def restore(self, body: bytes) -> bool:
-        """Takes up the state ``save`` gave. A state of another plan is not mixed in: the judge starts cold, and
-        False is answered."""
+        """Takes up the state ``save`` gave. A state of another plan is not mixed in: the judge starts cold,
+        and False is answered."""
         with np.load(io.BytesIO(body), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         head = json.loads(arrays["head"].tobytes())

@@ -251,8 +251,8 @@ def _done(incident: Json, timezone: str) -> Answer:
     asked = [m for m in incident.get("measures") or () if m.get("state") == "asked"]
     if asked:
         name = measure_name(asked[-1])
-        more = sentence(str(asked[-1].get("because") or ""))
-        return Answer("What is asked for", f"{name[:1].upper()}{name[1:]}", (more,))
+        why = sentence(str(asked[-1].get("because") or ""))
+        return Answer("What is asked for", f"{name[:1].upper()}{name[1:]}", (why,))
     decisions = incident.get("decisions") or ()
     if decisions:
         return Answer(
