@@ -2,7 +2,9 @@
 
 What an uninterrupted story wrote is compared with what is written by one whose server, or whose database,
 died again and again: the same alerts, measures, verdicts and moves at the same times of the drill's clock,
-every acknowledged event in the lake and in the counts exactly once, no switch and no page twice.
+every acknowledged event in the lake and in the counts exactly once, no switch and no page twice. If a server
+died between claiming a measure and its receipt, the next one waits for the lease: what follows comes a step
+later, and only its order is compared.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any
 import pytest
 
 from tests.support import postgres
-from tests.support.living_play import Scene, Taken, scene, story_of
+from tests.support.living_play import Scene, Taken, claims, gist_of, scene, story_of
 from tests.support.processes import Fate, Town
 
 HOURS = 5.0
@@ -73,14 +75,17 @@ def fates(seed: int, lives: int) -> list[Fate]:
 
 
 def is_as_if_nothing_had_died(told: Told, whole: Told) -> None:
+    everything_counts_once(told)
+    assert told.taken.labels == whole.taken.labels
+    assert told.taken.switches == whole.taken.switches, "none put out twice"
+    assert sorted(told.pages) == sorted(whole.pages), "nobody called twice"
+    assert [i["state"] for i in told.incidents] == [i["state"] for i in whole.incidents]
+    if claims(told.incidents) > claims(whole.incidents):  # it died with a measure in its hand
+        assert [gist_of(i) for i in told.incidents] == [gist_of(i) for i in whole.incidents]
+        return
     assert [i["alerts"] for i in told.incidents] == [i["alerts"] for i in whole.incidents]
     assert [story_of(i) for i in told.incidents] == [story_of(i) for i in whole.incidents]
-    assert [i["state"] for i in told.incidents] == [i["state"] for i in whole.incidents]
-    everything_counts_once(told)
     assert told.taken.rows == whole.taken.rows, "who answered what, under which switch, late or not"
-    assert told.taken.labels == whole.taken.labels
-    assert told.taken.switches == whole.taken.switches
-    assert sorted(told.pages) == sorted(whole.pages)
 
 
 def everything_counts_once(told: Told) -> None:

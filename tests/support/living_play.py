@@ -196,14 +196,33 @@ MOVES = ("paged", "acked")
 
 
 def story_of(incident: Incident) -> list[tuple[Any, ...]]:
-    """An incident's journal without what the wire may move, and without who did it (a process has a name)."""
+    """An incident's journal without what the wire may move, and without who did it (a process has a name).
+
+    That guards have heard what was kept is seen at the next look of whichever server they speak to.
+    """
+    errands = {m["id"] for m in incident["measures"] if m["action"] == "keep"}
     said = []
     for entry in incident["timeline"]:
-        if entry["kind"] not in MOVES:
-            verdict = (entry.get("verdict") or {}).get("verdict")
-            because = "claimed" if entry["kind"] == "claimed" else entry["because"]
-            said.append((entry["kind"], entry["at"], because, entry.get("to"), verdict))
+        if entry["kind"] in MOVES or (entry["kind"] == "confirmed" and entry["measure"] in errands):
+            continue
+        verdict = (entry.get("verdict") or {}).get("verdict")
+        because = "claimed" if entry["kind"] == "claimed" else entry["because"]
+        said.append((entry["kind"], entry["at"], because, entry.get("to"), verdict))
     return said
+
+
+GIST = ("opened", "moved", "requested", "applied", "kept", "verdict", "watch", "review")
+
+
+def gist_of(incident: Incident) -> list[tuple[Any, ...]]:
+    """What was done and what came of it, in order, without times: all that can be the same when a server died
+    with a measure in its hand, whose lease must lapse before another takes it up."""
+    return [(kind, to, verdict) for kind, _, _, to, verdict in story_of(incident) if kind in GIST]
+
+
+def claims(incidents: list[dict[str, Any]]) -> int:
+    """How often measures were taken in hand."""
+    return sum(e["kind"] == "claimed" for i in incidents for e in i["timeline"])
 
 
 @dataclass(frozen=True)
