@@ -26,7 +26,7 @@ from fireline.terms.alert import Finding, finding_of
 from fireline.terms.change import Change
 from fireline.terms.counts import MINUTE, SERVICE, Scope
 from fireline.terms.incident import Incident, State
-from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.measure import LIVE, Measure, MeasureState
 from fireline.terms.timeline import EntryKind
 from fireline.triage.case import Case, Frame, Trace
 from fireline.verify import (
@@ -260,10 +260,18 @@ class CaseFile:
         return ALWAYS_COMPARED | features | segments | frozenset(self.judge.plan.flags)
 
     def is_moot(self, finding: Finding, now: datetime) -> bool:
-        """Whether the finding is about recorded traffic that a simulated measure would have taken away."""
+        """Whether the finding is about recorded traffic that a simulated measure would have taken away, or is
+        what a fallback of ours is."""
+        if finding.monitor == FALLBACK and self._we_fell_back():
+            return True
         if self._holding is None or self._holding[0] != now:
             self._holding = now, self._held()
         return any(self._moot_there(incident, held, finding, now) for incident, held in self._holding[1])
+
+    def _we_fell_back(self) -> bool:
+        """Whether a measure on production sends calls to a lower rung now."""
+        live = self.archive.store.measures(self.runbook.service, states=LIVE)
+        return any(m.action == "fallback" and not m.simulated and m.applied_at for m in live)
 
     def _held(self) -> list[tuple[Incident, Measure]]:
         """Incidents with the simulated measure that holds in them."""

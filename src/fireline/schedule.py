@@ -20,11 +20,21 @@ AGAIN = (
 )
 PAUSE, EARLY, LATER_PAUSE = timedelta(minutes=30), timedelta(hours=3), timedelta(hours=6)
 OPEN_QUESTION = frozenset({State.TRIAGING, State.CONTAINING})
+HELD_OFF = frozenset({State.CONTAINED, State.RECOVERING})
+CLEAR = 0.7
+
+
+def is_open_question(incident: Incident) -> bool:
+    """Whether triage goes on: nothing holds the harm, or something does and why it came is not known yet."""
+    if incident.state in HELD_OFF:
+        likely = next((c for c in incident.causes if not c.get("rejected")), None)
+        return likely is None or likely["cause"] == "unknown" or float(likely["score"]) < CLEAR
+    return incident.state in OPEN_QUESTION
 
 
 def is_due(incident: Incident, now: datetime) -> bool:
     """Whether triage has something new to look at: a new alert, or the next of its fixed times."""
-    if incident.state not in OPEN_QUESTION:
+    if not is_open_question(incident):
         return False
     last = next((e for e in reversed(incident.timeline) if e.kind is EntryKind.CAUSES), None)
     if last is None:
@@ -62,7 +72,7 @@ def next_moment(incident: Incident, now: datetime) -> datetime | None:
     if incident.state in OVER or incident.state in (State.RESOLVED, State.LEARNING):
         return None
     moments = [next_check(incident, now), incident.watch_until]
-    if incident.state in OPEN_QUESTION:
+    if is_open_question(incident):
         moments += [incident.opened_at + wait for wait in AGAIN]
     for measure in incident.measures:
         if measure.state is MeasureState.ASKED:

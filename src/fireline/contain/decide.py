@@ -72,7 +72,8 @@ def _walk(
         if row.action == NONE:
             says = f"No measure{_cause_says(facts)}. {words.sentence(row.because)}".strip()
             return Decision(says, place, cause=kind, passed_over=tuple(passed)), None, None
-        unclear = _unclear(facts)
+        # A row that asks for no cause was agreed on for what is seen, whatever is behind it.
+        unclear = _unclear(facts) if "cause" in row.when else None
         found = unclear or propose(incident, facts, row, runbook)
         if isinstance(found, Proposal):
             says = _says(incident, facts, row, found, runbook, now)

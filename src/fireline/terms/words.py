@@ -111,7 +111,9 @@ def share(value: float) -> str:
     ('20 %', '3.1 %', '0.042 %', '100 %')
     """
     percent = 100 * value
-    if percent == 0 or abs(percent) >= 10:
+    if abs(percent) < 1e-6:
+        return "0 %"  # what is left of sums
+    if abs(percent) >= 10:
         return f"{percent:.0f} %"
     return f"{percent:.2g} %"
 

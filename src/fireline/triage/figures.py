@@ -11,15 +11,13 @@ import numpy as np
 
 from fireline.clock import MICROS, micros
 from fireline.terms.alert import Finding
+from fireline.terms.flags import FAMILIES, flags_of
 from fireline.triage.book import Book, Column, factorise
 from fireline.triage.case import Bools, Floats, Frame
 from fireline.triage.compare import placements
 
 LABELLED = frozenset({"auc", "accuracy", "calibration", "fairness"})
-FLAG_WORDS = {
-    "toxic_rate": ("toxic",), "refusal_rate": ("refus",), "pii": ("pii", "personal"),
-    "injection": ("inject", "jailbreak"),
-}  # fmt: skip
+FLAG_FAMILIES = frozenset(FAMILIES.values())
 RANGE_MARGIN = 0.25
 MAX_LOG_RATIO = 2.0
 
@@ -112,7 +110,7 @@ def figure_of(book: Book, family: str, feature: str | None, at: Moment) -> Figur
         return _flag(book, "error", "error rate", family)
     if family == "resource" and book.after.has("rung"):
         return _lower(book)
-    if family in FLAG_WORDS or (family == "other" and feature in book.runbook.columns.flags):
+    if family in FLAG_FAMILIES or (family == "other" and feature in book.runbook.columns.flags):
         return _flagged(book, family, feature)
     if family in ("null_rate", "range", "schema") and feature is not None and book.after.has(feature):
         return _broken(book, family, feature)
@@ -153,9 +151,7 @@ def _lower(book: Book) -> Figure:
 
 def _flagged(book: Book, family: str, feature: str | None) -> Figure | None:
     flags = book.runbook.columns.flags
-    named = [f for f in flags if f == feature] or [
-        f for f in flags if any(w in f.lower() for w in FLAG_WORDS.get(family, ()))
-    ]
+    named = [f for f in flags if f == feature] or flags_of(family, flags)
     return _flag(book, named[0], f"share flagged {named[0]}", family, named[0]) if named else None
 
 

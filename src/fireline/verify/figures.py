@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fireline.terms import words
+from fireline.terms.flags import flags_of
 from fireline.verify import stats
 from fireline.verify.comparison import Figure
 from fireline.verify.rows import Columns, flag, in_season, in_segment, number, rows, take, text, weights
@@ -21,7 +22,6 @@ QUANTILES = np.linspace(0, 1, 11)[1:-1]
 TOP = 20
 LEAST_FOR_SHAPES = 200
 """Events on a side below which histograms of ten cells or more are not compared."""
-FLAGGED = {"toxic_rate": "toxic", "refusal_rate": "refus", "pii": "pii", "injection": "inject"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,7 @@ def _errors(given: Sides, wish: Wish) -> Made:
 
 
 def _flags(given: Sides, wish: Wish) -> Made:
-    start = FLAGGED[wish.family]
-    guessed = sorted(name for name in given.harmed if start in name.lower())
+    guessed = sorted(flags_of(wish.family, given.harmed))
     name = wish.feature or (guessed[0] if guessed else "")
     _must_be_there(given, name)
     return _shares(given, lambda columns: flag(columns, name).astype(float))

@@ -7,25 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fireline.detect.kinds import Array, Kind, Monitor, Rates
+from fireline.terms.flags import family_of_flag
 from fireline.terms.plan import Plan
-
-FAMILIES = {
-    "toxic": "toxic_rate",
-    "refus": "refusal_rate",
-    "pii": "pii",
-    "inject": "injection",
-    "jailbreak": "injection",
-}
-
-
-def family_of(flag: str) -> str:
-    """The alert family a flag's name belongs to.
-
-    >>> family_of("is_toxic"), family_of("escalated")
-    ('toxic_rate', 'other')
-    """
-    lowered = flag.lower()
-    return next((family for part, family in FAMILIES.items() if part in lowered), "other")
 
 
 class FlagRate(Kind):
@@ -42,7 +25,7 @@ class FlagRate(Kind):
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor a flag, of the family its name says."""
-        return [Monitor(self.name, f"flag:{flag}", flag, family=family_of(flag)) for flag in plan.flags]
+        return [Monitor(self.name, f"flag:{flag}", flag, family=family_of_flag(flag)) for flag in plan.flags]
 
     def ticks(self, plan: Plan, counts: Array) -> Rates:
         """Flags set of events [T, flags]."""
