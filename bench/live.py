@@ -4,7 +4,7 @@
     python -m bench.live --only switches,ingest
 
 ``containment``: the real clock, a guard sending events of a version that goes wrong; from the entry
-of the alert that paged to the measure seen in traffic (bar 10 s). ``switches``: fifty guard processes that long-poll;
+of the alert that paged to the measure seen in traffic (bar 10 s). ``switches``: fifty guards, each a process;
 from the switch being put to each obeying it (bar 1 s at p99). ``ingest``: rows a second, each batch on disk
 before it is acknowledged.
 """
@@ -40,6 +40,11 @@ EDITS = (
     ("\nmonitors:", "\nmonitors:\n  - {monitor: latency, off: true, because: it is the machine's own}"),
 )
 MINUTE = 60_000_000
+PUSHES = (
+    ("ndjson", 500, 1), ("ndjson", 5000, 1), ("ndjson", 500, 4),
+    ("arrow", 5000, 1), ("arrow", 50_000, 1), ("arrow", 5000, 4),
+)  # fmt: skip
+"""Form, rows in a batch, senders."""
 GUARD = """
 import sys, time
 from fireline.guard import Guard
@@ -200,11 +205,10 @@ def ingest(town: Town, folder: Path, seconds: float) -> None:
     server.ready()
     print(f"{'form':10} {'senders':>8} {'rows a batch':>13} {'rows/s':>10} {'ms a batch':>11}")
     try:
-        for form, rows, senders in (("ndjson", 500, 1), ("ndjson", 5000, 1), ("ndjson", 500, 4), ("arrow", 5000, 1),
-                                    ("arrow", 50_000, 1), ("arrow", 5000, 4)):  # fmt: skip
+        for form, rows, senders in PUSHES:
             sent, took, waits = _pushed(server, town, form, rows, senders, seconds)
-            print(f"{form:10} {senders:8} {rows:13,} {sent / took:10,.0f} {1000 * float(np.median(waits)):11.1f}",
-                  flush=True)  # fmt: skip
+            wait = 1000 * float(np.median(waits))
+            print(f"{form:10} {senders:8} {rows:13,} {sent / took:10,.0f} {wait:11.1f}", flush=True)
     finally:
         server.stop()
 
@@ -246,7 +250,8 @@ def _body(town: Town, form: str, rows: int, name: str) -> bytes:
     rng = np.random.default_rng(len(name))
     table = pa.table({
         "time": pa.array([now] * rows, pa.timestamp("us", "UTC")), "request_id": ids, "version": ["A"] * rows,
-        "region": ["west"] * rows, "amount": rng.normal(50, 9, rows), "account_age_days": rng.normal(400, 90, rows),
+        "region": ["west"] * rows, "amount": rng.normal(50, 9, rows),
+        "account_age_days": rng.normal(400, 90, rows),
         "ip_risk": rng.random(rows), "sessions_7d": rng.integers(0, 20, rows).astype(float),
         "score": rng.random(rows), "prediction": rng.integers(0, 2, rows), "status": ["200"] * rows,
     })  # fmt: skip
