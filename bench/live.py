@@ -34,7 +34,10 @@ from fireline.terms.switch import Route, Switch
 from tests.support.processes import Counter, Server, Town, ask, until
 
 EDITS = (
-    ("\n    authority: observe", "\n    authority: auto"),
+    (
+        "  - when: {cause: [deploy]}\n    action: rollback\n    authority: observe",
+        "  - when: {}\n    action: rollback\n    authority: auto",
+    ),
     ("allowed_lateness: 5m", "allowed_lateness: 2s"),
     ("  shadow: shadow\n", "  shadow: shadow\n  rung: rung\n  switch: switch\n"),
     ("\nmonitors:", "\nmonitors:\n  - {monitor: latency, off: true, because: it is the machine's own}"),
@@ -74,7 +77,7 @@ def containment(town: Town, folder: Path) -> None:
     try:
         server.ready()
         counter.start("A")
-        _traffic(counter, town, 20.0, lambda: False)
+        _traffic(counter, town, 65.0, lambda: False)
         counter.ask("/deploy", {"B": 1.0})
         change = {"at": iso(SystemClock().now()), "kind": "deploy", "what": "B to everybody", "version": "B",
                   "service": town.service}  # fmt: skip
