@@ -163,7 +163,7 @@ class Counting:
         if not done:
             raise StoreError(
                 f"the batch {name} was counted before, by another process on the same spool",
-                todo="give every server a --data folder of its own",
+                todo="give every server a --data folder of its own, and all of them one --lake",
             )
 
     def _file(self, name: str, kind: str, table: pa.Table, clock: str) -> LakeFile:

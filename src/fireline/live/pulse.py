@@ -118,7 +118,7 @@ class Pulse:
         """When judging began: now, at the first start."""
         kept = self.store.get_state(f"live:{self.service}")
         if kept is None:
-            since = -(-self.complete() // HOUR) * HOUR
+            since = -(-micros(self.clock.now()) // MINUTE) * MINUTE
             with self.store.begin() as tx:
                 tx.put_state(f"live:{self.service}", since, b"")
             return since
