@@ -1,8 +1,8 @@
 """A worked example: a prompt injection makes an assistant unsafe.
 
-A few sources send prompts that make it leak what it must not. Every answer is looked at (does a planted secret
-show?), Fireline pages on the rate, holds everybody on the strict rung, names the attack, and lets go when a
-person says so.
+A few sources send prompts that make it leak what it must not. Every answer is looked at (does a planted
+secret show?), Fireline pages on the rate, holds everybody on the strict rung, names the attack, and lets go
+when a person says so.
 """
 
 from __future__ import annotations
