@@ -13,7 +13,7 @@ from fireline.clock import Clock, iso
 from fireline.errors import StateError
 from fireline.ids import stable_id
 from fireline.store import Store
-from fireline.terms.guards import ERRANDS, may_reach
+from fireline.terms.guards import ERRANDS, may_reach, standing
 from fireline.terms.incident import Incident, Mode, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.role import Role
@@ -59,10 +59,15 @@ def the_measure(incident: Incident, states: tuple[MeasureState, ...], wanted: st
     if wanted is not None:
         return wanted
     if len(found) != 1:
-        how = "none" if not found else f"{len(found)} of them"
+        words = " or ".join(state.value for state in states)
+        if not found:
+            raise StateError(
+                f"incident {incident.id} has no measure that is {words}",
+                todo=f"see what there is with `fireline show {incident.id}`",
+            )
         raise StateError(
-            f"incident {incident.id} has {how} that this could be about",
-            todo="name the measure: " + (", ".join(found) if found else "nothing waits for this command"),
+            f"incident {incident.id} has {len(found)} measures that are {words}",
+            todo="name one of them: " + ", ".join(found),
         )
     return found[0]
 
@@ -186,8 +191,9 @@ def move(
 def resolve(store: Store, clock: Clock, incident: str, by: str, text: str = "") -> Incident:
     """End it: resolved where its watch period has passed, declined where no harm was ever confirmed.
 
-    An incident that nobody contained and whose alert was wrong is declined with the reason; one whose watch
-    period still runs cannot be resolved, and the error says until when.
+    An incident that nobody contained and whose alert was wrong is declined with the reason; one in which
+    nothing is in force any more is cancelled with the reason; one whose watch period still runs cannot be
+    resolved, and the error says until when.
     """
     found = _known(store, incident)
     if found.state in (State.SUSPECTED, State.DECLARED, State.TRIAGING):
@@ -197,6 +203,13 @@ def resolve(store: Store, clock: Clock, incident: str, by: str, text: str = "") 
                 todo="say why it is no incident (it is declined then), or contain it first",
             )
         return move(store, clock, incident, by, State.DECLINED.value, text)
+    if found.state in (State.CONTAINING, State.CONTAINED, State.RECOVERING) and not standing(found):
+        if not text.strip():
+            raise StateError(
+                f"incident {incident} is {found.state.value}, and nothing is in force",
+                todo="say why it is over (it is cancelled then), or wait for the figures to recover",
+            )
+        return move(store, clock, incident, by, State.CANCELLED.value, text)
     why_not = may_reach(found, State.RESOLVED)
     if why_not is not None:
         raise StateError(why_not, todo="see what is still open in the ledger and the watch period")

@@ -84,7 +84,7 @@ def word(params: Mapping[str, Any], key: str, action: str) -> str:
     if not isinstance(value, str) or not value:
         raise RunbookError(
             f"{action} needs `{key}`",
-            todo=f"put `{key}:` under the row's params",
+            todo=f"put `{key}:` under the row's params, or say -p {key}=... at the command line",
             where=Where(key=f"params.{key}"),
         )
     return value

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -42,7 +43,10 @@ def incidents(
     token: TOKEN = "",
 ) -> None:
     """List incidents, newest first: what burns, how badly, and what is done about it."""
-    told = client(url, token).get("/v1/incidents", service=service, open=str(not all_).lower())
+    asked = client(url, token)
+    if service is not None:
+        asked.get(f"/v1/services/{quote(service, safe='')}")  # an unknown one is an error, not an empty list
+    told = asked.get("/v1/incidents", service=service, open=str(not all_).lower())
     out = screen.out()
     if not told:
         out.print(Text("Nothing is open." if not all_ else "There was no incident yet."))

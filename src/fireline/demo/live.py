@@ -61,7 +61,7 @@ def run(
             say(console, "4", "The flights go out, and five minutes pass at a time")
             done = _play(scene, player, fireline, telling)
             steps = happened(done, rings, fault)
-            summary(console, done, steps, telling.wall, player, perf_counter() - began)
+            summary(console, done, steps, telling.wall, player, perf_counter() - began, fault)
             if stay and all(yes for _, yes in steps):
                 _stay(console, scene.port)
     except KeyboardInterrupt:

@@ -20,6 +20,10 @@ from fireline.terms import words
 
 Wall = Mapping[tuple[str, str], float]
 Steps = Sequence[tuple[str, bool]]
+TRUTH = {
+    True: "version B's feature code reads the departure hour in UTC, four hours off.",
+    False: "version B has no fault; its deploy is harmless.",
+}
 
 
 def paged(incident: Mapping[str, Any]) -> bool:
@@ -58,13 +62,14 @@ def happened(
 
 def summary(
     console: Console, incidents: Sequence[Mapping[str, Any]], steps: Steps, wall: Wall, player: Player,
-    took: float,
+    took: float, fault: bool,
 ) -> None:  # fmt: skip
     """Say which steps happened, and how long after the fault and after the alert."""
     say(console, "5", "What happened")
     for what, yes in steps:
         mark = Text("  yes  ", "green") if yes else Text("  NO   ", "bold red")
         console.print(mark.append(what, "default"))
+    console.print(Text(f"\n  What nobody told Fireline: {TRUTH[fault]}"))
     mine = [i for i in incidents if paged(i)]
     if mine:
         console.print(Padding(_times(mine[0], wall), (1, 0, 0, 2)))

@@ -38,11 +38,6 @@ PERSON = "Pat Rivera"
 EDITS = (
     ("\n    authority: observe", "\n    authority: auto", "a deploy that goes wrong is undone at once"),
     (
-        "  shadow: shadow\n",
-        "  shadow: shadow\n  rung: rung\n  switch: switch\n  host: host\n",
-        "the guard's own columns",
-    ),
-    (
         "\nmonitors:",
         "\nmonitors:\n  - {monitor: latency, off: true, because: the reference's latency was invented}",
         "no latency monitor",
@@ -107,11 +102,12 @@ def prepared(out: Path, console: Console, fault: bool, port: int, invoke: Invoke
     _fresh(scene)
     past, known = _past(recording, out)
     _models(scene)
-    say(console, "2", "A runbook from the past, and three lines changed in it")
+    say(console, "2", "A runbook from the past, and two lines changed in it")
     _command(invoke, [
         "init", str(past), "--labels", str(known), "--changes", str(recording.changes), "--service", SERVICE,
         "--until", REFERENCE_UNTIL, "--timezone", timetable.NEW_YORK, "--owner", "delays team",
-        "--contact", f"{PERSON}, all, pat@example.com", "-o", str(scene.runbook), "--force",
+        "--contact", f"{PERSON}, all, pat@example.com", "-o", str(scene.runbook),
+        "--guarded", "--force",
     ])  # fmt: skip
     _edit(scene)
     logs = ["--events", str(past), "--events", str(known)]

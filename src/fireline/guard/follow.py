@@ -52,6 +52,7 @@ class Follower:
         self.service, self.token, self.key, self.who = service, token, key, who
         self.stale_after, self.wait = stale_after, wait
         self.version = self.forged = self.old = 0
+        self.passes = 0
         self.trouble = ""
         self._obey, self._kept, self._hear = obey, kept, hear
         self._random = Random(who)  # spreads reconnects; seeded by the guard's id
@@ -92,8 +93,9 @@ class Follower:
         return self.silent_for > self.stale_after
 
     def says(self) -> str:
-        """The Fireline-Guard header: who listens, which version it obeys, and whether it is stale."""
-        return f"{self.who};version={self.version};stale={int(self.stale)}"
+        """The Fireline-Guard header: who listens, which version it obeys, whether it is stale, and how many
+        routes it passes by since it has no such version or rung."""
+        return f"{self.who};version={self.version};stale={int(self.stale)};passes={self.passes}"
 
     def take(self, text: str, signature: str) -> bool:
         """Obey the signed ``text`` if it is newer; whether it was. Raises ForgedSwitch or OldSwitch.

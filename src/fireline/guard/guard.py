@@ -278,6 +278,8 @@ class Guard(Decorating):
     def obey(self, switch: Switch) -> None:
         """Follow ``switch`` from the next call on. The follower calls this, once it has verified it."""
         self.switch, self._version = switch, switch.version
+        if self.wire.follower is not None:
+            self.wire.follower.passes = len(plan(self.ladder, switch, self._deploy, self._wall()).lost)
         self._plan_anew()
 
     def label(self, request_id: str, label: Any, at: datetime | None = None) -> None:

@@ -25,12 +25,11 @@ class Guards:
         self._seen: dict[tuple[str, str], GuardView] = {}
 
     def heard(self, service: str, said: str) -> None:
-        """Note what a guard said of itself: ``<id>;version=<n>;stale=<0|1>``."""
+        """Note what a guard said of itself: ``<id>;version=<n>;stale=<0|1>;passes=<n>``."""
         parts = [part.strip() for part in said.split(";")]
         told = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
-        number = told.get("version", "")
-        obeys = int(number[:18]) if number.isascii() and number.isdigit() else 0
-        view = GuardView(parts[0][:100], obeys, told.get("stale") == "1", self._clock.now())
+        obeys, passes = _number(told.get("version", "")), _number(told.get("passes", ""))
+        view = GuardView(parts[0][:100], obeys, told.get("stale") == "1", self._clock.now(), passes)
         with self._lock:
             if len(self._seen) < MOST or (service, view.id) in self._seen:
                 self._seen[service, view.id] = view
@@ -44,5 +43,13 @@ class Guards:
         return tuple(sorted((v for v in mine if now - v.seen_at < LISTENS), key=lambda v: v.id))
 
     def behind(self, service: str, version: int) -> tuple[str, ...]:
-        """Guards that listen and obey a switch older than ``version``."""
-        return tuple(view.id for view in self.of(service) if view.obeys < version)
+        """Guards that listen and obey a switch older than ``version``, or pass a route of theirs by."""
+        return tuple(
+            f"{view.id}, which has no such version or rung" if view.passes else view.id
+            for view in self.of(service)
+            if view.obeys < version or view.passes
+        )
+
+
+def _number(said: str) -> int:
+    return int(said[:18]) if said.isascii() and said.isdigit() else 0

@@ -126,13 +126,18 @@ def _guards(told: Mapping[str, Any], guarded: bool) -> Iterator[Verdict]:
         return
     stale = [one["id"] for one in guards if one["stale"]]
     behind = [one["id"] for one in guards if one["obeys"] < version]
+    passing = [one["id"] for one in guards if one.get("passes")]
+    if passing:
+        yield problem("guards", f"{len(passing)} of {len(guards)} pass a route of the switch by: "
+                      + listing(passing[:5]),
+                      "they have no such version or rung: undo the measure, or deploy it there")  # fmt: skip
     if stale:
         yield problem("guards", f"{len(stale)} of {len(guards)} said they were stale: {listing(stale[:5])}",
                       "look at the network between them and here, and at their tokens")  # fmt: skip
     if behind:
         yield problem("guards", f"{len(behind)} of {len(guards)} do not obey switch {version}: "
                       + listing(behind[:5]), "look at their FIRELINE_SWITCH_KEY and their log")  # fmt: skip
-    if not stale and not behind:
+    if not stale and not behind and not passing:
         out = f"switch {version}" if version else "no switch is out"
         yield ok("guards", f"{len(guards)} listen; {out}")
 

@@ -46,12 +46,14 @@ class MonitorView:
 
 @dataclass(frozen=True, slots=True)
 class GuardView:
-    """A guard that listens: the switch it obeys and when it last asked."""
+    """A guard that listens: the switch it obeys, how many of its routes it passes by because it has no such
+    version or rung, and when it last asked."""
 
     id: str
     obeys: int
     stale: bool
     seen_at: datetime
+    passes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

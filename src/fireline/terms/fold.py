@@ -49,6 +49,9 @@ def apply(incident: Incident | None, entry: Entry) -> Incident:
         raise StateError(f"{incident.id}: entry {entry.seq} follows entry {len(incident.timeline)}",
                          todo="Read the entries in order and without a gap.")  # fmt: skip
     changed = _READ[entry.kind](incident, entry)
+    if entry.kind in (EntryKind.KEPT, EntryKind.UNDONE, EntryKind.EXPIRED):
+        done = str(entry.data.get("measure"))  # what was to be done about it is done
+        changed = replace(changed, checks=tuple(check for check in changed.checks if done not in check))
     if changed.state is State.CONTAINED and not held(changed):
         changed = replace(changed, state=State.CONTAINING)  # its measure ended or was judged useless
     return replace(changed, timeline=(*incident.timeline, entry))

@@ -135,6 +135,8 @@ def figure(value: float, family: str = "", unit: str = "") -> str:
     """
     if unit.startswith("share") or unit == "%" or (not unit and family in SHARES):
         return share(value)
+    if unit == "PSI":
+        value = max(value, 0.0)  # its noise is taken off, which may leave less than nothing
     if unit == "log events":
         return f"{number(math.expm1(value))} events a tick"
     if unit in ("ms", "s"):

@@ -23,8 +23,8 @@ def next_checks(seen: Seen, causes: tuple[Cause, ...]) -> tuple[str, ...]:
     told += [c.next_check for c in standing[:3] if c.next_check]
     if len(told) < 3:
         told += [
-            f"Read what happened around {clock(seen.onset.earliest)} in the logs of the service and of its "
-            f"sources.",
+            f"Read what happened around {clock(seen.onset.earliest)} UTC in the logs of the service and of "
+            f"its sources.",
             "Look at a few raw requests from before and after the onset side by side.",
         ]
     return tuple(dict.fromkeys(told))[:MOST]
@@ -36,7 +36,9 @@ def _for(cause: Cause, seen: Seen) -> list[str]:
     if cause.cause is CauseKind.UPSTREAM_DATA:
         names = listed([m.feature for m in seen.inputs.broken or seen.inputs.moved], 3)
         return (
-            [f"Ask the source of {names} what it sent since {clock(seen.onset.earliest)}."] if names else []
+            [f"Ask the source of {names} what it sent since {clock(seen.onset.earliest)} UTC."]
+            if names
+            else []
         )
     if cause.cause is CauseKind.NATURAL_DRIFT:
         names = listed(seen.inputs.names, 3)

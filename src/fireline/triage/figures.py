@@ -210,7 +210,7 @@ def _drift(book: Book, feature: str, family: str, at: Moment) -> Figure:
     ratio = log_ratio(column, at.hit, book.matched(at.hit))
     name = "drift of the score" if family == "score_drift" else f"drift of {feature}"
     return Figure(
-        name, family, "PSI", ratio[column.before], ratio[column.after], 0.02,
+        name, family, "log ratio", ratio[column.before], ratio[column.after], 0.02,
         feature=None if family == "score_drift" else feature,
     )  # fmt: skip
 

@@ -226,7 +226,7 @@ def _when(change: Change, onset: Onset) -> str:
     if change.at > onset.latest:
         return f"it came {length(change.at - onset.latest)} after the onset"
     if change.at >= onset.earliest - SKEW:
-        return f"it happened at {clock(change.at)}, within the onset's interval"
+        return f"it happened at {clock(change.at)} UTC, within the onset's interval"
     return f"it came {length(onset.earliest - change.at)} before the onset"
 
 

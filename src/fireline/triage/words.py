@@ -63,7 +63,7 @@ def figure(value: float | None, unit: str) -> str:
         return "unknown"
     if unit == "share":
         return share(value)
-    text = f"{value:.3f}" if unit in ("AUC", "PSI") else f"{value:.3g}"
+    text = f"{value:.3f}" if unit in ("AUC", "PSI", "log ratio") else f"{value:.3g}"
     return text if unit in ("", "AUC", "mean") else f"{text} {unit}"
 
 
@@ -84,9 +84,9 @@ def change_name(change: Change) -> str:
     if change.version and change.version not in text:
         text += f" ({change.version})"
     return (
-        f'{change.kind} "{text}" at {clock(change.at)}'
+        f'{change.kind} "{text}" at {clock(change.at)} UTC'
         if change.kind not in text
-        else f"{text} at {clock(change.at)}"
+        else f"{text} at {clock(change.at)} UTC"
     )
 
 
