@@ -203,7 +203,13 @@ def resolve(store: Store, clock: Clock, incident: str, by: str, text: str = "") 
                 todo="say why it is no incident (it is declined then), or contain it first",
             )
         return move(store, clock, incident, by, State.DECLINED.value, text)
-    if found.state in (State.CONTAINING, State.CONTAINED, State.RECOVERING) and not standing(found):
+    if found.state in (State.CONTAINING, State.CONTAINED, State.RECOVERING):
+        if left := standing(found):
+            names = ", ".join(f"{m.id} ({m.action}, {m.state.value})" for m in left)
+            raise StateError(
+                f"incident {incident} is {found.state.value}, with measures in force or on the way: {names}",
+                todo="undo or keep it first; what was just undone is over once live traffic is seen to obey",
+            )
         if not text.strip():
             raise StateError(
                 f"incident {incident} is {found.state.value}, and nothing is in force",

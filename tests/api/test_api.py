@@ -287,7 +287,7 @@ def test_a_command_is_obeyed_before_it_is_answered(burning: Any) -> None:
     assert told["measures"][0]["state"] == "applied"
     assert [e["kind"] for e in told["timeline"]].count("approved") == 1
     again = problem(burning.here.post(f"/v1/incidents/{name}/approve", json={}), 409)
-    assert "nothing waits" in again["todo"]
+    assert "no measure that is asked" in again["error"]
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,9 @@ def test_the_story_of_an_incident_as_it_is_typed(
     assert incident in text
     assert "containing" in text
     assert "rollback: asked" in text
-    assert said("incidents", "--service", "other") == (0, "Nothing is open.\n")
+    code, text = said("incidents", "--service", "other")
+    assert code == 2, "a typing error is no quiet service"
+    assert "there is no service 'other'" in text
 
     code, text = said("show", short)
     assert code == 0
@@ -138,7 +140,7 @@ def test_the_story_of_an_incident_as_it_is_typed(
 
     code, text = said("undo", short)
     assert code != 0
-    assert "nothing waits for this command" in text
+    assert "no measure that is applied or confirmed" in text
     code, text = said("approve", short, "--measure", "msr-none")
     assert code != 0
     assert "knows no measure msr-none" in text

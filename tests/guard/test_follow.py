@@ -50,8 +50,8 @@ def test_a_switch_takes_at_once_and_its_version_is_in_the_events(server, tmp_pat
     rows = {row["request_id"]: row for row in server.rows}
     assert "switch" not in rows["before"]
     assert (rows["after"]["switch"], rows["after"]["version"], rows["after"]["rung"]) == ("7", "A", "current")
-    assert until(lambda: any(";version=7;stale=0" in one for one in server.guards))
-    assert server.heads[-1]["Fireline-Guard"].endswith(";version=7;stale=0;dropped=0")
+    assert until(lambda: any(";version=7;passes=0;stale=0" in one for one in server.guards))
+    assert server.heads[-1]["Fireline-Guard"].endswith(";version=7;passes=0;stale=0;dropped=0")
     guard.close()
 
 
@@ -328,3 +328,13 @@ def test_a_switch_reaches_fifty_guards_within_a_second(server, tmp_path):
     assert {guard.call() for guard in guards} == {"A"}
     for guard in guards:
         guard.close()
+
+
+def test_a_route_to_a_version_nobody_has_is_told_with_the_next_question(server, tmp_path):
+    guard = guarded(server, tmp_path, outbox={"every": 0.02})
+    assert guard.call(key="before") == "B"
+    lost = switch(8, Route("msr-1", version="no such version"))
+    server.put(lost)
+    assert until(lambda: any(";version=8;passes=1;" in one for one in server.guards))
+    assert guard.call(key="x") == "B", "the route is passed by"
+    guard.close()

@@ -90,9 +90,9 @@ def test_a_command_is_an_entry_with_its_reason_and_who_gave_it(
     ("name", "about", "said"),
     [
         ("note", ("ada", "  "), "the note is empty -> write what you saw or did"),
-        ("undo", (None, "ada"), f"incident {INC} has none that this could be about"),
+        ("undo", (None, "ada"), f"incident {INC} has no measure that is applied or confirmed"),
         ("undo", ("msr-1", "ada"), "measure msr-1 is asked: there is nothing to take back"),
-        ("keep", (None, "ada"), f"incident {INC} has none that this could be about"),
+        ("keep", (None, "ada"), f"incident {INC} has no measure that is confirmed"),
         (
             "keep",
             ("msr-1", "ada"),
@@ -104,7 +104,7 @@ def test_a_command_is_an_entry_with_its_reason_and_who_gave_it(
         ("move", ("ada", "triaging", ""), "a move needs a reason"),
         ("move", ("ada", "nowhere", "so"), "'nowhere' is not a state"),
         ("move", ("ada", "contained", "so"), "measure msr-1 (rollback) is asked, not confirmed in traffic"),
-        ("resolve", ("ada",), "no way from containing to resolved"),
+        ("resolve", ("ada",), "with measures in force or on the way"),
         ("approve_review", ("ada",), "there is no review to approve"),
     ],
 )
@@ -129,7 +129,7 @@ def test_nothing_is_said_about_an_incident_nobody_knows(rooms: Rooms) -> None:
 def test_yes_and_no_are_said_once(rooms: Rooms) -> None:
     give(rooms, "approve", None, "ada")
     assert state(rooms) is MeasureState.REQUESTED
-    assert "nothing waits" in refused(rooms, "approve", None, "joan")
+    assert "no measure that is asked" in refused(rooms, "approve", None, "joan")
     give(rooms, "deny", None, "joan", "stop")  # not begun yet
     assert state(rooms) is MeasureState.DENIED
     assert refused(rooms, "deny", "msr-1", "joan")
@@ -267,3 +267,10 @@ def test_every_command_has_a_function() -> None:
     others = {"role": "take_role"}
     found: list[Callable[..., Any]] = [getattr(commands, others.get(n, n)) for n in commands.NAMES]
     assert all(one.__doc__ for one in found)
+
+
+def test_what_was_declared_and_is_over_can_be_ended(rooms: Rooms) -> None:
+    give(rooms, "deny", None, "ada", "not needed")
+    assert "nothing is in force" in refused(rooms, "resolve", "ada")
+    give(rooms, "resolve", "ada", "a rehearsal")
+    assert rooms.store.incident(INC).state.value == "cancelled"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fireline.clock import MICROS, micros
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.timeline import Draft, EntryKind
-from fireline.verify.obey import ENOUGH, Obedience, judge_obedience, obedience
+from fireline.verify.obey import ENOUGH, LACKS, Obedience, judge_obedience, obedience
 from tests.lifecycle.make import T0, Journal, at, opened
 
 ROLLBACK: dict[str, Any] = {"from": "B", "to": "A"}
@@ -204,3 +204,9 @@ def test_what_is_kept_is_confirmed_once_every_guard_that_listens_has_heard() -> 
     waits = obedience({}, step, behind=("gate-1",))
     assert not waits.obeys
     assert judge_obedience(journal().now, step, waits, at(minutes=1)) == []
+
+
+def test_a_guard_without_such_a_version_is_said_at_once() -> None:
+    found = obedience(seen(*[GOOD] * ENOUGH), measure(), behind=(f"guard-1, {LACKS}",))
+    assert not found.obeys
+    assert found.trouble(measure(), T0 + timedelta(seconds=1)) == "lacks", "no patience mends that"

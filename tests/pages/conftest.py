@@ -73,7 +73,7 @@ def served(rooms: Rooms) -> Iterator[Served]:
     made.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # the driver keeps an event loop, which other modules must not meet
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: set FIRELINE_CHROMIUM, or apt-get install chromium")

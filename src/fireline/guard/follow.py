@@ -95,7 +95,7 @@ class Follower:
     def says(self) -> str:
         """The Fireline-Guard header: who listens, which version it obeys, whether it is stale, and how many
         routes it passes by since it has no such version or rung."""
-        return f"{self.who};version={self.version};stale={int(self.stale)};passes={self.passes}"
+        return f"{self.who};version={self.version};passes={self.passes};stale={int(self.stale)}"
 
     def take(self, text: str, signature: str) -> bool:
         """Obey the signed ``text`` if it is newer; whether it was. Raises ForgedSwitch or OldSwitch.

@@ -278,9 +278,14 @@ class Guard(Decorating):
     def obey(self, switch: Switch) -> None:
         """Follow ``switch`` from the next call on. The follower calls this, once it has verified it."""
         self.switch, self._version = switch, switch.version
-        if self.wire.follower is not None:
-            self.wire.follower.passes = len(plan(self.ladder, switch, self._deploy, self._wall()).lost)
+        self._say_lost(len(plan(self.ladder, switch, self._deploy, self._wall()).lost))
         self._plan_anew()
+
+    def _say_lost(self, routes: int) -> None:
+        """How many routes lead nowhere here: the server hears of it with the next question."""
+        wire = getattr(self, "wire", None)  # none yet while the switch kept on disk is taken up
+        if wire is not None and wire.follower is not None:
+            wire.follower.passes = routes
 
     def label(self, request_id: str, label: Any, at: datetime | None = None) -> None:
         """Tell the server what turned out to be true of a request, known since ``at`` (now unless given)."""
@@ -374,6 +379,7 @@ class Guard(Decorating):
                         "no rung for %s: calls go past it", "; ".join(str(route) for route in made.lost)
                     )
                 self._plan, self._beside = made, self.shadows.wanted
+                self._say_lost(len(made.lost))
                 self._until = (
                     made.until if wish == self._wish else -FOREVER
                 )  # wished anew meanwhile: look again

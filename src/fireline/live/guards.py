@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from fireline.clock import Clock
 from fireline.live.views import GuardView
+from fireline.verify.obey import LACKS
 
 LISTENS = timedelta(seconds=75)
 """A guard asks anew at least every half minute; one that has not for this long is gone."""
@@ -45,7 +46,7 @@ class Guards:
     def behind(self, service: str, version: int) -> tuple[str, ...]:
         """Guards that listen and obey a switch older than ``version``, or pass a route of theirs by."""
         return tuple(
-            f"{view.id}, which has no such version or rung" if view.passes else view.id
+            f"{view.id}, {LACKS}" if view.passes else view.id
             for view in self.of(service)
             if view.obeys < version or view.passes
         )

@@ -184,22 +184,6 @@ class Running:
                 f"there is no service {name!r} here", todo=f"use one of: {', '.join(sorted(self.pulses))}"
             )
 
-    def must_know(self, service: str, params: Mapping[str, object]) -> None:
-        """Raise InputError when a measure's ``params`` name a version or a rung that nobody has heard of."""
-        self._known(service)
-        pulse, book = self.pulses[service], self.runbooks[service]
-        good = [book.last_known_good.version] if book.last_known_good else []
-        ladder = [r.version for r in book.ladder if r.version]
-        versions = {*pulse.counting.versions, *pulse.book.baseline.plan.versions, *ladder, *good}
-        rungs = {word for rung in book.ladder for word in (rung.name, rung.kind)}
-        for key, known, what in (("to", versions, "version"), ("version", versions, "version"),
-                                 ("rung", rungs, "rung")):  # fmt: skip
-            said = params.get(key)
-            if said is not None and known and said not in known:
-                raise InputError(
-                    f"{service} has no {what} {said!r}", todo=f"use one of: {', '.join(sorted(known))}"
-                )
-
     # -- telemetry ----------------------------------------------------------------------------------------
 
     def take(self, service: str, kind: str, body: bytes, form: str, key: str, encoding: str) -> Answer:

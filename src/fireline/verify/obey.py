@@ -21,6 +21,8 @@ from fireline.verify.rows import Columns, flag, take, text
 
 ENOUGH = 5
 """Calls in a row, the last ones seen, that must obey."""
+LACKS = "which has no such version or rung"
+"""What is said of a guard that passes a route by."""
 PATIENCE = timedelta(minutes=5)
 SILENCE = timedelta(hours=1)
 """How long no call at all may be seen before that is worth a note: a quiet service is not a problem."""
@@ -55,8 +57,10 @@ class Obedience:
 
     def trouble(self, measure: Measure, now: datetime) -> str:
         """What keeps ``measure`` from being confirmed, "" when nothing does but that few calls have come:
-        ``behind``, ``disobeyed`` or ``silence``."""
+        ``lacks``, ``behind``, ``disobeyed`` or ``silence``."""
         applied = measure.applied_at or now
+        if any(LACKS in one for one in self.behind):
+            return "lacks"  # no patience mends that
         if now - applied < PATIENCE:
             return ""
         if self.behind:
@@ -162,6 +166,9 @@ def _confirmed(seen: Obedience) -> str:
 
 
 def _note(trouble: str, seen: Obedience, waited: str) -> str:
+    if trouble == "lacks":
+        names = words.listing([one for one in seen.behind if LACKS in one][:3])
+        return f"Calls go past it: {names}. Undo it, or deploy there what it names."
     if trouble == "behind":
         names = words.listing(list(seen.behind[:3]))
         return f"Not confirmed after {waited}: guards that obey an older switch still answer ({names})."

@@ -122,7 +122,6 @@ async def act(request: Request, incident: str, step: Step, who: Doer) -> dict[st
 
     def write() -> dict[str, Any]:
         about = (running.store, running.clock, incident, who.name)
-        running.must_know(running.store.incident(incident).service, step.params)
         commands.act_now(*about, step.action, step.params, step.text, timedelta(hours=step.hours))
         running.wake()
         return running.store.incident(incident).as_json()
