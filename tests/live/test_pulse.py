@@ -167,13 +167,13 @@ def test_who_leads_again_goes_on_where_the_other_one_stopped(living: Make) -> No
 def test_what_others_count_on_the_same_store_is_judged_too(living: Make) -> None:
     leader = living("first")
     leader.play(BEGIN + HOUR, traffic=leader.guarded())
-    helper = beside(leader, living)
+    follower = beside(leader, living)
     while not leader.store.incidents() and leader.clock.now() < BEGIN + 3 * HOUR:
         since, until = leader.clock.now(), leader.clock.now() + 12 * MINUTE
-        helper.clock.move_to(until)  # type: ignore[attr-defined]
-        helper.send(helper.guarded("B")(since, until))
-        helper.running.beat()
-        assert not helper.running.leads
+        follower.clock.move_to(until)  # type: ignore[attr-defined]
+        follower.send(follower.guarded("B")(since, until))
+        follower.running.beat()
+        assert not follower.running.leads
         leader.to(until)
     assert "version B" in leader.incident.title or "error rate" in leader.incident.alerts[0]["because"]
     assert {a["family"] for a in leader.incident.alerts} == {"error_rate"}
