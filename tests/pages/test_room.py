@@ -79,7 +79,7 @@ def test_a_refusal_says_why_and_what_to_do(rooms: Rooms, pages: TestClient, head
     answer = pages.post("/incidents/inc-1/resolve", data=form, headers=headers)
     assert answer.status_code == 409
     assert "Not done." in answer.text
-    assert "there is no way from" in answer.text
+    assert "with measures in force or on the way" in answer.text
     assert len(rooms.store.entries("inc-1")) == before
     if not headers:
         assert 'value="a sentence of mine"' in answer.text, "nothing typed is lost"

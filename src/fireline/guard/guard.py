@@ -278,7 +278,7 @@ class Guard(Decorating):
     def obey(self, switch: Switch) -> None:
         """Follow ``switch`` from the next call on. The follower calls this, once it has verified it."""
         self.switch, self._version = switch, switch.version
-        self._say_lost(len(plan(self.ladder, switch, self._deploy, self._wall()).lost))
+        self._say_lost(sum(self.ladder.to(route) is None for route in switch.routes))
         self._plan_anew()
 
     def _say_lost(self, routes: int) -> None:
