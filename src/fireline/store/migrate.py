@@ -13,6 +13,7 @@ from fireline.store.locks import hold
 HEAD = "0004"
 """The newest revision in ``migrations/versions``; a test holds this equal."""
 
+TRIES = 12
 VERSION_TABLE = "fireline_version"
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -23,15 +24,25 @@ def to_head(database: sa.Engine) -> None:
     Whoever opens a store at the same moment waits. A migration happens wholly or not at all.
     Raises StoreError when the database was written by a newer release.
     """
+    for left in reversed(range(TRIES)):
+        try:
+            _once(database)
+            return
+        except sa.exc.OperationalError as error:
+            # Several may open a new store at once, and each migration holds SQLite's one lock for a while.
+            if "locked" not in str(error) or not left:
+                raise
+
+
+def _once(database: sa.Engine) -> None:
     with database.connect() as connection:
         if _revision(connection) == HEAD:
             return
     with database.begin() as connection:
         hold(connection, "schema", VERSION_TABLE)
         revision = _revision(connection)
-        if revision == HEAD:
-            return
-        _upgrade(connection, revision)
+        if revision != HEAD:
+            _upgrade(connection, revision)
 
 
 def _revision(connection: sa.Connection) -> str | None:
