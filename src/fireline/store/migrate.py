@@ -3,6 +3,7 @@ opened."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -32,6 +33,7 @@ def to_head(database: sa.Engine) -> None:
             # Several may open a new store at once, and each migration holds SQLite's one lock for a while.
             if "locked" not in str(error) or not left:
                 raise
+            time.sleep(0.25)
 
 
 def _once(database: sa.Engine) -> None:
