@@ -17,7 +17,7 @@ from fireline.telemetry.changes import first_seen
 from fireline.telemetry.columns import Array, has, times
 from fireline.telemetry.dedup import Dedup, Keys
 from fireline.telemetry.labels import join_labels
-from fireline.telemetry.lake import Lake
+from fireline.telemetry.lake import Kind, Lake
 from fireline.telemetry.log import Batch, Log
 from fireline.telemetry.tally import outcome, tally, tally_quality
 from fireline.terms.counts import CountsRow
@@ -27,6 +27,13 @@ from fireline.terms.quarantine import BadRow
 HOUR = 3600 * 1_000_000
 ROWS = 100_000
 LOG = logging.getLogger("fireline")
+
+
+def lake_file(lake: Lake, service: str, name: str, kind: Kind, table: pa.Table, clock: str) -> LakeFile:
+    """Write ``table`` as the ``kind`` of batch ``name``; what the store is to know of it. ``clock`` is the
+    column of its times."""
+    path, when = lake.write(name, kind, table), times(table, clock)
+    return LakeFile(kind, path, len(table), int(when.min()), int(when.max()), service)
 
 
 class Recorder:
@@ -87,10 +94,8 @@ class Recorder:
             file = self._file(name, "labels", batch.labels, "label_time")
             tx.commit_batch(name, at=at, service=self.service, lake_file=file)
 
-    def _file(self, name: str, kind: str, table: pa.Table, clock: str) -> LakeFile:
-        path = self.lake.write(name, "events" if kind == "events" else "labels", table)
-        when = times(table, clock)
-        return LakeFile(kind, path, len(table), int(when.min()), int(when.max()), self.service)
+    def _file(self, name: str, kind: Kind, table: pa.Table, clock: str) -> LakeFile:
+        return lake_file(self.lake, self.service, name, kind, table, clock)
 
     def quarantine(self, rows: Iterable[BadRow], at: datetime) -> None:
         """Keeps what was put aside, once."""

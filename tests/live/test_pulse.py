@@ -179,6 +179,24 @@ def test_what_others_count_on_the_same_store_is_judged_too(living: Make) -> None
     assert {a["family"] for a in leader.incident.alerts} == {"error_rate"}
 
 
+def test_who_follows_counts_by_how_far_the_leader_has_judged(living: Make) -> None:
+    leader = living("first")
+    leader.play(BEGIN + HOUR, traffic=leader.guarded())
+    follower = beside(leader, living)
+    leader.play(BEGIN + 2 * HOUR, traffic=leader.guarded())
+    follower.clock.move_to(leader.clock.now())  # type: ignore[attr-defined]
+    follower.door.catching_up = (
+        True  # held back: excused from arriving late, but not from its tick being over
+    )
+    held = follower.guarded()(BEGIN + 61 * MINUTE, BEGIN + 65 * MINUTE)
+    follower.send([row | {"request_id": f"held-{row['request_id']}"} for row in held])
+    follower.running.beat()
+    assert not follower.running.leads
+    assert follower.pulse.judged == leader.pulse.judged
+    assert follower.pulse.counting.seen.late == follower.pulse.counting.seen.events > 0
+    assert follower.pulse.counting.waits is False
+
+
 # -- a person in the middle ---------------------------------------------------------------------------------
 
 

@@ -13,8 +13,9 @@ from fireline.clock import Clock, micros
 from fireline.errors import StoreError
 from fireline.live.door import Door, parted
 from fireline.live.spool import Place, Record
+from fireline.recording import lake_file
 from fireline.runbook.schema import Runbook
-from fireline.store import LakeFile, Store, Tx
+from fireline.store import Store, Tx
 from fireline.telemetry.changes import first_seen
 from fireline.telemetry.columns import Array, times
 from fireline.telemetry.dedup import Dedup, Keys, Split
@@ -143,7 +144,7 @@ class Counting:
     def _commit_labels(self, tx: Tx, name: str, labels: pa.Table) -> None:
         if len(labels):
             kept = labels.drop_columns(["row"]) if "row" in labels.column_names else labels
-            file = self._file(f"{name}-labels", "labels", kept, "label_time")
+            file = lake_file(self.lake, self.service, f"{name}-labels", "labels", kept, "label_time")
             tx.commit_batch(f"{name}-labels", at=self.clock.now(), service=self.service, lake_file=file)
 
     def _commit_events(
@@ -154,7 +155,8 @@ class Counting:
         if split is not None:
             counts = tally(self.plan, split.kept, split.dropped)
             if len(split.kept):
-                file, keys = self._file(name, "events", split.kept, "time"), split.keys.body
+                file = lake_file(self.lake, self.service, name, "events", split.kept, "time")
+                keys = split.keys.body
         was = str(begin) if begin != Place() else None
         done = tx.commit_batch(
             name, at=self.clock.now(), service=self.service, lake_file=file, counts=counts, keys=keys,
@@ -165,11 +167,6 @@ class Counting:
                 f"the batch {name} was counted before, by another process on the same spool",
                 todo="give every server a --data folder of its own, and all of them one --lake",
             )
-
-    def _file(self, name: str, kind: str, table: pa.Table, clock: str) -> LakeFile:
-        path = self.lake.write(name, "events" if kind == "events" else "labels", table)
-        when = times(table, clock)
-        return LakeFile(kind, path, len(table), int(when.min()), int(when.max()), self.service)
 
     def _note(self, split: Split | None, labels: pa.Table, records: Sequence[Record]) -> None:
         seen = self.seen

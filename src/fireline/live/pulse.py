@@ -99,7 +99,7 @@ class Pulse:
                 self.since = self.judged = max(kept.tick, self.complete())
                 self.judge = Judge(baseline, runbook, self.since)
         inbox = self.store.get_state(f"inbox:{self.service}")
-        self.inbox = [_finding(one) for one in json.loads(inbox.body)] if inbox else []
+        self.inbox = [finding_of(one) for one in json.loads(inbox.body)] if inbox else []
         file = CaseFile(self.judge, self.read, self.archive, runbook, self._changes())
         file.runbook_text, file.behind = self.book.text, self.behind
         desk = Desk(runbook, sizes(baseline, self.read))
@@ -152,9 +152,14 @@ class Pulse:
         span = self.counting.count(self.judged)
         if span is not None:
             self.read.forget_days(*span)
-        if list(self.counting.versions) != self.judge.versions:
-            for version in self.counting.versions:
-                self.judge.meet(version)
+        for version in self.counting.versions:
+            self.judge.meet(version)
+
+    def follow(self) -> None:
+        """Counts what was taken while another process leads, by how far that one has judged."""
+        kept = self.store.get_state(f"judge:{self.service}")
+        self.judged = max(self.judged, kept.tick if kept else 0)
+        self.counting.count(self.judged)
 
     def _judge(self, complete: int) -> None:
         """Judges every tick that is complete; what was found is stored with the judge's state."""
@@ -230,10 +235,6 @@ class Pulse:
         """What is known to have changed, oldest first."""
         return tuple(self._changes())
 
-    def lag(self) -> timedelta:
-        """How far behind the clock judging is, beyond the lateness allowed."""
-        return timedelta(microseconds=max(0, self.complete() - self.judged))
-
 
 def _fires(fact: Fact) -> bool:
     return fact.body.get("status") != "resolved"
@@ -251,7 +252,3 @@ def _of_alert(fact: Fact) -> Change:
 def _plain(found: Finding) -> dict[str, object]:
     told = Alert("", found, found.at, found.urgency, found.because).as_json()
     return told | {"evidence": found.evidence, "threshold": found.threshold}
-
-
-def _finding(told: dict[str, object]) -> Finding:
-    return finding_of(told)

@@ -279,27 +279,28 @@ class Running:
                 if term is not None:
                     pulse.take_up()
                 kept.torn, kept.term = False, term
-            if term is None:
-                pulse.counting.count(pulse.judged) if self._should_count(kept, pulse) else None
-            elif self._is_catching_up(door) or not self._is_time(kept, pulse):
-                pulse.count() if self._should_count(kept, pulse) else None
-            elif pulse.step():
-                self.news.told()
+            self._step(kept, pulse, term is not None)
             if not kept.torn:
                 kept.trouble = ""
         except Exception as error:  # one service's trouble must not stop the others, and is shown on its page
             kept.trouble, kept.torn = _said(error), True
             LOG.exception("service %s: %s", name, error)
 
+    def _step(self, kept: _Kept, pulse: Pulse, leads: bool) -> None:
+        """What is due of one service: all of it where this process leads, else counting alone."""
+        count = self._should_count(kept, pulse)
+        if count:
+            kept.counted = monotonic()
+        if leads and not self._is_catching_up(pulse.counting.door):
+            if (self.drill or count or pulse.waits_for_traffic or pulse.is_due()) and pulse.step():
+                self.news.told()
+        elif count and leads:
+            pulse.count()
+        elif count:
+            pulse.follow()
+
     def _is_catching_up(self, door: Door) -> bool:
         return door.catching_up and monotonic() - self._started < self.catch_up
-
-    def _is_time(self, kept: _Kept, pulse: Pulse) -> bool:
-        """Whether the loop should look: something waits to be counted for long enough, or anything is due."""
-        if self.drill or self._should_count(kept, pulse):
-            kept.counted = monotonic()
-            return True
-        return pulse.waits_for_traffic or pulse.is_due()
 
     def _should_count(self, kept: _Kept, pulse: Pulse) -> bool:
         if not pulse.counting.waits:
