@@ -104,7 +104,7 @@ class Window(Mapping[Scope, Array]):
 
 def _narrow(layout: Layout) -> Any:
     """Plain counts of a day fit 32 bits; fixed-point sums need all 64."""
-    return np.int64 if layout.name == "quality" else np.int32
+    return np.int64 if layout.sums else np.int32
 
 
 def _size(block: Mapping[Scope, Array]) -> int:

@@ -15,6 +15,7 @@ from fireline.runbook.schema import Runbook
 from fireline.store import LakeFile, Store
 from fireline.telemetry.changes import first_seen
 from fireline.telemetry.columns import Array, has, times
+from fireline.telemetry.counters import counters
 from fireline.telemetry.dedup import Dedup, Keys
 from fireline.telemetry.labels import join_labels
 from fireline.telemetry.lake import Kind, Lake
@@ -160,6 +161,8 @@ class Cohorts:
         self.plan, self.runbook, self.store, self.archive, self.reader = plan, runbook, store, archive, reader
         self.done = 0
         wanted = ["time", "request_id", "version", "shadow", "late", "score", "prediction", *plan.segments]
+        for layout in plan.extras:
+            wanted += counters()[layout.name].columns(plan, layout) if layout.aged else ()
         self._columns = list(dict.fromkeys(wanted))
 
     def count(self, since: int, until: int, at: datetime) -> None:
@@ -172,7 +175,9 @@ class Cohorts:
             rows = self._rows(since, until)
             with self.store.begin() as tx:
                 tx.commit_batch(name, at=at, service=self.plan.service, counts=rows)
-            self.reader.forget(self.plan.quality)
+            for layout in self.plan.layouts:
+                if layout.aged:
+                    self.reader.forget(layout)
         self.done = until
 
     def _rows(self, since: int, until: int) -> list:  # type: ignore[type-arg]

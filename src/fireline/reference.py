@@ -17,7 +17,8 @@ from fireline.ingest import log_of
 from fireline.recording import quality_rows
 from fireline.runbook.load import load
 from fireline.runbook.schema import Runbook
-from fireline.telemetry.columns import booleans, has, times
+from fireline.telemetry.columns import Words, booleans, has, times
+from fireline.telemetry.counters import Rows, declared
 from fireline.telemetry.dedup import Dedup
 from fireline.telemetry.labels import join_labels
 from fireline.telemetry.layout import declare
@@ -66,9 +67,10 @@ def take_baseline(
 
 
 def _with_labels(plan: Plan, runbook: Runbook, live: pa.Table, labels: pa.Table) -> Plan:
-    """The plan with the reference's shares of labelled, positive and correct events declared."""
+    """The plan with the reference's shares of labelled, positive and correct events, and its extra layouts,
+    declared."""
     if runbook.labels is None or len(labels) == 0:
-        return plan
+        return replace(plan, extras=declared(runbook, plan, Rows(live, Words(live)), ("events",)))
     joined = join_labels(live, labels, now=runbook.reference.until, age=runbook.labels.age)
     said = live.column("prediction") if has(live, "prediction") else None
     label = outcome(plan, joined.column("label"), said)
@@ -79,7 +81,9 @@ def _with_labels(plan: Plan, runbook: Runbook, live: pa.Table, labels: pa.Table)
         replace(s, shares=tuple(round(float(x), 9) for x in shares)) if s.name == "labels" else s
         for s in plan.quality.series
     )
-    return replace(plan, quality=replace(plan.quality, series=series))
+    plan = replace(plan, quality=replace(plan.quality, series=series))
+    extras = declared(runbook, plan, Rows(live, Words(live), label), ("events", "cohorts"))
+    return replace(plan, extras=extras)
 
 
 def _judged(plan: Plan, live: pa.Table, label: Array) -> tuple[Array, Array]:

@@ -20,14 +20,19 @@ from fireline.detect.track import Crossing, Track
 from fireline.terms.alert import FAMILIES
 from fireline.terms.counts import SERVICE
 from tests.support import town as towns
+from tests.support.places import places
 from tests.support.town import Tables, Town
 
-EMPTY_IS_DATA = {"traffic", "silence"}  # that nothing came is what they look at
+PLACES = places()
+# that nothing came is what they look at
+EMPTY_IS_DATA = {"traffic", "silence", *(name for name, place in PLACES.items() if place.empty_is_data)}
 EVERY = pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
 
 
 def place(kind: Kind) -> tuple[Town, Baseline]:
     """A town whose plan the kind watches."""
+    if kind.name in PLACES:
+        return PLACES[kind.name].town()
     return towns.calm_numbers() if kind.name == "absolute_error" else towns.calm()
 
 
@@ -206,7 +211,7 @@ def test_a_faultless_month_is_quiet(kind):
 @EVERY
 def test_its_fault_is_noticed_within_two_days(kind):
     town, baseline = place(kind)
-    fault, wanted = FAULTS[kind.name]
+    fault, wanted = _fault(kind.name)
     seconds = grain_of(kind, town) * baseline.fits[kind.name, SERVICE].merge
     begun = town.at(30)
     crossings = watch(kind, town.edited(lambda tables: fault(town, tables, 30)), baseline, 28, 34)
@@ -223,7 +228,11 @@ def test_its_fault_is_noticed_within_two_days(kind):
 
 
 def test_each_kind_has_a_fault_of_its_own():
-    assert set(FAULTS) == {kind.name for kind in kinds()}
+    assert {*FAULTS, *PLACES} == {kind.name for kind in kinds()}
+
+
+def _fault(name: str) -> tuple[Callable[[Town, Tables, float], None], str | None]:
+    return (PLACES[name].fault, PLACES[name].wanted) if name in PLACES else FAULTS[name]
 
 
 # The faults: edits of the service's counts from ``day`` on.

@@ -24,7 +24,7 @@ from fireline.terms.counts import Scope
 from fireline.terms.plan import Layout, Plan
 
 Read = Callable[[Layout, int, int, int], Mapping[Scope, Array]]
-FORMAT = 2
+FORMAT = 3
 # What numpy and zipfile raise for an empty file, another array, a damaged or truncated archive.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, zipfile.BadZipFile)
 
@@ -113,7 +113,7 @@ def learn(
     totals: dict[tuple[str, Scope], Array] = {}
     psi_usual: dict[tuple[Scope, str], tuple[float, float]] = {}
     for layout in plan.layouts:
-        end = quality_until if layout.name == "quality" else until
+        end = quality_until if layout.aged else until
         for grain in sorted(set(layout.grains.values())) if layout.series else ():
             first, stop = -(-since // (grain * 1_000_000)), end // (grain * 1_000_000)
             if stop <= first:

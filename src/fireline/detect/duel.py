@@ -27,7 +27,7 @@ def duel(
         return _rates(kind, a, b, tolerance, cap)
     assert isinstance(a, Means)
     assert isinstance(b, Means)
-    return _means(kind, a, b, tolerance, cap)
+    return _means(kind, plan, a, b, tolerance, cap)
 
 
 def _rates(kind: Kind, new: Rates, old: Rates, tolerance: Array, cap: Array) -> Reading:
@@ -53,8 +53,8 @@ def _rates(kind: Kind, new: Rates, old: Rates, tolerance: Array, cap: Array) -> 
     return Reading(np.where(valid[..., None], factors, -1e-9), usable, seen, usual, n, z)
 
 
-def _means(kind: Kind, new: Means, old: Means, tolerance: Array, cap: Array) -> Reading:
-    least = kind.least if kind.layout == "quality" else FEWEST
+def _means(kind: Kind, plan: Plan, new: Means, old: Means, tolerance: Array, cap: Array) -> Reading:
+    least = kind.least if kind.laid_out(plan).aged else FEWEST
     valid = (new.n >= least) & (old.n >= least) & np.isfinite(new.value) & np.isfinite(old.value)
     gap = np.where(valid, new.value - old.value, 0.0)
     sd = np.sqrt(OVERDISPERSION * np.where(valid, new.variance + old.variance, 1.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def plan(task: str = "binary") -> Plan:
         ),
         shapes=Layout("shapes", shapes, SHAPE_GRAINS),
         delays=Layout("delays", (), DELAY_GRAINS),
-        quality=Layout("quality", quality, QUALITY_GRAINS),
+        quality=Layout("quality", quality, QUALITY_GRAINS, aged=True, sums=True),
         features={"age": "numeric", "country": "categorical"},
         segments={},
         flags=("toxic",),
@@ -67,12 +68,14 @@ def plan(task: str = "binary") -> Plan:
 
 
 def counted(
-    layout: str, counts: Mapping[str, Mapping[str, int] | Sequence[int]], task: str = "binary"
+    layout: str | Layout, counts: Mapping[str, Mapping[str, int] | Sequence[int]], task: str = "binary"
 ) -> tuple[Plan, Array]:
-    """The plan, and one tick of counts [1, width] of one of its layouts: by series, its cells by name or in
-    order."""
+    """The plan, and one tick of counts [1, width] of one of its layouts (or of a further one): by series, its
+    cells by name or in order."""
     made = plan(task)
-    laid_out: Layout = getattr(made, layout)
+    if isinstance(layout, Layout):
+        made, layout = replace(made, extras=(layout,)), layout.name
+    laid_out = made.layout(layout)
     found = np.zeros((1, laid_out.width), np.int64)
     for name, values in counts.items():
         start, cells = laid_out.offsets[name], laid_out.by_name[name].cells

@@ -77,7 +77,7 @@ class FixedThresholds:
         microseconds."""
         found = []
         for i, one in enumerate(self.ruled):
-            limit = (quality_until if one.kind.layout == "quality" else until) // (HOUR * MICROS)
+            limit = (quality_until if one.kind.laid_out(self.plan).aged else until) // (HOUR * MICROS)
             while (hours := self._window(one, read, self.starts[i], limit)) is not None:
                 figure = self._figure(
                     one, self._hours(one, read, self.starts[i], self.starts[i] + hours).sum(axis=0)
@@ -132,7 +132,7 @@ class FixedThresholds:
         self, one: Ruled, value: float, usual: float, events: int, first: int, hours: int
     ) -> Finding:
         at = from_micros((first + hours) * HOUR * MICROS) + self.runbook.allowed_lateness
-        if one.kind.layout == "quality" and self.runbook.labels is not None:
+        if one.kind.laid_out(self.plan).aged and self.runbook.labels is not None:
             at += self.runbook.labels.age
         what = (one.rule.statistic or "psi") if one.is_histogram else one.kind.name.replace("_", " ")
         of = f" of {one.monitor.feature}" if one.monitor.feature else ""

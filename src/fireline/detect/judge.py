@@ -55,7 +55,7 @@ class Court:
     @property
     def round(self) -> tuple[bool, int, int]:
         """Courts of one round are judged together: quality or not, seconds a tick, branches."""
-        return self.bank.kind.layout == "quality", self.seconds, self.bank.branches
+        return self.bank.kind.laid_out(self.bank.plan).aged, self.seconds, self.bank.branches
 
 
 @dataclass
@@ -266,9 +266,8 @@ class Judge:
     def _found(self, court: Court, group: int, crossing: Crossing) -> Finding:
         bank = court.bank
         scope, monitor = bank.owners[group]
-        age = (
-            self.runbook.labels.age if bank.kind.layout == "quality" and self.runbook.labels else timedelta()
-        )
+        aged = bank.kind.laid_out(self.plan).aged
+        age = self.runbook.labels.age if aged and self.runbook.labels else timedelta()
         known = (
             from_micros((crossing.tick + 1) * court.seconds * MICROS) + age + self.runbook.allowed_lateness
         )

@@ -60,7 +60,7 @@ class Kind(ABC):
 
     name: ClassVar[str]
     family: ClassVar[str]
-    layout: ClassVar[Literal["rates", "shapes", "delays", "quality"]]
+    layout: ClassVar[str]
     test: ClassVar[Literal["rate", "mean", "silence"]] = "rate"
     scopes: ClassVar[tuple[ScopeKind, ...]] = ("service", "version", "segment")
     sides: ClassVar[Sides] = "up"
@@ -76,7 +76,8 @@ class Kind(ABC):
 
     @abstractmethod
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
-        """What this kind watches in ``plan``; empty when the columns it needs are not there."""
+        """What this kind watches in ``plan``; empty when the columns (or the layout) it needs are not
+        there."""
 
     @abstractmethod
     def ticks(self, plan: Plan, counts: Array) -> Ticks:
@@ -91,5 +92,5 @@ class Kind(ABC):
         return np.full(len(base), self.tolerance)
 
     def laid_out(self, plan: Plan) -> Layout:
-        found: Layout = getattr(plan, self.layout)
-        return found
+        """The counts it reads; a layout without series where the service does not count them."""
+        return plan.layout(self.layout)

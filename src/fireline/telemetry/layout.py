@@ -54,7 +54,7 @@ def declare(runbook: Runbook, reference: pa.Table) -> Plan:
         rates=Layout("rates", (_rates_series(runbook, features, p95, tag),), RATE_GRAINS),
         shapes=Layout("shapes", tuple(shapes), SHAPE_GRAINS),
         delays=Layout("delays", (_delay_series(latency, tag),) if p95 else (), DELAY_GRAINS),
-        quality=Layout("quality", _quality_series(score, tag), QUALITY_GRAINS),
+        quality=Layout("quality", _quality_series(score, tag), QUALITY_GRAINS, aged=True, sums=True),
         features=features,
         segments={
             name: _segment_values(reference, name) for name in columns.segments if has(reference, name)

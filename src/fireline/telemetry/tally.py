@@ -5,7 +5,7 @@ Counts are int64 and add exactly, whatever the order and however the log was cut
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import gcd
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from fireline.clock import MICROS
 from fireline.telemetry.columns import Array, Words, booleans, has, numbers, recode, times
+from fireline.telemetry.counters import Feed, Rows, counters
 from fireline.telemetry.grid import Marginal, Marks, count
 from fireline.telemetry.layout import category_cells, logit, numeric_cells, score_cells
 from fireline.telemetry.packing import add_up, pack, unpack
@@ -42,6 +43,7 @@ def tally(plan: Plan, events: pa.Table, duplicates: pa.Table | None = None) -> l
         if plan.delays.series and has(part, "latency_ms"):
             delays = {"latency": numeric_cells(plan.delays.series[0], numbers(part, "latency_ms"))}
             rows += count(plan.delays, _side_by_side(plan.delays, delays), members, instants, late)
+        rows += _extras(plan, "events", Rows(part, words), members, instants, late)
     for late, part in _by_lateness(plan, duplicates) if duplicates is not None else ():
         twice = Marks(plan.rates.width)
         twice.where(_cell(plan.rates, "rates", "duplicate"), np.ones(len(part), bool))
@@ -77,8 +79,22 @@ def tally_quality(plan: Plan, events: pa.Table, label: Array) -> list[CountsRow]
         return []
     name = "label as known"
     judged = _in_order(plan, events.append_column(name, pa.array(label)))
-    marks = _quality(plan, judged, numbers(judged, name))
-    return count(plan.quality, marks, marginals(plan, judged, Words(judged)), times(judged), late=False)
+    label, words, instants = numbers(judged, name), Words(judged), times(judged)
+    members = marginals(plan, judged, words)
+    rows = count(plan.quality, _quality(plan, judged, label), members, instants, late=False)
+    return rows + _extras(plan, "cohorts", Rows(judged, words, label), members, instants, late=False)
+
+
+def _extras(
+    plan: Plan, feed: Feed, rows: Rows, members: Sequence[Marginal], instants: Array, late: bool
+) -> list[CountsRow]:
+    """Counts of the plan's further layouts that count ``feed``."""
+    found: list[CountsRow] = []
+    for layout in plan.extras:
+        counter = counters()[layout.name]
+        if counter.feed == feed:
+            found += count(layout, counter.marks(plan, layout, rows), members, instants, late)
+    return found
 
 
 def marginals(plan: Plan, events: pa.Table, words: Words) -> list[Marginal]:

@@ -16,12 +16,16 @@ from fireline.terms.counts import HOUR, MINUTE, QUARTER, Scope, ScopeKind, Serie
 class Layout:
     """Series laid end to end: a counts vector of this layout has ``width`` cells.
 
-    ``grains`` gives the tick in seconds for each kind of scope that is counted at all.
+    ``grains`` gives the tick in seconds for each kind of scope that is counted at all. An ``aged`` layout is
+    counted by whole cohorts once their labels have come of age, every other one as events come in. One of
+    ``sums`` holds fixed-point sums among its counts, which may not fit 32 bits.
     """
 
     name: str
     series: tuple[Series, ...]
     grains: Mapping[ScopeKind, int]
+    aged: bool = False
+    sums: bool = False
 
     @cached_property
     def offsets(self) -> dict[str, int]:
@@ -62,6 +66,7 @@ class Plan:
     shapes   histograms of features and scores: each quarter of an hour
     delays   latency on 2 % log bins: each quarter of an hour, service and versions
     quality  score by label, and moments: each hour of event time, counted when labels have the same age
+    extras   whatever else the service's columns allow: one layout for each file in ``telemetry/counters``
     """
 
     service: str
@@ -82,10 +87,19 @@ class Plan:
     error_scale: float = 1.0
     reference: str = ""
     notes: tuple[str, ...] = field(default=())
+    extras: tuple[Layout, ...] = field(default=())
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
-        return (self.rates, self.shapes, self.delays, self.quality)
+        return (self.rates, self.shapes, self.delays, self.quality, *self.extras)
+
+    def layout(self, name: str) -> Layout:
+        """The layout called ``name``; one without series where the service does not count it."""
+        return self._by_name.get(name) or Layout(name, (), {})
+
+    @cached_property
+    def _by_name(self) -> dict[str, Layout]:
+        return {layout.name: layout for layout in self.layouts}
 
     @property
     def segment_scopes(self) -> tuple[Scope, ...]:
@@ -101,13 +115,16 @@ class Plan:
         """The plan that ``as_json`` wrote."""
         values = dict(data)
         for name in ("rates", "shapes", "delays", "quality"):
-            layout = values[name]
-            series = tuple(_series(one) for one in layout["series"])
-            values[name] = Layout(layout["name"], series, layout["grains"])
+            values[name] = _layout(values[name])
+        values["extras"] = tuple(_layout(one) for one in values.get("extras", ()))
         values["segments"] = {column: tuple(found) for column, found in values["segments"].items()}
         for name in ("flags", "versions", "notes"):
             values[name] = tuple(values[name])
         return cls(**values)
+
+
+def _layout(data: Mapping[str, Any]) -> Layout:
+    return Layout(**{**data, "series": tuple(_series(one) for one in data["series"])})
 
 
 def _series(data: Mapping[str, Any]) -> Series:
