@@ -20,7 +20,7 @@ Edit = Callable[[Town, Tables, float], None]
 @dataclass(frozen=True)
 class Place:
     """``town`` gives (cached) a town of 28 days of reference and at least 6 live ones, and its baseline;
-    ``fault`` edits its counts from a day on; ``wanted`` is the feature that must be named, if there is one."""
+    ``fault`` edits its counts from a day on; ``wanted`` is the feature to be named, if there is one."""
 
     town: Callable[[], tuple[Town, Baseline]]
     fault: Edit
