@@ -24,11 +24,13 @@ from fireline.telemetry.intake import NO_LABELS, Intake, Taken
 from fireline.telemetry.labels import unknown_labels
 from fireline.telemetry.log import Batch, Log, Scratch
 from fireline.telemetry.order import Order, arrange
+from fireline.telemetry.quarantine import Quarantine
 from fireline.telemetry.rejects import as_text
+from fireline.telemetry.signals import signals_of
 from fireline.terms.quarantine import BadRow
 from fireline.terms.words import day_time, length, share
 
-__all__ = ["Batch", "Log", "log_of", "open_log"]
+__all__ = ["Batch", "Log", "log_of", "open_log", "signals_log"]
 
 CHANGE_COLUMNS = frozenset({"at", "kind", "what"})
 Progress = Callable[[Path, int, int], None]
@@ -70,6 +72,17 @@ def log_of(runbook: Runbook, paths: Iterable[str | Path], progress: Progress | N
         positive=runbook.labels.positive if runbook.labels else None, zone=runbook.timezone,
         clock_skew=runbook.clock_skew, allowed_lateness=runbook.allowed_lateness, progress=progress,
     )  # fmt: skip
+
+
+def signals_log(runbook: Runbook, paths: Iterable[str | Path]) -> tuple[pa.Table, Quarantine]:
+    """The canonical signals in ``paths`` (files, folders, patterns), oldest first, and what was put aside.
+
+    Raises InputError when a file cannot be read, or holds no times or names.
+    """
+    aside = Quarantine()
+    files, _ = sources.find(paths)
+    pieces = (piece for path in files for piece in sources.read(path))
+    return signals_of(pieces, runbook.service, runbook.timezone, aside), aside
 
 
 @dataclass(eq=False)

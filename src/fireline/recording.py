@@ -20,7 +20,7 @@ from fireline.telemetry.dedup import Dedup, Keys
 from fireline.telemetry.labels import join_labels
 from fireline.telemetry.lake import Kind, Lake
 from fireline.telemetry.log import Batch, Log
-from fireline.telemetry.tally import outcome, tally, tally_quality
+from fireline.telemetry.tally import outcome, tally, tally_quality, tally_signals
 from fireline.terms.counts import CountsRow
 from fireline.terms.plan import Plan
 from fireline.terms.quarantine import BadRow
@@ -95,6 +95,17 @@ class Recorder:
             file = self._file(name, "labels", batch.labels, "label_time")
             tx.commit_batch(name, at=at, service=self.service, lake_file=file)
 
+    def signals(self, table: pa.Table, at: datetime) -> None:
+        """Records canonical signals, oldest first: their counts, and the rows as evidence."""
+        for start in range(0, len(table), ROWS):
+            name, part = f"{self.prefix}signals-{start // ROWS:06d}", table.slice(start, ROWS)
+            if not self.store.has_batch(name):
+                with self.store.begin() as tx:
+                    tx.commit_batch(
+                        name, at=at, service=self.service, counts=tally_signals(self.plan, part),
+                        lake_file=self._file(name, "signals", part, "time"),
+                    )  # fmt: skip
+
     def _file(self, name: str, kind: Kind, table: pa.Table, clock: str) -> LakeFile:
         return lake_file(self.lake, self.service, name, kind, table, clock)
 
@@ -124,6 +135,10 @@ class Archive:
     def labels(self, since: datetime, until: datetime) -> pa.Table:
         """Labels that became known in [since, until)."""
         return self._read("labels", "label_time", since, until, None)
+
+    def signals(self, since: datetime, until: datetime) -> pa.Table:
+        """Signals with time in [since, until), oldest first; no row at all where none was ever told."""
+        return self._read("signals", "time", since, until, None)
 
     def _read(
         self, kind: str, clock: str, since: datetime, until: datetime, columns: list[str] | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ from fireline.telemetry.dedup import Dedup
 from fireline.telemetry.labels import join_labels
 from fireline.telemetry.layout import declare
 from fireline.telemetry.log import Log
-from fireline.telemetry.tally import add_up, outcome, tally
+from fireline.telemetry.signals import NO_SIGNALS
+from fireline.telemetry.tally import add_up, outcome, tally, tally_signals
 from fireline.terms.counts import CountsRow, Scope
 from fireline.terms.plan import Layout, Plan
 
@@ -37,11 +39,12 @@ def take_baseline(
     events: Iterable[Path | str],
     *,
     log: Log | None = None,
+    signals: pa.Table | None = None,
     progress: Progress = lambda what, done: None,
 ) -> Baseline:
     """Takes the runbook's reference window out of ``events`` (or of a ``log`` that was read already), learns
-    what is usual and writes the baseline file the runbook names. Raises InputError when the window holds too
-    little."""
+    what is usual and writes the baseline file the runbook names. ``signals`` are canonical ones of the same
+    past. Raises InputError when the window holds too little."""
     runbook = load(runbook_path)
     if log is None:
         log = log_of(runbook, events, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
@@ -58,12 +61,24 @@ def take_baseline(
             "better one",
         )
     plan = _with_labels(declare(runbook, live), runbook, live, log.labels)
+    sampled = _between(signals, since, until)
+    further = declared(runbook, plan, Rows(sampled, Words(sampled)), ("signals",))
+    plan = replace(plan, extras=(*plan.extras, *further))
     read = _Counted(plan, runbook, table, log.labels, progress)
+    read.keep(tally_signals(plan, sampled))
     age = int(runbook.labels.age.total_seconds()) * MICROS if runbook.labels else 0
     first = max(micros(since), int(times(live).min()))
     baseline = learn(plan, read, first, micros(until), micros(until) - age, lambda what: progress(what, 1.0))
     baseline.save(runbook_path.parent / runbook.reference.baseline)
     return baseline
+
+
+def _between(signals: pa.Table | None, since: datetime, until: datetime) -> pa.Table:
+    """The signals of the reference's window, oldest first."""
+    if signals is None or not len(signals):
+        return NO_SIGNALS
+    at = times(signals)
+    return signals.filter(pa.array((at >= micros(since)) & (at < micros(until)))).sort_by("time")
 
 
 def _with_labels(plan: Plan, runbook: Runbook, live: pa.Table, labels: pa.Table) -> Plan:
@@ -107,12 +122,13 @@ class _Counted:
         for start in range(0, len(table), ROWS):
             split = dedup.split(table.slice(start, ROWS))
             dedup.remember(split.keys)
-            self._keep(tally(plan, split.kept, split.dropped))
+            self.keep(tally(plan, split.kept, split.dropped))
             if runbook.labels is not None:
-                self._keep(quality_rows(plan, runbook, split.kept, labels))
+                self.keep(quality_rows(plan, runbook, split.kept, labels))
             progress("counting the reference", min(1.0, (start + ROWS) / len(table)))
 
-    def _keep(self, rows: Iterable[CountsRow]) -> None:
+    def keep(self, rows: Iterable[CountsRow]) -> None:
+        """Adds counts of other kinds."""
         for row in rows:
             self.rows.setdefault((row.layout, row.grain), []).append(row)
 

@@ -12,6 +12,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from fireline import __version__
 from fireline.act import SimulatedSwitchBoard, Worker
 from fireline.casefile import CaseFile
@@ -22,7 +24,7 @@ from fireline.detect.judge import Judge
 from fireline.detect.noticeable import monitor_families, noticeable
 from fireline.detect.size import sizes
 from fireline.errors import InputError, Where
-from fireline.ingest import log_of
+from fireline.ingest import log_of, signals_log
 from fireline.learn import draft_review
 from fireline.loop import House, Tell, report, tick
 from fireline.reader import CountsReader
@@ -36,6 +38,8 @@ from fireline.sources import find
 from fireline.store import Store
 from fireline.telemetry.changes import infer_versions, read_changes
 from fireline.telemetry.lake import Lake
+from fireline.telemetry.quarantine import Quarantine
+from fireline.telemetry.signals import NO_SIGNALS
 from fireline.terms.alert import Finding
 from fireline.terms.change import Change
 from fireline.terms.counts import SERVICE
@@ -72,6 +76,7 @@ def run(
     *,
     out: Path,
     changes: Path | None = None,
+    signals: Sequence[Path | str] = (),
     since: datetime | None = None,
     on_entry: Tell = lambda incident, entry: None,
     on_tick: Callable[[datetime, float], None] = lambda now, done: None,
@@ -89,14 +94,16 @@ def run(
     announced, bad_changes = read_changes(changes, runbook.service, runbook.timezone) if changes else ([], [])
     progress("reading the log", 0.0)
     log = log_of(runbook, paths, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
-    baseline = _baseline(runbook_path, runbook, log, progress)
+    sampled, bad_signals = signals_log(runbook, signals) if signals else (NO_SIGNALS, Quarantine())
+    baseline = _baseline(runbook_path, runbook, log, sampled, progress)
     out.mkdir(parents=True, exist_ok=True)
-    state = _state_folder(out, runbook_path, paths, changes, since)
+    state = _state_folder(out, runbook_path, [*paths, *signals], changes, since)
     with Store.open(state / "store.sqlite", fold=fold, gate=allowed) as store:
         lake = Lake(state / "lake")
         recorder = Recorder(baseline.plan, runbook, store, lake)
         recorder.take(log, BEGINNING, lambda done, n: progress("counting events", done / max(n, 1)))
-        recorder.quarantine([*log.quarantine.items, *bad_changes], BEGINNING)
+        recorder.signals(sampled, BEGINNING)
+        recorder.quarantine([*log.quarantine.items, *bad_changes, *bad_signals.items], BEGINNING)
         known = sorted(
             [*announced, *infer_versions(recorder.versions, runbook.service, announced)], key=lambda c: c.at
         )
@@ -110,21 +117,23 @@ def run(
         play.file.runbook_text = runbook_path.read_text(encoding="utf-8")
         play.through(begin, log.last)
         incidents = [incident.as_json() for incident in play.finish()]
-        summary = _summary(runbook, log, recorder, play, incidents, begin, bad_changes)
+        summary = _summary(runbook, log, recorder, play, incidents, begin, bad_changes, bad_signals)
     _write(out / "incidents.json", incidents)
     _write(out / "summary.json", summary)
     (state / "done").write_text("done\n")
     return Outcome(tuple(incidents), summary, out)
 
 
-def _baseline(runbook_path: Path, runbook: Runbook, log: Any, progress: Progress) -> Baseline:
+def _baseline(
+    runbook_path: Path, runbook: Runbook, log: Any, signals: pa.Table, progress: Progress
+) -> Baseline:
     """The frozen baseline beside the runbook; where there is none, one taken from the log's reference
     part."""
     path = runbook_path.parent / runbook.reference.baseline
     if path.exists():
         return Baseline.load(path)
     if log.first < runbook.reference.until - timedelta(days=1):
-        return take_baseline(runbook_path, (), log=log, progress=progress)
+        return take_baseline(runbook_path, (), log=log, signals=signals, progress=progress)
     raise InputError(
         "the baseline is missing, and the log does not hold the reference", where=Where(file=str(path)),
         todo="take one with `fireline init`, or give the log of the reference too",
@@ -264,6 +273,7 @@ def _summary(
     incidents: Sequence[Mapping[str, Any]],
     begin: datetime,
     bad_changes: Sequence[Any],
+    bad_signals: Quarantine,
 ) -> dict[str, Any]:
     return {
         "service": runbook.service,
@@ -274,7 +284,7 @@ def _summary(
         "duplicates": recorder.duplicates,
         "late": recorder.late,
         "labels": len(log.labels),
-        "quarantined": log.quarantine.summary(),
+        "quarantined": [*log.quarantine.summary(), *(f"signals: {line}" for line in bad_signals.summary())],
         "bad_changes": [str(row) for row in bad_changes],
         "changes": [change.as_json() for change in play.changes],
         "versions": {name: iso(from_micros(at)) for name, at in play.versions.items()},

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from fireline.cli import screen
-from fireline.cli.options import Changes, Labels, Quiet, a_time, a_zone, contacts_of, roles_of
+from fireline.cli.options import Changes, Labels, Quiet, Signals, a_time, a_zone, contacts_of, roles_of
 from fireline.cli.sample import Sample, read_sample
 from fireline.clock import iso
 from fireline.errors import InputError, Where
@@ -52,6 +52,7 @@ def init(
     ] = Path("runbook.yaml"),
     changes: Changes = None,
     labels: Labels = None,
+    signals: Signals = None,
     timezone: Annotated[
         str | None,
         typer.Option(
@@ -99,6 +100,7 @@ def init(
     Columns, task, label age, objectives and the version to go back to are read off the events before --until.
     What no log can tell is marked `fill in`.
     """
+    from fireline.ingest import signals_log
     from fireline.replay import take_baseline  # here, so that `fireline --help` need not load the whole loop
 
     zone = a_zone(timezone)
@@ -130,7 +132,8 @@ def init(
     )
     output.write_text(drafted.text, encoding="utf-8")
     with screen.busy("counting what normal looks like", quiet):
-        take_baseline(output, [*sample.event_files, *sample.label_files])
+        sampled = signals_log(drafted.runbook, signals)[0] if signals else None
+        take_baseline(output, [*sample.event_files, *sample.label_files], signals=sampled)
     if not quiet:
         _tell(drafted, sample, [*sample.notes, *notes], output)
 

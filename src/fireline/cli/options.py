@@ -19,6 +19,15 @@ from fireline.terms.role import Role
 RunbookPath = Annotated[
     Path, typer.Argument(metavar="RUNBOOK", help="The runbook, a YAML file.", show_default=False)
 ]
+Signals = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--signals",
+        metavar="FILE",
+        help="What was sampled beside the requests (gauges, calls, canaries); may be given again.",
+        show_default=False,
+    ),
+]
 Changes = Annotated[
     Path | None,
     typer.Option(

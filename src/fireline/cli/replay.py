@@ -16,7 +16,7 @@ from rich.text import Text
 
 from fireline import __version__
 from fireline.cli import screen
-from fireline.cli.options import Changes, Labels, Quiet, RunbookPath, a_time
+from fireline.cli.options import Changes, Labels, Quiet, RunbookPath, Signals, a_time
 from fireline.runbook.load import load
 from fireline.terms.incident import Incident
 from fireline.terms.timeline import Entry
@@ -44,6 +44,7 @@ def replay(
     ],
     labels: Labels = None,
     changes: Changes = None,
+    signals: Signals = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -72,6 +73,7 @@ def replay(
             [*events, *(labels or ())],
             out=out,
             changes=changes,
+            signals=signals or (),
             since=start,
             on_entry=telling.entry,
             on_tick=telling.time,

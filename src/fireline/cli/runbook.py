@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fireline.cli import screen
-from fireline.cli.options import Quiet, RunbookPath
+from fireline.cli.options import Quiet, RunbookPath, Signals
 from fireline.runbook.check import check
 from fireline.runbook.load import read
 from fireline.runbook.reference import as_markdown, json_schema
@@ -63,14 +63,18 @@ def baseline(
             "--events", metavar="EVENTS", help="Event and label logs; may be given again.", show_default=False
         ),
     ],
+    signals: Signals = None,
     quiet: Quiet = False,
 ) -> None:
     """Freeze anew what normal looks like: after columns or the reference changed, or after a retraining."""
+    from fireline.ingest import signals_log
     from fireline.replay import take_baseline
+    from fireline.runbook.load import load
 
     file = read(runbook)
     with screen.busy("counting what normal looks like", quiet):
-        take_baseline(runbook, events)
+        sampled = signals_log(load(runbook), signals)[0] if signals else None
+        take_baseline(runbook, events, signals=sampled)
     if not quiet:
         screen.out().print(f"{file.baseline_path} taken")
 

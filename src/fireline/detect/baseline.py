@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from fireline.detect.calibrate import quieten
-from fireline.detect.fit import Fit, fit
+from fireline.detect.fit import Fit, cold_fit, fit, warmed
 from fireline.detect.kinds import Array, Kind
 from fireline.detect.metrics import psi
 from fireline.detect.registry import kinds
 from fireline.detect.season import CELLS, cells_of
 from fireline.errors import InputError, Where
-from fireline.terms.counts import Scope
+from fireline.terms.counts import SERVICE, Scope
 from fireline.terms.plan import Layout, Plan
 
 Read = Callable[[Layout, int, int, int], Mapping[Scope, Array]]
@@ -132,7 +132,18 @@ def learn(
                 if kind.layout == layout.name and kind.monitors(plan):
                     for (name, scope), found in _learn_kind(kind, plan, counts, first, grain).items():
                         fits[name, scope] = found
-    return Baseline(plan, fits, totals, psi_usual, since, until)
+    return Baseline(plan, fits | _cold(plan, fits), totals, psi_usual, since, until)
+
+
+def _cold(plan: Plan, fits: Mapping[tuple[str, Scope], Fit]) -> dict[tuple[str, Scope], Fit]:
+    """Fits of the kinds that judge what the reference did not hold."""
+    found = {}
+    for kind in kinds():
+        cold = cold_fit(kind, plan) if kind.cold and kind.monitors(plan) else None
+        if cold is not None:
+            one = fits.get((kind.name, SERVICE))
+            found[kind.name, SERVICE] = warmed(one, cold) if one else cold
+    return found
 
 
 def _learn_kind(

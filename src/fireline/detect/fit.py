@@ -81,6 +81,30 @@ def fit(kind: Kind, plan: Plan, counts: Array, first: int, grain: int) -> Fit:
     return _fit_means(kind, plan, ticks, cells, merge, grain)
 
 
+def cold_fit(kind: Kind, plan: Plan) -> Fit | None:
+    """What is usual where no reference tells: the kind's fixed bases [C]; channels without one judge nothing.
+
+    None for a kind that has none.
+    """
+    fixed = kind.fixed_base(plan) if kind.cold else None
+    if fixed is None or not np.isfinite(fixed).any():
+        return None
+    wide = len(fixed)
+    base = np.tile(np.nan_to_num(fixed), (CELLS, 1))
+    tolerance = kind.tolerances(plan, base[0])
+    usable = np.isfinite(fixed)
+    return Fit(1, base, np.zeros_like(base), np.zeros(wide), np.ones(wide), tolerance, usable)
+
+
+def warmed(one: Fit, cold: Fit | None) -> Fit:
+    """``one`` with the channels that the reference could not teach taken from ``cold``."""
+    take = np.zeros(len(one.usable), bool) if cold is None else ~one.usable & cold.usable
+    if cold is None or one.merge != 1 or not take.any():
+        return one
+    names = ("base", "base_variance", "tau2", "inflation", "tolerance", "usable")
+    return replace(one, **{n: np.where(take, getattr(cold, n), getattr(one, n)) for n in names})
+
+
 def _blocks(grain: int, merge: int) -> tuple[int, ...]:
     """Block lengths in ticks of about an hour, four hours and a day, longer than one tick."""
     lengths = {max(1, hours * 3600 // (grain * merge)) for hours in HOURS}
@@ -290,8 +314,8 @@ def _fit_silence(ticks: Rates | Means, cells: Array, merge: int) -> Fit:
     busy = expected[:, 0] >= 1
     ratio = (quarter[busy] - expected[busy]) ** 2 / expected[busy]
     phi = np.maximum(np.median(ratio, axis=0) / 0.455, 1.0) if busy.any() else np.ones(n.shape[1])
-    longest = _longest_silence(n[:, 0], base[cells][:, 0])
-    phi = np.maximum(phi, longest / 3.0)
+    longest = [_longest_silence(one, usual) for one, usual in zip(n.T, base[cells].T, strict=True)]
+    phi = np.maximum(phi, np.asarray(longest) / 3.0)
     zeros = np.zeros_like(base)
     return Fit(merge, base, zeros, np.zeros(len(phi)), phi, np.ones(len(phi)), n.sum(axis=0) >= 100)
 

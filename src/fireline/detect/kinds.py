@@ -55,7 +55,7 @@ class Kind(ABC):
     ``layout`` names the counts it reads, ``test`` the form of the judge, ``tolerance`` what is not worth
     noticing (odds ratio for rates, units of the statistic for means), ``k`` the smallest number of ticks
     that may fire, ``pool`` the part of the false-page budget it draws on, and ``urgency`` what a finding
-    asks for by itself.
+    asks for by itself. A ``cold`` kind judges what the reference did not hold by its fixed bases alone.
     """
 
     name: ClassVar[str]
@@ -73,6 +73,7 @@ class Kind(ABC):
     least: ClassVar[int] = 1
     merge_to: ClassVar[int] = 0
     unit: ClassVar[str] = "share"
+    cold: ClassVar[bool] = False
 
     @abstractmethod
     def monitors(self, plan: Plan) -> Sequence[Monitor]:

@@ -20,7 +20,8 @@ from fireline.telemetry.changes import first_seen
 from fireline.telemetry.columns import Array, times
 from fireline.telemetry.dedup import Dedup, Keys, Split
 from fireline.telemetry.lake import Lake
-from fireline.telemetry.tally import tally
+from fireline.telemetry.signals import NO_SIGNALS
+from fireline.telemetry.tally import tally, tally_signals
 from fireline.terms.counts import CountsRow
 from fireline.terms.plan import Plan
 from fireline.terms.quarantine import BadRow
@@ -34,6 +35,7 @@ class Ledger:
 
     events: int = 0
     labels: int = 0
+    signals: int = 0
     late: int = 0
     duplicates: int = 0
     quarantined: int = 0
@@ -101,7 +103,8 @@ class Counting:
 
     def _batch(self, records: Sequence[Record], judged_until: int) -> tuple[int, int] | None:
         begin, end = self._place, records[-1].end
-        parts = [(record, *parted(record.body)) for record in records]
+        signals = _signals(records)
+        parts = [(record, *parted(record.body)) for record in records if not _is_sampled(record)]
         events = self._joined(table for _, table, _ in parts)
         labels = self._joined(table for _, _, table in parts)
         bad = _bad(records)
@@ -111,19 +114,21 @@ class Counting:
         versions = first_seen(split.kept, self.versions) if split is not None else self.versions
         with self.store.begin() as tx:
             self._commit_labels(tx, name, labels)
+            self._commit_signals(tx, name, signals, judged_until)
             self._commit_events(tx, name, split, bad, begin, end)
             if versions != self.versions:
                 body = json.dumps(versions, sort_keys=True).encode()
                 tx.put_state(f"versions:{self.service}", 0, body)
         self.versions = versions
         self._note(split, labels, records)
+        self.seen.signals += len(signals)
         self._place = self.door.counted = end
         self.door.spool.forget(end)
-        if split is None or not len(split.kept):
-            return None
-        self._dedup.remember(split.keys)
-        instants = times(split.kept)
-        return int(instants.min()), int(instants.max())
+        kept = [signals] if split is None else [signals, split.kept]
+        if split is not None and len(split.kept):
+            self._dedup.remember(split.keys)
+        instants = np.concatenate([times(table) for table in kept])
+        return (int(instants.min()), int(instants.max())) if len(instants) else None
 
     def _joined(self, tables: Iterable[pa.Table]) -> pa.Table:
         full = [self.door.intake.settle(table) for table in tables if len(table)]
@@ -146,6 +151,14 @@ class Counting:
             kept = labels.drop_columns(["row"]) if "row" in labels.column_names else labels
             file = lake_file(self.lake, self.service, f"{name}-labels", "labels", kept, "label_time")
             tx.commit_batch(f"{name}-labels", at=self.clock.now(), service=self.service, lake_file=file)
+
+    def _commit_signals(self, tx: Tx, name: str, table: pa.Table, judged_until: int) -> None:
+        if len(table):
+            file = lake_file(self.lake, self.service, f"{name}-signals", "signals", table, "time")
+            tx.commit_batch(
+                f"{name}-signals", at=self.clock.now(), service=self.service, lake_file=file,
+                counts=tally_signals(self.plan, table, judged_until),
+            )  # fmt: skip
 
     def _commit_events(
         self, tx: Tx, name: str, split: Split | None, bad: Sequence[BadRow], begin: Place, end: Place
@@ -178,6 +191,16 @@ class Counting:
             if len(split.kept):
                 seen.late += int(split.kept.column("late").combine_chunks().true_count)
                 seen.last_event = max(seen.last_event, int(times(split.kept).max()))
+
+
+def _is_sampled(record: Record) -> bool:
+    return record.head.get("kind") == "signals"
+
+
+def _signals(records: Sequence[Record]) -> pa.Table:
+    """The signals among the records, oldest first."""
+    found = [parted(record.body)[0] for record in records if _is_sampled(record)]
+    return pa.concat_tables([NO_SIGNALS, *(table for table in found if len(table))]).sort_by("time")
 
 
 def _bad(records: Sequence[Record]) -> list[BadRow]:

@@ -23,6 +23,7 @@ from fireline.sources.jsonl import pieces
 from fireline.telemetry.columns import times
 from fireline.telemetry.intake import Intake
 from fireline.telemetry.quarantine import Quarantine
+from fireline.telemetry.signals import signals_of
 from fireline.terms.piece import Piece
 from fireline.terms.quarantine import BadRow
 from fireline.terms.words import length
@@ -86,7 +87,7 @@ class Door:
         self.intake = Intake(book.columns, book.service, book.task, positive, book.timezone)
 
     def take(self, kind: str, body: bytes, form: str, key: str = "", encoding: str = "") -> Answer:
-        """Take a body of ``kind`` (events or labels): all good rows are on disk when this returns.
+        """Take a body of ``kind`` (events, labels or signals): all good rows are on disk when this returns.
 
         ``form`` is the content type: JSON lines, or an Arrow stream. A ``key`` taken before is answered and
         not taken again. Raises InputError for a body that cannot be read, Busy under pressure.
@@ -103,7 +104,8 @@ class Door:
         try:
             found = _pieces(unpacked(body, encoding), form, name)
             with self._lock:
-                events, labels, aside = self._normalised(found, name, kind)
+                take = self._signals if kind == "signals" else self._normalised
+                events, labels, aside = take(found, name)
         except InputError as error:
             self.refusals, self.refused = self.refusals + 1, (micros(self.clock.now()), str(error))
             raise
@@ -120,9 +122,13 @@ class Door:
         self.bad_rows += aside.rows
         return Answer(len(events), len(labels), tuple(aside.items[:SHOWN]), aside.rows)
 
-    def _normalised(
-        self, found: Iterator[Piece], name: str, kind: str
-    ) -> tuple[pa.Table, pa.Table, Quarantine]:
+    def _signals(self, found: Iterator[Piece], name: str) -> tuple[pa.Table, pa.Table, Quarantine]:
+        """Signals stand where a body's events would."""
+        aside = Quarantine()
+        table = signals_of(found, self.runbook.service, self.runbook.timezone, aside)
+        return self._not_ahead(table, aside, name), pa.table({}), aside
+
+    def _normalised(self, found: Iterator[Piece], name: str) -> tuple[pa.Table, pa.Table, Quarantine]:
         self.intake.quarantine = aside = Quarantine()
         self.intake.notes.clear()
         events, labels = [], []

@@ -187,7 +187,7 @@ class Running:
     # -- telemetry ----------------------------------------------------------------------------------------
 
     def take(self, service: str, kind: str, body: bytes, form: str, key: str, encoding: str) -> Answer:
-        """Take events or labels: on disk when this returns. Raises InputError, and Busy under pressure."""
+        """Take events, labels or signals: on disk when this returns. Raises InputError, Busy if pressed."""
         self._known(service)
         return self.doors[service].take(kind, body, form, key, encoding)
 

@@ -17,7 +17,7 @@ from fireline.ids import stable_id
 from fireline.runbook.schema import Runbook
 from fireline.store import LakeFile, Store
 from fireline.store.tidy import Heap, counts_of, forget_keys, heaps, put_together
-from fireline.telemetry.lake import Lake
+from fireline.telemetry.lake import Kind, Lake
 from fireline.telemetry.packing import pack, unpack
 from fireline.terms.counts import CountsRow
 
@@ -60,7 +60,8 @@ class Tidying:
     def _one(self, heap: Heap, now: datetime) -> None:
         name = "heap-" + stable_id("heap", *heap.batches, size=10)
         table = self.lake.read([file.file for file in heap.files])
-        path = self.lake.write(name, "events" if heap.kind == "events" else "labels", table)
+        kinds: dict[str, Kind] = {"events": "events", "labels": "labels", "signals": "signals"}
+        path = self.lake.write(name, kinds[heap.kind], table)
         whole = LakeFile(
             heap.kind, path, len(table), min(f.min_us for f in heap.files), max(f.max_us for f in heap.files),
             heap.service,

@@ -29,6 +29,7 @@ from fireline.runbook.responding import (
     SeverityRule,
     SeverityWhen,
 )
+from fireline.runbook.signals import Signal
 from fireline.runbook.values import Duration, TimeZone, zones
 from fireline.runbook.watching import (
     Budget,
@@ -62,6 +63,7 @@ __all__ = [
     "RungKind",
     "SeverityRule",
     "SeverityWhen",
+    "Signal",
     "Silence",
     "Slo",
     "Task",
@@ -125,6 +127,9 @@ class Runbook(Part):
         default="", description="How often the model is retrained: a length of time such as 30d, or a word."
     )
     comms: Comms = Field(default=Comms(), description="Who is told, and how often.")
+    signals: tuple[Signal, ...] = Field(
+        default=(), description="What is sampled beside the requests: gauges, calls, ages, canaries."
+    )
     silences: tuple[Silence, ...] = Field(default=(), description="What must not alert for a while.")
 
     @classmethod
@@ -166,6 +171,9 @@ def contradictions(runbook: Runbook) -> list[tuple[tuple[str | int, ...], str]]:
     reference, columns, budget = runbook.reference, runbook.columns, runbook.budget
     if reference.since >= reference.until:
         found.append((("reference", "until"), "the reference ends before it begins"))
+    for at, name in enumerate(one.name for one in runbook.signals):
+        if name in {one.name for one in runbook.signals[:at]}:
+            found.append((("signals", at, "name"), f"the signal {name!r} is there twice"))
     total = budget.service + budget.drift + budget.segments
     if abs(total - 1) > 1e-6:
         found.append((("budget",), f"the shares add up to {total:g}, not to 1"))

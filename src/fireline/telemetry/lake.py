@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from fireline.errors import StoreError, Where
 
-Kind = Literal["events", "labels"]
+Kind = Literal["events", "labels", "signals"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _TIMES = ("time", "label_time")

@@ -20,7 +20,7 @@ from fireline.telemetry.packing import add_up, pack, unpack
 from fireline.terms.counts import SERVICE, CountsRow, Scope, Series
 from fireline.terms.plan import Layout, Plan
 
-__all__ = ["add_up", "marginals", "outcome", "pack", "tally", "tally_quality", "unpack"]
+__all__ = ["add_up", "marginals", "outcome", "pack", "tally", "tally_quality", "tally_signals", "unpack"]
 
 RANGE_MARGIN = 0.25
 FIXED_POINT = 1_000_000
@@ -83,6 +83,25 @@ def tally_quality(plan: Plan, events: pa.Table, label: Array) -> list[CountsRow]
     members = marginals(plan, judged, words)
     rows = count(plan.quality, _quality(plan, judged, label), members, instants, late=False)
     return rows + _extras(plan, "cohorts", Rows(judged, words, label), members, instants, late=False)
+
+
+def tally_signals(plan: Plan, signals: pa.Table, judged_until: int = 0) -> list[CountsRow]:
+    """Counts of canonical signals [n rows] for the whole service; those before ``judged_until``
+    (microseconds) come too late to be judged and are counted apart."""
+    found: list[CountsRow] = []
+    late = times(signals) < judged_until
+    for is_late in (False, True):
+        part = (
+            signals.filter(pa.array(late == is_late))
+            if late.any()
+            else signals.slice(0, 0 if is_late else None)
+        )
+        if len(part):
+            part = _in_order(plan, part)
+            nobody = np.zeros(len(part), np.int64)
+            members = [Marginal((), nobody, SERVICE, (0,))]
+            found += _extras(plan, "signals", Rows(part, Words(part)), members, times(part), is_late)
+    return found
 
 
 def _extras(

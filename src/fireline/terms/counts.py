@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Literal
 
 ScopeKind = Literal["service", "version", "segment", "shadow"]
-SeriesKind = Literal["numeric", "category", "conditions", "latency", "score_label", "moments"]
+SeriesKind = Literal["numeric", "category", "conditions", "latency", "score_label", "moments", "signal"]
 
 MINUTE, QUARTER, HOUR = 60, 900, 3600
 

@@ -63,6 +63,16 @@ async def labels(
     return await _take(request, "labels", service, content_type, idempotency_key, content_encoding)
 
 
+@router.post("/signals")
+async def signals(
+    request: Request, service: Service, caller: Ingest, content_type: Form = "application/x-ndjson",
+    idempotency_key: Key = "", content_encoding: Encoding = "",
+) -> dict[str, Any]:  # fmt: skip
+    """Take what is sampled beside the requests: rows of at, kind (gauge, age, call, canary, report), name,
+    and value or ok. Messages are kept as templates: what may be personal in them is masked."""
+    return await _take(request, "signals", service, content_type, idempotency_key, content_encoding)
+
+
 async def _take(
     request: Request, kind: str, service: str, form: str, key: str, encoding: str
 ) -> dict[str, Any]:

@@ -11,6 +11,7 @@ MIB = 1024 * 1024
 _LARGE = {
     "/v1/events": 64 * MIB,
     "/v1/labels": 64 * MIB,
+    "/v1/signals": 64 * MIB,
     "/v1/jobs": 8 * MIB,
     "/v1/changes": 8 * MIB,
     "/v1/reports": 8 * MIB,

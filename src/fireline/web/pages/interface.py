@@ -21,6 +21,7 @@ LINES = {
     "/v1/events": '{"time": "2026-03-18T06:00:00Z", "request_id": "r1", "version": "B", "score": 0.71}',
     "/v1/labels": '{"request_id": "r1", "label": 1, "label_time": "2026-03-18T09:00:00Z"}',
     "/v1/changes": '{"at": "2026-03-18T06:00:00Z", "kind": "deploy", "what": "model B", "version": "B"}',
+    "/v1/signals": '{"at": "2026-03-18T06:00:00Z", "kind": "call", "name": "feature_store", "ok": false}',
     "/v1/reports": '{"at": "2026-03-18T06:00:00Z", "request_id": "r1", "text": "the price is absurd"}',
     "/v1/jobs": '{"at": "2026-03-18T06:00:00Z", "job": "nightly-train", "run": "81", "state": "failed"}',
 }

@@ -1,0 +1,56 @@
+"""Users' reports of bad answers, as a rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fireline.detect.kinds import Array, Kind, Monitor, Rates
+from fireline.detect.sampled import cells, cold_base, kind_of, monitors
+from fireline.terms.counts import Series
+from fireline.terms.plan import Plan
+
+CHANCES = 10_000
+USUAL = 0.01 / CHANCES
+
+
+def _reports(series: Series) -> bool:
+    return kind_of(series) == "report"
+
+
+class ReportRate(Kind):
+    """More users' reports than usual for the hour.
+
+    Each minute counts as ten thousand chances of one, which makes the binomial test one of Poisson counts.
+
+    >>> from fireline.detect.example import counted
+    >>> from fireline.detect.sampled import example
+    >>> reports = example("report:unsafe")
+    >>> ReportRate().ticks(*counted(reports, {"report:unsafe": {"n": 6}}))
+    Rates(hits=array([[6]]), n=array([[10000]]))
+    """
+
+    name = "report_rate"
+    family = "other"
+    layout = "signals"
+    scopes = ("service",)
+    urgency = "ticket"
+    tolerance = 2.0
+    noisy_tolerance = 2.0
+    floor = USUAL
+    cold = True
+    unit = "share of chances"
+
+    def monitors(self, plan: Plan) -> Sequence[Monitor]:
+        """One monitor a kind of report."""
+        return monitors(plan, self.name, _reports)
+
+    def ticks(self, plan: Plan, counts: Array) -> Rates:
+        """Reports of ten thousand chances a minute [T, kinds of report]; a minute without any is data too."""
+        n = np.minimum(cells(plan, counts, _reports, "n"), CHANCES)
+        return Rates(n, np.full_like(n, CHANCES))
+
+    def fixed_base(self, plan: Plan) -> Array:
+        """One in a hundred minutes where nothing is known."""
+        return cold_base(plan, _reports, USUAL)
