@@ -11,8 +11,10 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fireline.clock import from_micros, micros, parse_time
+from fireline.detect.jobs import well_since
 from fireline.detect.judge import Judge
 from fireline.detect.registry import kinds
 from fireline.learn import ReviewFacts
@@ -27,8 +29,10 @@ from fireline.terms.change import Change
 from fireline.terms.counts import MINUTE, SERVICE, Scope
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import LIVE, Measure, MeasureState
+from fireline.terms.run import Run
 from fireline.terms.timeline import EntryKind
 from fireline.triage.case import Case, Frame, Trace
+from fireline.triage.messages import SAMPLED
 from fireline.verify import (
     Comparison,
     Figure,
@@ -49,6 +53,7 @@ LEAD = timedelta(days=3)
 LONGEST = timedelta(days=14)
 MOST_ALERTS = 6
 MOST_FINDINGS = 10
+MOST_CALLS = 20_000
 KEPT = 6
 MINUTE_US = MINUTE * 1_000_000
 HOUR = 60 * MINUTE_US
@@ -79,6 +84,8 @@ class CaseFile:
     runbook: Runbook
     changes: Sequence[Change]
     runbook_text: str | None = None
+    runs: Sequence[Run] = ()
+    """Runs of jobs that were told of."""
     behind: Callable[[Measure], tuple[str, ...]] = lambda measure: ()
     """Names the guards that listen and do not obey the measure's switch yet."""
     _before: dict[str, Frame] = field(default_factory=dict, repr=False)
@@ -102,7 +109,22 @@ class CaseFile:
             quiet=tuple(sorted({k.family for k in kinds() if k.monitors(self.judge.plan)} - fired)),
             runbook=self.runbook,
             now=now,
+            sampled=self._failed_calls(findings, since, now),
         )
+
+    def _failed_calls(
+        self, findings: Sequence[Finding], since: datetime, now: datetime
+    ) -> tuple[Mapping[str, Any], ...]:
+        """Failed calls to the dependencies that fired, from as long before it began as it lasts."""
+        names = sorted({f.feature for f in findings if f.monitor == SAMPLED and f.feature})
+        if not names:
+            return ()
+        rows = self.archive.signals(since - max(now - since, timedelta(hours=1)), now)
+        if not len(rows):
+            return ()
+        failed = pc.and_(pc.is_in(rows["name"], pa.array(names)), pc.equal(rows["ok"], False))
+        kept = rows.filter(pc.fill_null(failed, False)).select(["time", "name", "ok", "message"])
+        return tuple(kept.slice(max(0, len(kept) - MOST_CALLS)).to_pylist())
 
     def trace(self, finding: Finding, since: datetime, now: datetime) -> Trace | None:
         """The finding's monitor over [since, now], the channel that moved most."""
@@ -320,10 +342,20 @@ class CaseFile:
         began = incident.onset[0] if incident.onset else incident.opened_at
         found = []
         for alert in _pages(incident):
+            if alert["family"] == "job":
+                found.append(self._job(alert, now))
+                continue
             trace = self.trace(finding_of(alert), max(began - timedelta(days=1), now - LONGEST), now)
             if trace is not None:
                 found.append(of_alert(alert, trace, began))
         return found
+
+    def _job(self, alert: Mapping[str, Any], now: datetime) -> Recovery:
+        """A job is well again with its next good run."""
+        name, fired = str(alert["feature"]), parse_time(alert["fired_at"])
+        since = well_since(self.runs, name, fired, now)
+        says = f"{name} has not succeeded since" if since is None else f"{name} succeeded again"
+        return Recovery(alert["id"], "job", since is not None, since, 0.0, 0.0, says, name)
 
     def shares(self, now: datetime) -> dict[str, float]:
         """Each live version's share of the last two hours' traffic, or of the last day's where those were

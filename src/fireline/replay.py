@@ -20,6 +20,7 @@ from fireline.casefile import CaseFile
 from fireline.clock import ManualClock, from_micros, iso, micros
 from fireline.detect.baseline import Baseline
 from fireline.detect.grouping import Desk
+from fireline.detect.jobs import broken, findings
 from fireline.detect.judge import Judge
 from fireline.detect.noticeable import monitor_families, noticeable
 from fireline.detect.size import sizes
@@ -39,6 +40,7 @@ from fireline.store import Store
 from fireline.telemetry.changes import infer_versions, read_changes
 from fireline.telemetry.lake import Lake
 from fireline.telemetry.quarantine import Quarantine
+from fireline.telemetry.runs import read_runs
 from fireline.telemetry.signals import NO_SIGNALS
 from fireline.terms.alert import Finding
 from fireline.terms.change import Change
@@ -77,6 +79,7 @@ def run(
     out: Path,
     changes: Path | None = None,
     signals: Sequence[Path | str] = (),
+    jobs: Path | None = None,
     since: datetime | None = None,
     on_entry: Tell = lambda incident, entry: None,
     on_tick: Callable[[datetime, float], None] = lambda now, done: None,
@@ -95,15 +98,17 @@ def run(
     progress("reading the log", 0.0)
     log = log_of(runbook, paths, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
     sampled, bad_signals = signals_log(runbook, signals) if signals else (NO_SIGNALS, Quarantine())
+    runs, bad_runs = read_runs(jobs, runbook.service, runbook.timezone) if jobs else ([], [])
     baseline = _baseline(runbook_path, runbook, log, sampled, progress)
     out.mkdir(parents=True, exist_ok=True)
-    state = _state_folder(out, runbook_path, [*paths, *signals], changes, since)
+    state = _state_folder(out, runbook_path, [*paths, *signals], [changes, jobs], since)
     with Store.open(state / "store.sqlite", fold=fold, gate=allowed) as store:
         lake = Lake(state / "lake")
         recorder = Recorder(baseline.plan, runbook, store, lake)
         recorder.take(log, BEGINNING, lambda done, n: progress("counting events", done / max(n, 1)))
         recorder.signals(sampled, BEGINNING)
-        recorder.quarantine([*log.quarantine.items, *bad_changes, *bad_signals.items], BEGINNING)
+        bad = [*bad_changes, *bad_signals.items, *bad_runs]
+        recorder.quarantine([*log.quarantine.items, *bad], BEGINNING)
         known = sorted(
             [*announced, *infer_versions(recorder.versions, runbook.service, announced)], key=lambda c: c.at
         )
@@ -114,10 +119,13 @@ def run(
                 where=Where(file=str(paths[0])), todo="give a later log, or an earlier --from",
             )  # fmt: skip
         play = _Play(store, lake, runbook, baseline, known, recorder.versions, on_entry, on_tick)
+        play.file.runs = runs
         play.file.runbook_text = runbook_path.read_text(encoding="utf-8")
         play.through(begin, log.last)
         incidents = [incident.as_json() for incident in play.finish()]
-        summary = _summary(runbook, log, recorder, play, incidents, begin, bad_changes, bad_signals)
+        summary = _summary(
+            runbook, log, recorder, play, incidents, begin, [*bad_changes, *bad_runs], bad_signals
+        )
     _write(out / "incidents.json", incidents)
     _write(out / "summary.json", summary)
     (state / "done").write_text("done\n")
@@ -141,11 +149,12 @@ def _baseline(
 
 
 def _state_folder(
-    out: Path, runbook_path: Path, paths: Sequence[Path | str], changes: Path | None, since: datetime | None
-) -> Path:
+    out: Path, runbook_path: Path, paths: Sequence[Path | str], told: Sequence[Path | None],
+    since: datetime | None,
+) -> Path:  # fmt: skip
     """Where the replay keeps its state: taken up again when the inputs and the code are the same and it was
     not finished."""
-    known = changes.read_text(encoding="utf-8", errors="replace") if changes else ""
+    known = "\n".join(path.read_text(encoding="utf-8", errors="replace") if path else "" for path in told)
     baseline = runbook_path.parent / load(runbook_path).reference.baseline
     frozen = blake2b(baseline.read_bytes()).hexdigest() if baseline.is_file() else ""
     seen = [__version__, runbook_path.read_text(encoding="utf-8"), frozen, str(since), known]
@@ -218,7 +227,7 @@ class _Play:
                 if seen < stop:
                     self.judge.meet(version)
             self.cohorts.count(first, stop - age, self.clock.now())
-            found = self.judge.advance(self.read, stop, stop - age)
+            found = self.judge.advance(self.read, stop, stop - age) + self._jobs(first, at, stop)
             if torn:
                 tick(self.house, [f for f in found if f.at == self.clock.now()])
                 torn = False
@@ -231,6 +240,14 @@ class _Play:
             at = stop
             self.on_time(from_micros(at), (at - first) / max(last - first, 1))
         self.clock.move_to(max(self.clock.now(), from_micros(last + lateness)))
+
+    def _jobs(self, first: int, low: int, high: int) -> list[Finding]:
+        """Rules that runs of jobs broke in (low, high] (microseconds)."""
+        rules, begin, until = self.runbook.jobs, from_micros(first), from_micros(high)
+        if not self.file.runs and not rules:
+            return []
+        every = broken(self.file.runs, rules, begin, until)
+        return findings([one for one in every if low < micros(one.at)], rules)
 
     def _resume(self, first: int, age: int) -> tuple[int, bool]:
         """Takes up what was played before: from when on (microseconds), and whether a tick may have died
@@ -272,7 +289,7 @@ def _summary(
     play: _Play,
     incidents: Sequence[Mapping[str, Any]],
     begin: datetime,
-    bad_changes: Sequence[Any],
+    bad_told: Sequence[Any],
     bad_signals: Quarantine,
 ) -> dict[str, Any]:
     return {
@@ -285,7 +302,7 @@ def _summary(
         "late": recorder.late,
         "labels": len(log.labels),
         "quarantined": [*log.quarantine.summary(), *(f"signals: {line}" for line in bad_signals.summary())],
-        "bad_changes": [str(row) for row in bad_changes],
+        "bad_changes": [str(row) for row in bad_told],
         "changes": [change.as_json() for change in play.changes],
         "versions": {name: iso(from_micros(at)) for name, at in play.versions.items()},
         "monitors": {"judged": play.judge.monitors, "families": dict(monitor_families(play.judge))},

@@ -28,6 +28,12 @@ Signals = Annotated[
         show_default=False,
     ),
 ]
+Jobs = Annotated[
+    Path | None,
+    typer.Option(
+        "--jobs", metavar="FILE", help="Runs of training and ETL jobs, as JSON lines.", show_default=False
+    ),
+]
 Changes = Annotated[
     Path | None,
     typer.Option(

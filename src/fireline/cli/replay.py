@@ -16,7 +16,7 @@ from rich.text import Text
 
 from fireline import __version__
 from fireline.cli import screen
-from fireline.cli.options import Changes, Labels, Quiet, RunbookPath, Signals, a_time
+from fireline.cli.options import Changes, Jobs, Labels, Quiet, RunbookPath, Signals, a_time
 from fireline.runbook.load import load
 from fireline.terms.incident import Incident
 from fireline.terms.timeline import Entry
@@ -45,6 +45,7 @@ def replay(
     labels: Labels = None,
     changes: Changes = None,
     signals: Signals = None,
+    jobs: Jobs = None,
     since: Annotated[
         str | None,
         typer.Option(
@@ -74,6 +75,7 @@ def replay(
             out=out,
             changes=changes,
             signals=signals or (),
+            jobs=jobs,
             since=start,
             on_entry=telling.entry,
             on_tick=telling.time,

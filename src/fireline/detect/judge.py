@@ -279,6 +279,8 @@ class Judge:
     def trace(self, found: Finding, read: Read, since: int, until: int) -> tuple[int, int, Reading] | None:
         """The finding's monitor over a stretch of time (microseconds): (first tick, seconds a tick, reading
         of its channels without e-factors), or None when nothing judges it."""
+        if found.family == "job":
+            return None  # a rule's, of no series
         kind, scope = kind_named(found.monitor), Scope.of_key(found.scope_key)
         one = self.baseline.fits.get((kind.name, scope)) or self.baseline.fits.get((kind.name, SERVICE))
         place = next((i for i, m in enumerate(kind.monitors(self.plan)) if m.series == found.series), None)

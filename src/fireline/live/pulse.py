@@ -17,6 +17,7 @@ from fireline.detect.grouping import Desk
 from fireline.detect.judge import Judge
 from fireline.detect.size import sizes
 from fireline.live.counting import Counting
+from fireline.live.jobs import JobWatch
 from fireline.loop import House, Tell, tick
 from fireline.reader import CountsReader
 from fireline.recording import Archive, Cohorts
@@ -69,6 +70,7 @@ class Pulse:
     looked: datetime | None = None
     house: House = field(init=False)
     judge: Judge = field(init=False)
+    watch: JobWatch = field(init=False)
     _next: datetime | None = None
     _entries: int = -1
     _facts: int = -1
@@ -102,6 +104,8 @@ class Pulse:
         self.inbox = [finding_of(one) for one in json.loads(inbox.body)] if inbox else []
         file = CaseFile(self.judge, self.read, self.archive, runbook, self._changes())
         file.runbook_text, file.behind = self.book.text, self.behind
+        self.watch = JobWatch(self.store, runbook, self.since)
+        file.runs = self.watch.runs
         desk = Desk(runbook, sizes(baseline, self.read))
         remembered = self.store.get_state(f"desk:{self.service}")
         if remembered is not None:
@@ -169,8 +173,11 @@ class Pulse:
             self.cohorts.done = 0
             self.cohorts.count(hour, hour + HOUR, self.clock.now())
         found = self.judge.advance(self.read, complete, complete - self._age)
+        by_rule, told = self.watch.look(complete)
+        found = [*found, *by_rule]
         with self.store.begin() as tx:
             tx.put_state(f"judge:{self.service}", complete, self.judge.save())
+            self.watch.keep(tx, told)
             if found:
                 kept = [*self.inbox, *found]
                 tx.put_state(
@@ -200,6 +207,7 @@ class Pulse:
         self.house.looked = self.looked
         self.house.bookmark.now = None  # what is due is told by the journal, not by where a tick stopped
         self.house.file.changes = self._changes()
+        self.house.file.runs = self.watch.runs
         tick(self.house, list(self.inbox))
         self.looked = now
         with self.store.begin() as tx:

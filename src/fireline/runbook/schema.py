@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from fireline.runbook.jobs import Job
 from fireline.runbook.part import Part
 from fireline.runbook.responding import (
     Comms,
@@ -53,6 +54,7 @@ __all__ = [
     "Exposure",
     "FeatureKind",
     "Indicator",
+    "Job",
     "Labels",
     "LastKnownGood",
     "MonitorRule",
@@ -130,6 +132,7 @@ class Runbook(Part):
     signals: tuple[Signal, ...] = Field(
         default=(), description="What is sampled beside the requests: gauges, calls, ages, canaries."
     )
+    jobs: tuple[Job, ...] = Field(default=(), description="Training and ETL jobs, and what each owes.")
     silences: tuple[Silence, ...] = Field(default=(), description="What must not alert for a while.")
 
     @classmethod
@@ -174,6 +177,9 @@ def contradictions(runbook: Runbook) -> list[tuple[tuple[str | int, ...], str]]:
     for at, name in enumerate(one.name for one in runbook.signals):
         if name in {one.name for one in runbook.signals[:at]}:
             found.append((("signals", at, "name"), f"the signal {name!r} is there twice"))
+    for at, name in enumerate(one.name for one in runbook.jobs):
+        if name in {one.name for one in runbook.jobs[:at]}:
+            found.append((("jobs", at, "name"), f"the job {name!r} is there twice"))
     total = budget.service + budget.drift + budget.segments
     if abs(total - 1) > 1e-6:
         found.append((("budget",), f"the shares add up to {total:g}, not to 1"))

@@ -29,7 +29,7 @@ FAMILY_WORDS = {
     "injection": "the share of injected prompts",
     "resource": "the use of resources",
     "job": "the batch job",
-    "canary": "the new version against the old one",
+    "canary": "the synthetic canaries",
     "other": "the monitored figure",
 }
 

@@ -24,6 +24,7 @@ from fireline.triage.figures import (
     with_shared_labels,
 )
 from fireline.triage.inputs import Inputs, look_at_inputs, shape_step
+from fireline.triage.messages import messages
 from fireline.triage.narrowing import after_version, narrow
 from fireline.triage.onset import Onset, find_onset, gradual, tidy
 from fireline.triage.reweigh import Reweighed, reweigh
@@ -76,7 +77,10 @@ def assess(case: Case) -> Assessment:
         slice=seen.found.slice,
         new_version=alone,
         causes=causes,
-        evidence=exhibits(case, book, spans, hit, split, seen.found, seen.inputs, seen.reweighed, seen.truth),
+        evidence=(
+            *exhibits(case, book, spans, hit, split, seen.found, seen.inputs, seen.reweighed, seen.truth),
+            *messages(case.findings, case.sampled),
+        ),
         checks=next_checks(seen, causes),
         onset_because=onset.because,
         slice_because=seen.found.because,

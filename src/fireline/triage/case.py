@@ -135,7 +135,7 @@ class Case:
 
     ``before`` is the reference window, ``after`` reaches from some days before the onset up to ``now``.
     ``changes`` are announced and inferred ones. ``quiet`` are families judged in this window that did not
-    fire.
+    fire. ``sampled`` are failed calls to the dependencies that fired.
     """
 
     findings: tuple[Finding, ...]
@@ -146,6 +146,7 @@ class Case:
     quiet: tuple[str, ...]
     runbook: Runbook
     now: datetime
+    sampled: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def trigger(self) -> Finding:

@@ -16,6 +16,7 @@ from fireline.ids import stable_id
 from fireline.live.door import unpacked
 from fireline.store.facts import Fact, FactKind, add_facts
 from fireline.telemetry.changes import change_of
+from fireline.terms.run import run_of
 from fireline.web.api.answers import running_of
 from fireline.web.auth.who import Caller, service_token
 
@@ -118,14 +119,14 @@ async def reports(
 async def jobs(
     request: Request, caller: Ingest, service: Annotated[str, Query()] = "", content_encoding: Encoding = ""
 ) -> dict[str, Any]:
-    """Take runs of training and ETL jobs: JSON lines of service, job, run, state, at and whatever else."""
+    """Take runs of training and ETL jobs: JSON lines of service, job, run, state and at; started, finished,
+    digest, expected_digest, readable, params, evaluation and data_until are judged where they are told."""
     now = running_of(request).clock.now()
 
     def read(row: Mapping[str, Any]) -> tuple[str, datetime, dict[str, Any]]:
-        for name in ("job", "state"):
-            if not row.get(name):
-                raise ValueError(f"the run has no {name!r}")
-        return _service_of(row, service), _time_of(row, now), dict(row)
+        at = _time_of(row, now)
+        run_of(row, at)  # what cannot be judged later is refused now
+        return _service_of(row, service), at, dict(row)
 
     return await _facts(request, "job", read, caller, content_encoding)
 
