@@ -31,6 +31,7 @@ from fireline.runbook.responding import (
     SeverityWhen,
 )
 from fireline.runbook.signals import Signal
+from fireline.runbook.sources import Sources
 from fireline.runbook.values import Duration, TimeZone, zones
 from fireline.runbook.watching import (
     Budget,
@@ -134,6 +135,7 @@ class Runbook(Part):
     )
     jobs: tuple[Job, ...] = Field(default=(), description="Training and ETL jobs, and what each owes.")
     silences: tuple[Silence, ...] = Field(default=(), description="What must not alert for a while.")
+    sources: Sources = Field(default=(), description="Where the server fetches rows itself.")
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:

@@ -76,6 +76,7 @@ SECTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("watch",), "How long must all be quiet before an incident is resolved?"),
     (("retraining",), "How often is the model retrained? A length of time such as 30d, or a word."),
     (("comms",), "Who is told, where, and how often?"),
+    (("sources",), "Where does the server fetch rows itself?"),
 )
 
 
@@ -119,8 +120,9 @@ def _pruned(runbook: Runbook) -> dict[str, Any]:
             found[name] = value
     if "labels" in found:
         found["labels"] = {k: v for k, v in full["labels"].items() if v is not None}
-    if not found["silences"]:
-        del found["silences"]
+    for name in ("silences", "sources"):
+        if not found[name]:
+            del found[name]
     tidy: dict[str, Any] = _tidy(found)
     return tidy
 

@@ -1,7 +1,7 @@
 """Where logs come from: one file per kind of file. The listing of this package is the registry.
 
 A kind is a module with ``suffixes`` (the ends of the file names it reads) and
-``pieces(path, *, only=None) -> Iterator[Piece]``.
+``pieces(path, *, only=None) -> Iterator[Piece]``. Sources that a running server pulls from are in ``pull``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Source(Protocol):
 @cache
 def kinds() -> dict[str, Source]:
     """Every kind by its name."""
-    names = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    found = pkgutil.iter_modules(__path__)
+    names = sorted(m.name for m in found if not m.name.startswith("_") and not m.ispkg)
     return {name: importlib.import_module(f"{__name__}.{name}") for name in names}
 
 
