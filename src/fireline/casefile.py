@@ -116,14 +116,16 @@ class CaseFile:
         self, findings: Sequence[Finding], since: datetime, now: datetime
     ) -> tuple[Mapping[str, Any], ...]:
         """Failed calls to the dependencies that fired, from as long before it began as it lasts."""
-        names = sorted({f.feature for f in findings if f.monitor == SAMPLED and f.feature})
+        names = sorted({f.feature for f in findings if f.monitor in SAMPLED and f.feature})
         if not names:
             return ()
         rows = self.archive.signals(since - max(now - since, timedelta(hours=1)), now)
         if not len(rows):
             return ()
-        failed = pc.and_(pc.is_in(rows["name"], pa.array(names)), pc.equal(rows["ok"], False))
-        kept = rows.filter(pc.fill_null(failed, False)).select(["time", "name", "ok", "message"])
+        failed = pc.invert(pc.fill_null(rows["ok"], False))
+        kept = rows.filter(pc.and_(pc.is_in(rows["name"], pa.array(names)), failed)).select(
+            ["time", "name", "ok", "message"]
+        )
         return tuple(kept.slice(max(0, len(kept) - MOST_CALLS)).to_pylist())
 
     def trace(self, finding: Finding, since: datetime, now: datetime) -> Trace | None:

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fireline.channels import Channel, opened
-from fireline.channels._http import barred
 from fireline.clock import SystemClock
 from fireline.errors import ChannelError, SettingsError
+from fireline.outgoing import barred
 from tests.paging.devices import PEM, SECRET, server_tls, trickler
 from tests.paging.receiver import Receiver
 from tests.paging.test_contract import KEY, message

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fireline.channels._http import Target, send, target
 from fireline.channels._settings import secret
 from fireline.errors import SettingsError, Where
+from fireline.outgoing import Target, send, target
 
 TIMEOUT = 10.0
 

@@ -12,11 +12,11 @@ from typing import Literal
 from pydantic import Field
 
 from fireline.channels import Receipt
-from fireline.channels._http import Target, send, target
 from fireline.channels._settings import RemoteSettings, secret
 from fireline.channels._text import plain
 from fireline.clock import Clock, SystemClock
 from fireline.errors import SettingsError, Where
+from fireline.outgoing import Target, send, target
 from fireline.terms.page import Message
 
 KIND = "webhook"

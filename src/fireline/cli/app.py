@@ -10,6 +10,7 @@ import typer
 
 from fireline import __version__
 from fireline.cli import (
+    canary,
     check,
     collect,
     commands,
@@ -62,6 +63,7 @@ app.command("backfill", rich_help_panel=LIVE, epilog=serve.BACKFILL)(serve.backf
 app.command("collect", rich_help_panel=LIVE, epilog=collect.EXAMPLES)(collect.collect)
 app.command("doctor", rich_help_panel=LIVE, epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("send", rich_help_panel=LIVE, epilog=send.SEND)(send.send)
+app.command("canary", rich_help_panel=LIVE, epilog=canary.EXAMPLES)(canary.canary)
 app.command("change", rich_help_panel=LIVE, epilog=send.CHANGE)(send.change)
 app.command("guard-bench", rich_help_panel=LIVE, epilog=guard_bench.EXAMPLES)(guard_bench.guard_bench)
 for one in incidents.COMMANDS:

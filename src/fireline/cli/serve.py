@@ -102,6 +102,7 @@ def serve(
 
     from fireline.clock import ManualClock, SystemClock
     from fireline.live.folder import owned
+    from fireline.live.probing import Probing
     from fireline.live.running import Running, open_books
     from fireline.store import Store
     from fireline.web.app import create_app
@@ -121,6 +122,7 @@ def serve(
         clock = ManualClock(start) if start else SystemClock()
         running = Running(store, data, books, clock, lake_folder=lake)
         _with_paging(running, config, where)
+        running.after_beat.append(Probing(running))
         access = Access(open_on_loopback=loopback and not auth, cookie_secure=where.startswith("https://"))
         link = setup_link(store, SystemClock(), access, where)
         _greet(where, [book.runbook.service for book in books], link, start)

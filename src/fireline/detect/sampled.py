@@ -16,7 +16,7 @@ Choice = Callable[[Series], bool]
 
 
 def kind_of(series: Series) -> str:
-    """What the signal is: gauge, age, call, canary or report."""
+    """What the signal is: gauge, age, call, canary, report or error."""
     return series.values[0]
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from fireline.runbook.canaries import Canary
 from fireline.runbook.jobs import Job
 from fireline.runbook.part import Part
 from fireline.runbook.responding import (
@@ -133,6 +134,9 @@ class Runbook(Part):
     signals: tuple[Signal, ...] = Field(
         default=(), description="What is sampled beside the requests: gauges, calls, ages, canaries."
     )
+    canaries: tuple[Canary, ...] = Field(
+        default=(), description="Known inputs sent through the real service on a schedule."
+    )
     jobs: tuple[Job, ...] = Field(default=(), description="Training and ETL jobs, and what each owes.")
     silences: tuple[Silence, ...] = Field(default=(), description="What must not alert for a while.")
     sources: Sources = Field(default=(), description="Where the server fetches rows itself.")
@@ -176,12 +180,11 @@ def contradictions(runbook: Runbook) -> list[tuple[tuple[str | int, ...], str]]:
     reference, columns, budget = runbook.reference, runbook.columns, runbook.budget
     if reference.since >= reference.until:
         found.append((("reference", "until"), "the reference ends before it begins"))
-    for at, name in enumerate(one.name for one in runbook.signals):
-        if name in {one.name for one in runbook.signals[:at]}:
-            found.append((("signals", at, "name"), f"the signal {name!r} is there twice"))
-    for at, name in enumerate(one.name for one in runbook.jobs):
-        if name in {one.name for one in runbook.jobs[:at]}:
-            found.append((("jobs", at, "name"), f"the job {name!r} is there twice"))
+    listed: dict[str, Any] = {"signals": runbook.signals, "jobs": runbook.jobs, "canaries": runbook.canaries}
+    for key, ones in listed.items():
+        names = [one.name for one in ones]
+        twice = [at for at, name in enumerate(names) if name in names[:at]]
+        found += [((key, at, "name"), f"{names[at]!r} is there twice") for at in twice]
     total = budget.service + budget.drift + budget.segments
     if abs(total - 1) > 1e-6:
         found.append((("budget",), f"the shares add up to {total:g}, not to 1"))

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from fireline.runbook.part import Part
 from fireline.runbook.values import Duration
 
-SignalKind = Literal["gauge", "age", "call", "canary", "report"]
+SignalKind = Literal["gauge", "age", "call", "canary", "report", "error"]
 
 
 class Signal(Part):
@@ -20,7 +20,7 @@ class Signal(Part):
     kind: SignalKind = Field(
         default="gauge",
         description="gauge (a figure such as CPU), age (seconds since a table or a feature was refreshed), "
-        "call (to something this service depends on), canary, or report.",
+        "call (to something this service depends on), canary, report (of a user) or error (a line of a log).",
     )
     above: float | None = Field(default=None, description="Values above this are too high.")
     below: float | None = Field(default=None, description="Values below this are too low.")

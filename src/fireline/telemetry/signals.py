@@ -21,7 +21,7 @@ from fireline.telemetry.rejects import Rejects, View
 from fireline.terms.piece import Piece
 from fireline.terms.words import listing
 
-KINDS = ("gauge", "age", "call", "canary", "report")
+KINDS = ("gauge", "age", "call", "canary", "report", "error")
 COLUMNS = ("time", "kind", "name", "value", "ok", "latency_ms", "message", "host")
 LONGEST_NAME = 200
 EARLIEST, LATEST = 946_684_800_000_000, 4_102_444_800_000_000

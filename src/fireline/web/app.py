@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from fireline import __version__
 from fireline.clock import SystemClock
 from fireline.live.running import Running
-from fireline.web.api import answers, arrivals, health, incidents, switches, telemetry
+from fireline.web.api import answers, arrivals, health, incidents, otlp, switches, telemetry
 from fireline.web.auth.access import Access
 from fireline.web.auth.protect import protect, refuse_unguarded
 from fireline.web.pages import pages_router
@@ -40,7 +40,7 @@ def create_app(running: Running, access: Access, begin: bool = True) -> FastAPI:
     app.state.fireline = running
     answers.install(app)
     app.add_exception_handler(Exception, _unexpected)
-    for part in (telemetry, switches, incidents, arrivals, health):
+    for part in (telemetry, otlp, switches, incidents, arrivals, health):
         app.include_router(part.router)
     app.include_router(pages_router())
     protect(app, running.store, SystemClock(), access)

@@ -38,7 +38,7 @@ def sampled(seed: int, since: float, until: float) -> pa.Table:
         _figures(rng, minutes[::5], "gauge", "weights_norm", np.full(len(minutes[::5]), 3.0), 0.1),
         _figures(rng, minutes[::10], "age", "orders_table", 1800 + 60.0 * (minutes[::10] % 60), 30),
         _calls(rng, minutes[::5], "refund", 1, 0.001, 90.0, "canary"),
-        _reports(rng, minutes),
+        _reports(rng, minutes), _reports(rng, minutes, "error", "fetch"),
     ]  # fmt: skip
     return pa.concat_tables(parts).sort_by("time")
 
@@ -71,8 +71,10 @@ def _figures(
     return _rows(kind, name, minutes * 60, value=usual + rng.normal(0, spread, len(minutes)))
 
 
-def _reports(rng: np.random.Generator, minutes: np.ndarray) -> pa.Table:
-    return _rows("report", "wrong", np.repeat(minutes * 60, rng.poisson(0.02, len(minutes))))
+def _reports(
+    rng: np.random.Generator, minutes: np.ndarray, kind: str = "report", name: str = "wrong"
+) -> pa.Table:
+    return _rows(kind, name, np.repeat(minutes * 60, rng.poisson(0.02, len(minutes))))
 
 
 @cache
@@ -105,10 +107,15 @@ def cells(series: str, cell: str, share: float) -> Callable[[Town, Tables, float
     return edit
 
 
-def more_reports(town: Town, tables: Tables, day: float) -> None:
-    span = town.plan.layout("signals").span("report:wrong")
-    counts = tables["signals", 60][SERVICE][int(day * DAY) // 60 :, span]
-    counts[:, 0] += np.random.default_rng(0).poisson(0.5, len(counts))
+def more(series: str) -> Callable[[Town, Tables, float], None]:
+    """One more every other minute."""
+
+    def edit(town: Town, tables: Tables, day: float) -> None:
+        span = town.plan.layout("signals").span(series)
+        counts = tables["signals", 60][SERVICE][int(day * DAY) // 60 :, span]
+        counts[:, 0] += np.random.default_rng(0).poisson(0.5, len(counts))
+
+    return edit
 
 
 def heavier(town: Town, tables: Tables, day: float) -> None:
@@ -126,6 +133,7 @@ KINDS = {
     "staleness": Place(place, cells("age:orders_table", "beyond", 0.9), "orders_table"),
     "canary_failing": Place(place, cells("canary:refund", "failed", 0.95), "refund"),
     "signal_silence": Place(place, cells("canary:refund", "n", -1), "refund", empty_is_data=True),
-    "report_rate": Place(place, more_reports, "wrong", empty_is_data=True),
+    "report_rate": Place(place, more("report:wrong"), "wrong", empty_is_data=True),
+    "error_lines": Place(place, more("error:fetch"), "fetch", empty_is_data=True),
     "gauge_shift": Place(place, heavier, "weights_norm"),
 }

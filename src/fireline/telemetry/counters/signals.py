@@ -33,7 +33,8 @@ class SignalCounts(Counter):
 
     def declare(self, runbook: Runbook, plan: Plan, reference: Rows) -> tuple[Series, ...]:
         """What the runbook declares, and what the reference holds, at most 200 signals."""
-        told = {f"{one.kind}:{one.name}": one for one in runbook.signals}
+        birds = (Signal(name=one.name, kind="canary", every=one.every) for one in runbook.canaries)
+        told = {f"{one.kind}:{one.name}": one for one in (*birds, *runbook.signals)}
         codes, names = of_signal(reference)
         counted = np.bincount(codes, minlength=len(names)) if len(codes) else np.zeros(len(names), int)
         met = sorted(zip(names, counted.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))

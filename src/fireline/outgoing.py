@@ -93,6 +93,19 @@ def send(
 
     Raises ChannelError; ``permanent`` when the same again would be refused again.
     """
+    status, _ = exchange(to, body, headers, timeout, method)
+    _judge(to, status)
+    return status
+
+
+def exchange(
+    to: Target, body: bytes | None, headers: Mapping[str, str], timeout: float, method: str = "POST",
+    most: int = 0,
+) -> tuple[int, bytes]:  # fmt: skip
+    """Send one request; the answer's status, whatever it is, and its first ``most`` bytes.
+
+    Raises ChannelError where no answer came.
+    """
     deadline = time.monotonic() + timeout
     connection = http.client.HTTPConnection(to.host, to.port, timeout=timeout)
     sock = _connected(to, deadline)
@@ -105,15 +118,14 @@ def send(
             sock = to.tls.wrap_socket(sock, server_hostname=to.host)
         connection.sock = sock
         connection.request(method, to.path, body, {"Host": to.said, "Connection": "close", **headers})
-        status = connection.getresponse().status
+        answer = connection.getresponse()
+        return answer.status, answer.read(most) if most else b""
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _broken(to, error, deadline, timeout) from None
     finally:
         cut.cancel()
         sock.close()
         twin.close()
-    _judge(to, status)
-    return status
 
 
 def _cut(sock: socket.socket) -> None:
