@@ -25,6 +25,8 @@ COUNTS = {
     "shapes": "histograms, by the quarter of an hour",
     "delays": "delays of arrival",
     "quality": "labelled cohorts, by the hour",
+    "signals": "signals, by the minute",
+    "gauges": "gauges, by the quarter of an hour",
 }
 TESTS = {"rate": "binomial", "mean": "Gaussian", "silence": "silence"}
 SIDES = {"up": "upwards", "down": "downwards", "both": "both ways"}
@@ -43,7 +45,7 @@ def _section(kind: Kind) -> str:
     code = "\n>>> " + example if example else ""
     rows = [
         ("family", f"`{kind.family}`"),
-        ("reads", COUNTS[kind.layout]),
+        ("reads", COUNTS.get(kind.layout, kind.layout)),
         ("test", f"{TESTS[kind.test]}, {SIDES[kind.sides]}, at least {kind.k} ticks"),
         ("tolerance", _tolerance(kind)),
         ("scopes", ", ".join(kind.scopes)),

@@ -39,7 +39,7 @@ def no_baseline(monkeypatch: pytest.MonkeyPatch) -> list[list[Path]]:
 
     asked: list[list[Path]] = []
 
-    def take(runbook: Path, events: list[Path]) -> None:
+    def take(runbook: Path, events: list[Path], **more: object) -> None:
         asked.append([Path(one) for one in events])
         read(runbook).baseline_path.write_bytes(b"")
 
