@@ -12,6 +12,7 @@ import pyarrow as pa
 from fireline.clock import Clock, micros
 from fireline.errors import StoreError
 from fireline.live.door import Door, parted
+from fireline.live.links import chained
 from fireline.live.spool import Place, Record
 from fireline.recording import lake_file
 from fireline.runbook.schema import Runbook
@@ -103,6 +104,7 @@ class Counting:
 
     def _batch(self, records: Sequence[Record], judged_until: int) -> tuple[int, int] | None:
         begin, end = self._place, records[-1].end
+        records, moves = chained(records, self.store.cursor)
         signals = _signals(records)
         parts = [(record, *parted(record.body)) for record in records if not _is_sampled(record)]
         events = self._joined(table for _, table, _ in parts)
@@ -113,6 +115,8 @@ class Counting:
         name = f"live-{self.spool_id}-{begin.segment:08d}-{begin.offset:010d}"
         versions = first_seen(split.kept, self.versions) if split is not None else self.versions
         with self.store.begin() as tx:
+            for source, (was, cursor) in moves.items():
+                tx.move_cursor(source, was, cursor)
             self._commit_labels(tx, name, labels)
             self._commit_signals(tx, name, signals, judged_until)
             self._commit_events(tx, name, split, bad, begin, end)

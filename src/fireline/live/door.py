@@ -6,7 +6,7 @@ import gzip
 import io
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from fireline.clock import Clock, micros
 from fireline.errors import FirelineError, InputError, Where
+from fireline.live.links import Link
 from fireline.live.spool import Place, Spool
 from fireline.runbook.schema import Runbook
 from fireline.sources.jsonl import pieces
@@ -94,15 +95,26 @@ class Door:
         """
         if key and self.spool.known(key):
             return Answer(known=True)
+        name = f"POST /v1/{kind}" + (f" {key}" if key else "")
+        return self._take(kind, lambda: _pieces(unpacked(body, encoding), form, name), name, key)
+
+    def pull(self, kind: str, piece: Piece, link: Link) -> Answer:
+        """Take a portion that a source gave: on disk with its ``link`` when this returns, even if it is
+        empty. Raises as ``take``."""
+        return self._take(kind, lambda: iter([piece]), link.tag, link=link)
+
+    def _take(
+        self, kind: str, read: Callable[[], Iterator[Piece]], name: str, key: str = "",
+        link: Link | None = None,
+    ) -> Answer:  # fmt: skip
         if self.spool.full(self.counted):
             raise Busy(
                 f"{self.runbook.service}: more waits to be counted than may",
                 todo="send the same again later",
                 permanent=False,
             )
-        name = f"POST /v1/{kind}" + (f" {key}" if key else "")
         try:
-            found = _pieces(unpacked(body, encoding), form, name)
+            found = read()
             with self._lock:
                 take = self._signals if kind == "signals" else self._normalised
                 events, labels, aside = take(found, name)
@@ -112,9 +124,9 @@ class Door:
         head = {
             "kind": kind, "key": key, "at": micros(self.clock.now()), "rows": len(events) + len(labels),
             "bad": [row.as_json() for row in aside.items[:KEPT]], "bad_rows": aside.rows,
-            "held": self.catching_up,
+            "held": self.catching_up, **(link.as_head() if link else {}),
         }  # fmt: skip
-        if len(events) or len(labels) or aside.rows:
+        if len(events) or len(labels) or aside.rows or link:
             fresh = self.spool.append(head, packed(events, labels))
             if not fresh:
                 return Answer(known=True)

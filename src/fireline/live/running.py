@@ -23,13 +23,15 @@ from fireline.live.folder import spool_id
 from fireline.live.guards import Guards
 from fireline.live.keys import signature, switch_key
 from fireline.live.news import News
+from fireline.live.pulling import Pulling
 from fireline.live.pulse import Book, Pulse
 from fireline.live.spool import Spool
 from fireline.live.tidying import Tidying
 from fireline.live.viewing import service_view
 from fireline.live.views import ServiceView
-from fireline.runbook.load import load
+from fireline.runbook.load import read
 from fireline.runbook.schema import Runbook
+from fireline.sources.pull import refuse
 from fireline.store import Store
 from fireline.store.leases import give_up_lease, take_lease
 from fireline.store.switches import StoredSwitchBoard
@@ -61,7 +63,9 @@ def open_books(paths: Iterable[Path]) -> list[Book]:
     """The runbooks with their baselines. Raises RunbookError and InputError, with what to do."""
     books = []
     for path in paths:
-        runbook = load(path)
+        file = read(path)
+        refuse(file)
+        runbook = file.runbook
         place = path.parent / runbook.reference.baseline
         if not place.exists():
             raise InputError(
@@ -132,6 +136,10 @@ class Running:
         self._tidyings = [Tidying(self.store, lake, book.runbook) for book in self.books]
         for book in self.books:
             self._add(book, lake, self._kin)
+        self.pulling = Pulling.of_books(self.books, self.doors, store=self.store, clock=self.clock,
+                                        leads=lambda: self.leads)  # fmt: skip
+        if self.drill:
+            self.after_beat.append(_pulled)
 
     def _add(self, book: Book, lake: Lake, kin: str) -> None:
         name, plan = book.runbook.service, book.baseline.plan
@@ -166,6 +174,7 @@ class Running:
             return kept[1]
         with self._lock:
             view = service_view(self.pulses[name], self.guards, self.trouble(name))
+        view = replace(view, sources=self.pulling.views(name))
         self._views[name] = (monotonic(), view)
         return view
 
@@ -217,11 +226,13 @@ class Running:
         else:
             self._thread = threading.Thread(target=self._run, name="fireline-loop", daemon=True)
             self._thread.start()
+            self.pulling.start()
 
     def stop(self) -> None:
         """Ends the loop after the step it is in, and lets the next server lead at once."""
         self._stop.set()
         self._wake.set()
+        self.pulling.stop()
         if self._thread is not None:
             self._thread.join(timeout=30)
         try:
@@ -364,6 +375,12 @@ class Running:
                 f"the clock is at {iso(self.clock.now())}, and not all that is due was done: {trouble[0]}",
                 todo="move it to the same time again", permanent=False,
             )  # fmt: skip
+
+
+def _pulled(running: Running) -> None:
+    """On a drill's clock sources are pulled after each beat: what they bring is counted at the next."""
+    if running.pulling.once():
+        running.news.told()
 
 
 def signed(store: Store, switch: Switch) -> tuple[str, str]:

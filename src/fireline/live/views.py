@@ -57,6 +57,24 @@ class GuardView:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceView:
+    """A source that is pulled from, since this process began: rows taken and put aside, when it was last
+    looked at in peace and last brought a row. ``trouble`` is why it fails now, "" when it does not."""
+
+    name: str
+    kind: str
+    feed: str
+    rows: int = 0
+    bad: int = 0
+    failures: int = 0
+    looked: datetime | None = None
+    last_rows: datetime | None = None
+    trouble: str = ""
+    failing_since: datetime | None = None
+    next_try: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetView:
     """An SLO's error budget over its window: ``spent`` is a share of it, above 1 when overdrawn."""
 
@@ -93,6 +111,7 @@ class ServiceView:
     changes: tuple[Change, ...] = ()
     reports: tuple[tuple[datetime, str], ...] = ()
     """What users said of bad answers: when, and in which words; the last few."""
+    sources: tuple[SourceView, ...] = ()
     trouble: str = ""
     """Why nothing is judged now, in a sentence with what to do; "" when all is well."""
 

@@ -22,12 +22,13 @@ suffixes = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 DELIMITERS = (",", ";", "\t", "|")
 
 
-def pieces(path: Path, *, only: frozenset[str] | None = None) -> Iterator[Piece]:
-    """The file's rows, block by block; ``only`` names the columns wanted.
+def pieces(path: Path, *, only: frozenset[str] | None = None, stream: Any = None) -> Iterator[Piece]:
+    """The file's rows, block by block; ``only`` names the columns wanted. Bytes that came another way are
+    read from ``stream``, and ``path`` is what they are called.
 
     A file without a single line gives no piece. Raises InputError for a header that cannot be used.
     """
-    reader = LineReader(path)
+    reader = LineReader(path, stream=stream)
     try:
         block = reader.read()
         while block is not None and block.blank.all():

@@ -287,6 +287,11 @@ class Tx(Reading):
             self._connection, batch, at, service, lake_file, counts, keys, cursor, quarantine
         )
 
+    def move_cursor(self, source: str, was: str | None, position: str) -> None:
+        """Say how far ``source`` was taken; StoreError (try again) when it does not stand at ``was``."""
+        batches.expect_cursor(self._connection, source, was)
+        batches.put_cursor(self._connection, source, position)
+
     def forget_keys(self, before_us: int) -> int:
         """Drop dedup keys of batches that end before ``before_us``; how many batches' keys went."""
         return batches.forget_keys(self._connection, before_us)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -14,9 +14,8 @@ from fireline.clock import parse_time
 from fireline.errors import InputError, Where
 from fireline.ids import stable_id
 from fireline.live.door import unpacked
+from fireline.live.telling import change_in, fact, job_in
 from fireline.store.facts import Fact, FactKind, add_facts
-from fireline.telemetry.changes import change_of
-from fireline.terms.run import run_of
 from fireline.web.api.answers import running_of
 from fireline.web.auth.who import Caller, service_token
 
@@ -89,9 +88,8 @@ async def changes(
 ) -> dict[str, Any]:
     """Tell of deploys, config changes, campaigns: JSON lines of at, kind, what, service, version."""
 
-    def read(row: Mapping[str, Any]) -> tuple[str, datetime, dict[str, Any]]:
-        change = change_of({"service": service, **row}, service)
-        return change.service, change.at, change.as_json()
+    def read(row: Mapping[str, Any]) -> Fact:
+        return change_in(row, service)
 
     return await _facts(request, "change", read, caller, content_encoding)
 
@@ -103,14 +101,14 @@ async def reports(
     """Take users' reports of bad answers: JSON lines of service, request_id, at, text, kind."""
     now = running_of(request).clock.now()
 
-    def read(row: Mapping[str, Any]) -> tuple[str, datetime, dict[str, Any]]:
+    def read(row: Mapping[str, Any]) -> Fact:
         said = str(row.get("text") or row.get("kind") or "").strip()
         if not said:
             raise ValueError("the report says nothing: give `text` or `kind`")
         kept = {
             name: str(row[name])[:2000] for name in ("request_id", "text", "kind", "link") if row.get(name)
         }
-        return _service_of(row, service), _time_of(row, now), kept
+        return fact("report", str(row.get("service") or service), _time_of(row, now), kept)
 
     return await _facts(request, "report", read, caller, content_encoding)
 
@@ -123,10 +121,8 @@ async def jobs(
     digest, expected_digest, readable, params, evaluation and data_until are judged where they are told."""
     now = running_of(request).clock.now()
 
-    def read(row: Mapping[str, Any]) -> tuple[str, datetime, dict[str, Any]]:
-        at = _time_of(row, now)
-        run_of(row, at)  # what cannot be judged later is refused now
-        return _service_of(row, service), at, dict(row)
+    def read(row: Mapping[str, Any]) -> Fact:
+        return job_in(row, service, now)
 
     return await _facts(request, "job", read, caller, content_encoding)
 
@@ -163,7 +159,7 @@ async def alertmanager(
 
 
 async def _facts(
-    request: Request, kind: FactKind, read: Any, caller: Caller, encoding: str
+    request: Request, kind: FactKind, read: Callable[[Mapping[str, Any]], Fact], caller: Caller, encoding: str
 ) -> dict[str, Any]:
     """Read JSON lines one by one; good ones are kept, bad ones answered with the reason."""
     running = running_of(request)
@@ -174,14 +170,13 @@ async def _facts(
         try:
             if isinstance(row, Exception):
                 raise row
-            service, at, said = read(row)
-            caller.require(service)  # before anything is said about which services there are
-            _must_know(running.runbooks, service)
+            one = read(row)
+            caller.require(one.service)  # before anything is said about which services there are
+            _must_know(running.runbooks, one.service)
         except (ValueError, TypeError, KeyError) as error:
             bad.append({"row": number, "reason": str(error), "todo": f"see /docs for a {kind}'s fields"})
             continue
-        ident = stable_id(kind, service, json.dumps(said, sort_keys=True, default=str), at.isoformat())
-        good.append(Fact(ident, service, kind, at, said))
+        good.append(one)
     new = await run_in_threadpool(add_facts, running.store, good, running.clock.now())
     running.wake_soon()
     return {"taken": len(good), "new": new, "quarantined": bad}
@@ -207,10 +202,6 @@ def _must_know(runbooks: Mapping[str, Any], service: str) -> None:
     if service not in runbooks:
         known = ", ".join(sorted(runbooks))
         raise ValueError(f"there is no service {service!r} here: use one of {known}")
-
-
-def _service_of(row: Mapping[str, Any], given: str) -> str:
-    return str(row.get("service") or given)
 
 
 def _time_of(row: Mapping[str, Any], now: datetime) -> datetime:
