@@ -20,6 +20,7 @@ from fireline.cli import (
     incidents,
     init,
     people,
+    pull,
     replay,
     runbook,
     screen,
@@ -62,6 +63,7 @@ app.command("serve", rich_help_panel=LIVE, epilog=serve.EXAMPLES)(serve.serve)
 app.command("backfill", rich_help_panel=LIVE, epilog=serve.BACKFILL)(serve.backfill)
 app.command("collect", rich_help_panel=LIVE, epilog=collect.EXAMPLES)(collect.collect)
 app.command("doctor", rich_help_panel=LIVE, epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("pull", rich_help_panel=LIVE, epilog=pull.EXAMPLES)(pull.pull)
 app.command("send", rich_help_panel=LIVE, epilog=send.SEND)(send.send)
 app.command("canary", rich_help_panel=LIVE, epilog=canary.EXAMPLES)(canary.canary)
 app.command("change", rich_help_panel=LIVE, epilog=send.CHANGE)(send.change)

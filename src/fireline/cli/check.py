@@ -17,7 +17,7 @@ from fireline.cli.options import RunbookPath, a_time
 from fireline.clock import SystemClock
 from fireline.runbook import check as checking
 from fireline.runbook.against import Known
-from fireline.runbook.load import read
+from fireline.runbook.load import RunbookFile, read
 from fireline.runbook.problem import Problem, UnusableRunbook
 from fireline.terms.alert import FAMILIES
 
@@ -59,10 +59,18 @@ def check(
         raise typer.Exit(2) from None
     now = a_time(at, file.runbook.timezone, "--at") if at else SystemClock().now()
     problems = checking.check(file, now=now, log=_columns(events) if events else None, known=_known())
+    problems = [*_sources(file), *problems]
     show(problems, console)
     grave = {"error", "warning"} if strict else {"error"}
     if any(one.level in grave for one in problems):
         raise typer.Exit(1)
+
+
+def _sources(file: RunbookFile) -> list[Problem]:
+    """What is wrong with the sources that a server would pull from."""
+    from fireline.sources.pull import problems
+
+    return problems(file)
 
 
 def _known() -> Known:

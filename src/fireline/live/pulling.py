@@ -137,6 +137,15 @@ class Puller:
             except Busy:  # the spool drains as it is counted
                 if self._stop.wait(BUSY) or not self.leads():
                     raise
+            except InputError as error:
+                if self._is_new(portion):
+                    raise  # the runbook's columns are wrong, it seems: nothing is passed over
+                piece = as_piece(_set_aside(portion, error), self.source.name)
+
+    def _is_new(self, portion: Pulled) -> bool:
+        """Whether no row of this feed was ever taken."""
+        known = portion.feed in ("events", "labels")
+        return known and self.store.last_taken(self.around.service, portion.feed) is None
 
     def _tell(self, portion: Pulled, link: Link) -> tuple[int, int]:
         """Facts, each kept once; then where to go on, and what was put aside, in one commit."""
@@ -234,6 +243,13 @@ def as_piece(portion: Pulled, source: str) -> Piece:
     bad = tuple(replace(row, file=file) for row in portion.bad)
     rows = np.asarray(numbers, np.int64)
     return Piece(table.combine_chunks(), file, rows, tuple(table.column_names), bad=bad, fixed=False)
+
+
+def _set_aside(portion: Pulled, error: InputError) -> Pulled:
+    """The same portion with none of its rows usable, each with the reason."""
+    numbers = range(1, len(portion) + 1) if portion.numbers is None else portion.numbers
+    bad = [BadRow(portion.origin, "unusable", error.message, error.todo, row=int(n)) for n in numbers]
+    return replace(portion, rows=[], numbers=None, bad=(*portion.bad, *bad))
 
 
 def facts_in(portion: Pulled, service: str, source: str, now: datetime) -> tuple[list[Fact], list[BadRow]]:

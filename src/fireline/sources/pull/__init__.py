@@ -48,7 +48,7 @@ class Pulled:
 
     ``cursor`` is where to go on once these rows are on disk; a portion without rows moves it alone.
     ``origin`` says where the rows stand (a file, a partition), ``numbers`` [n] which record of it each row
-    is, counted from 1; both name a row in quarantine. ``bad`` are rows the source could not read.
+    is, no two the same; both name a row in quarantine. ``bad`` are rows the source could not read.
     """
 
     feed: Feed

@@ -87,6 +87,7 @@ class _Folder:
     def __init__(self, settings: Settings, around: Around) -> None:
         self.settings, self.around = settings, around
         self.pattern = str(around.folder / settings.path)
+        self._looked: dict[str, tuple[int, int]] = {}
 
     def pull(self, cursor: str, now: datetime) -> Iterator[Pulled]:
         files = self._files()
@@ -184,10 +185,12 @@ class _Folder:
     def _growing(self, path: Path, status: stat_result, place: _Place, quiet: bool) -> Iterator[Pulled]:
         name = self._name(path)
         at = place.growing.get(name, At())
-        if at.offset == status.st_size and at.inode == status.st_ino:
+        look = (status.st_size, status.st_mtime_ns)
+        if at.offset == status.st_size and at.inode == status.st_ino and self._looked.get(name) == look:
             return
         if at.offset and not is_same(path, at):
             at = At()
+        self._looked[name] = look
         try:
             for one in slices(path, at, quiet):
                 place.growing[name] = at = one.at
