@@ -74,6 +74,7 @@ def arrivals(pulse: Pulse, door: Door, view: ServiceView, leads: bool, calls_peo
             row for _, row in store.lately_aside(pulse.service, micros(now - LATELY), limit=5_000)
         ),
         "switch": view.switch.version if view.switch else 0,
+        "sources": [one.as_json() for one in view.sources],
         "guards": [
             {"id": g.id, "obeys": g.obeys, "stale": g.stale, "seen_at": iso(g.seen_at)} for g in view.guards
         ],

@@ -26,6 +26,7 @@ def verdicts(told: Mapping[str, Any], guarded: bool) -> Iterator[Verdict]:
         yield from _collecting(told)
         return
     yield from _arriving(told)
+    yield from _sources(told)
     yield from _aside(told)
     yield from _columns(told)
     yield from _guards(told, guarded)
@@ -78,6 +79,23 @@ def _arriving(told: Mapping[str, Any]) -> Iterator[Verdict]:
         allowed = length(timedelta(seconds=told["allowed_lateness_seconds"]))
         yield problem("lateness", f"{share(late)} of them came more than {allowed} late and are not judged",
                       "look at the senders' clocks, send more often, or raise allowed_lateness")  # fmt: skip
+
+
+def _sources(told: Mapping[str, Any]) -> Iterator[Verdict]:
+    now, sources = parse_time(told["now"]), told.get("sources", ())
+    for one in sources:
+        name = f"{one['name']} ({one['kind']})"
+        if one["trouble"]:
+            since = length(now - parse_time(one["failing_since"]))
+            yield problem("sources", f"{name} cannot be read for {since} now: {one['trouble']}",
+                          "it is tried again by itself; try it by hand: fireline pull RUNBOOK --source "
+                          + one["name"])  # fmt: skip
+        elif one["looked"] is None and told["leads"]:
+            yield hint("sources", f"{name} was not read yet", "look again in some seconds")
+        elif one["looked"] is not None:
+            last = f"the last came {_ago(now, parse_time(one['last_rows']))}" if one["last_rows"] else (
+                "none since the server began")  # fmt: skip
+            yield ok("sources", f"{name}: {one['rows']:,} rows of {one['feed']}, {last}")
 
 
 def _aside(told: Mapping[str, Any]) -> Iterator[Verdict]:

@@ -73,6 +73,11 @@ class SourceView:
     failing_since: datetime | None = None
     next_try: datetime | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        plain: dict[str, Any] = _plain(self)
+        return plain
+
 
 @dataclass(frozen=True, slots=True)
 class BudgetView:

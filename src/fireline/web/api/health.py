@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from fireline.clock import iso, parse_time
 from fireline.errors import FirelineError, InputError
 from fireline.live.running import Running
-from fireline.live.views import ServiceView
+from fireline.live.views import ServiceView, SourceView
 from fireline.terms.incident import OVER
 from fireline.web.api.answers import running_of
 from fireline.web.auth.who import Who, admin, viewer
@@ -73,6 +73,7 @@ def _lines(running: Running) -> Iterator[str]:
         yield f"# TYPE fireline_{name} {kind}"
         for view in views:
             yield f'fireline_{name}{{service="{_quoted(view.name)}"}} {value(view)}'
+    yield from _sources(views)
     yield "# HELP fireline_incidents_open Incidents that are not over."
     yield "# TYPE fireline_incidents_open gauge"
     for view in views:
@@ -81,6 +82,25 @@ def _lines(running: Running) -> Iterator[str]:
     yield "# HELP fireline_leads 1 when this server judges and acts."
     yield "# TYPE fireline_leads gauge"
     yield f"fireline_leads {int(running.leads)}"
+
+
+def _sources(views: Sequence[ServiceView]) -> Iterator[str]:
+    """What is pulled: figures of each source."""
+    figures: tuple[tuple[str, str, str, Callable[[SourceView], float]], ...] = (
+        ("rows_total", "counter", "Rows taken from a source.", lambda s: s.rows),
+        ("quarantined_rows_total", "counter", "Rows of a source put aside.", lambda s: s.bad),
+        ("failures_total", "counter", "Looks at a source that failed.", lambda s: s.failures),
+        ("failing", "gauge", "1 while a source cannot be read.", lambda s: int(bool(s.trouble))),
+        ("looked_at_seconds", "gauge", "When a source was last read without trouble, in Unix time.",
+         lambda s: s.looked.timestamp() if s.looked else 0),
+    )  # fmt: skip
+    for name, kind, help_, value in figures:
+        yield f"# HELP fireline_source_{name} {help_}"
+        yield f"# TYPE fireline_source_{name} {kind}"
+        for view in views:
+            for one in view.sources:
+                labels = f'service="{_quoted(view.name)}",source="{_quoted(one.name)}",kind="{one.kind}"'
+                yield f"fireline_source_{name}{{{labels}}} {value(one)}"
 
 
 def _lag(view: ServiceView) -> float:
