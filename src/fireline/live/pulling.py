@@ -24,7 +24,7 @@ from fireline.live.telling import change_in, job_in
 from fireline.live.views import SourceView
 from fireline.runbook.sources import Source
 from fireline.sources.jsonl import table_of
-from fireline.sources.pull import Around, Pulled, PullSource, opened, scrubbed, secrets_of
+from fireline.sources.pull import Around, Pulled, PullSource, opened, portions, scrubbed, secrets_of
 from fireline.store import Store
 from fireline.store.facts import Fact, add_facts
 from fireline.terms.piece import Piece
@@ -93,10 +93,11 @@ class Puller:
             if self._opened is None:
                 self._opened = opened(self.source, self.around)
             cursor = self._resume()
-            for portion in self._opened.pull(cursor, self.clock.now()):
-                if self._stop.is_set() or not self.leads():
-                    break
-                taken += self._hand_over(portion)
+            with portions(self._opened, cursor, self.clock.now()) as found:
+                for portion in found:
+                    if self._stop.is_set() or not self.leads():
+                        break
+                    taken += self._hand_over(portion)
             self._went_well()
         except Exception as error:  # a source's trouble is shown, and must take neither thread nor server
             self._failed(error)

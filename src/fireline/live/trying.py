@@ -14,7 +14,7 @@ import pyarrow as pa
 from fireline.live.pulling import as_piece, facts_in, said
 from fireline.runbook.schema import Runbook
 from fireline.runbook.sources import Source
-from fireline.sources.pull import Around, Pulled, opened, scrubbed, secrets_of
+from fireline.sources.pull import Around, Pulled, opened, portions, scrubbed, secrets_of
 from fireline.telemetry.intake import Intake
 from fireline.terms.quarantine import BadRow
 
@@ -58,9 +58,8 @@ def tried(
     try:
         one = opened(source, around)
         try:
-            portions = one.pull("", now)
-            _read(portions, found, runbook, now, most, shown, progress)
-            portions.close() if hasattr(portions, "close") else None
+            with portions(one, "", now) as given:
+                _read(given, found, runbook, now, most, shown, progress)
         finally:
             one.close()
     except Exception as error:  # whatever a library raises is what the user wants to be told
@@ -69,11 +68,11 @@ def tried(
 
 
 def _read(
-    portions: Iterable[Pulled], found: Trial, runbook: Runbook, now: datetime, most: int, shown: int,
+    given: Iterable[Pulled], found: Trial, runbook: Runbook, now: datetime, most: int, shown: int,
     progress: Callable[[int], None],
 ) -> None:  # fmt: skip
     take = _taker(found, runbook, now)
-    for portion in portions:
+    for portion in given:
         if found.rows >= most:
             found.more = True
             return

@@ -16,7 +16,8 @@ What every source promises:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
@@ -38,7 +39,7 @@ from fireline.terms.quarantine import BadRow
 
 __all__ = [
     "Address", "Around", "Feed", "Kind", "PullSettings", "PullSource", "Pulled", "Secret", "checked", "kinds",
-    "needed", "opened", "problems", "revealed", "scrubbed", "secrets_of",
+    "needed", "opened", "portions", "problems", "refuse", "revealed", "scrubbed", "secrets_of",
 ]  # fmt: skip
 
 
@@ -124,6 +125,17 @@ def opened(source: Source, around: Around) -> PullSource:
         key, says, todo = _faults(source)[0]
         raise SettingsError(says, todo=todo, where=Where(key=f"sources.{source.name}.{write_key(key)}"))
     return kind.opened(settings, around)
+
+
+@contextmanager
+def portions(source: PullSource, cursor: str, now: datetime) -> Iterator[Iterator[Pulled]]:
+    """What ``source.pull`` gives, ended properly by whoever stops before its end."""
+    found = source.pull(cursor, now)
+    try:
+        yield found
+    finally:
+        if isinstance(found, Generator):
+            found.close()
 
 
 def checked(source: Source) -> PullSettings | list[tuple[Key, str]]:

@@ -181,7 +181,7 @@ class _Table:
             wanted = table.filter(self._upto(table, bound), *self._behind(table, place))
             order = [self.settings.cursor_column, *([self.settings.key] if self.settings.key else [])]
             page = self._rows(wanted.order_by(order).limit(ROWS + seen))
-            fresh = page.take(self._unseen(page, place))
+            fresh = page.take(pa.array(self._unseen(page, place), pa.int64()))
             if len(fresh):
                 place = self._place_after(fresh, place)
                 assert place is not None
