@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -65,9 +64,9 @@ class Place:
 
 
 @pytest.fixture
-def topic() -> Iterator[Topic]:
+def topic() -> Topic:
     library = pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed")
-    yield Topic(library, first=None)
+    return Topic(library, first=None)
 
 
 def fates(seed: int, lives: int) -> list[Fate]:
@@ -89,7 +88,8 @@ def test_a_server_killed_while_it_pulls_takes_each_row_once(tmp_path: Path, topi
     place = Place(tmp_path / "book")
     text = place.runbook.read_text()
     place.runbook.write_text(
-        text + f"""sources:
+        text
+        + f"""sources:
   - {{name: files, kind: folder, path: in/*.jsonl, every: 1s, settle: 1s}}
   - {{name: topic, kind: kafka, brokers: "{topic.brokers}", topic: events, every: 1s}}
 """

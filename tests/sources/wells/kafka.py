@@ -31,9 +31,7 @@ class Topic:
         )
         (broker,) = self._producer.list_topics(timeout=10).brokers.values()
         self.brokers = f"{broker.host}:{broker.port}"
-        self.source = Source(
-            name="w", kind="kafka", brokers=self.brokers, topic="events", timeout="3s"
-        )
+        self.source = Source(name="w", kind="kafka", brokers=self.brokers, topic="events", timeout="3s")
         self.library = library
         if first:
             self.write({"n": -1})  # the topic is there from now on

@@ -19,6 +19,8 @@ from fireline.terms.quarantine import BadRow
 
 SLICE = 2 << 20
 """Bytes that are read at once; a line that is longer is put aside."""
+OPEN = 64 << 10
+"""Bytes after which a quote that does not close is taken for a stray one."""
 ENDS = 4096
 """Bytes at the beginning, and before the place reached, by which a file is known again."""
 
@@ -153,7 +155,7 @@ class _Reader:
             return self._too_long(at, data) if len(data) >= SLICE else None
         elif self.is_csv:
             end = _even(data, end)
-        return self._read(at, data[:end])
+        return self._read(at, data[:end]) if end else None
 
     def _skip(self, at: At, data: bytes) -> Slice:
         end = data.find(b"\n") + 1
@@ -202,11 +204,11 @@ class _Reader:
 
 
 def _even(data: bytes, end: int) -> int:
-    """The end of the last line before ``end`` at which no quote is open, where there is one: a record may go
-    on over several lines."""
+    """The end of the last line before ``end`` at which no quote is open: a record may go on over several
+    lines. 0 where it may still close; a stray quote must not hold up what follows for ever."""
     at = end
     while at > 0:
         if data.count(b'"', 0, at) % 2 == 0:
             return at
         at = data.rfind(b"\n", 0, data.rfind(b'"', 0, at)) + 1
-    return end
+    return end if len(data) >= OPEN else 0
