@@ -64,13 +64,14 @@ class _MLflow:
         settle = int(self.settings.settle.total_seconds() * 1000)
         told: dict[str, Any] = json.loads(cursor) if cursor else {"end": 0, "near": {}}
         newest, near = int(told["end"]), {str(k): int(v) for k, v in told["near"].items()}
+        since = max(newest - settle, 0)  # a page token is an offset into what one and the same filter finds
         experiment, page = self._experiment(), ""
         if experiment is None:
             return
         while True:
             answer = self._post("runs/search", {
                 "experiment_ids": [experiment], "max_results": PAGE, "order_by": ["attributes.end_time ASC"],
-                "filter": f"attributes.end_time >= {max(newest - settle, 0)}",
+                "filter": f"attributes.end_time >= {since}",
                 **({"page_token": page} if page else {}),
             })  # fmt: skip
             ended = [r for r in answer.get("runs", []) if r["info"].get("end_time")]
