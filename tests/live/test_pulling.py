@@ -20,7 +20,9 @@ from fireline.live.links import Link, chained, cursor_name, standing
 from fireline.live.pulling import LONGEST, Puller
 from fireline.live.running import open_books
 from fireline.live.spool import Place, Record, Spool
+from fireline.live.trying import tried
 from fireline.live.verdicts import verdicts
+from fireline.runbook.load import load
 from fireline.runbook.problem import UnusableRunbook
 from fireline.runbook.sources import Source
 from fireline.sources.pull import Around, Pulled
@@ -277,3 +279,34 @@ def test_where_a_source_stands_is_read_from_what_waits(tmp_path: Path) -> None:
     kept, moves = chained(spool.read(Place()), {"a": "1"}.get)
     assert [SimpleNamespace(**record.head).kind for record in kept] == ["events"] * 3
     assert moves == {"a": ("1", "2"), "b": (None, "7")}
+
+
+def test_signals_are_pulled_like_events(up: Callable[..., Living], folder: Path) -> None:
+    living = up("{name: gauges, kind: folder, feed: signals, path: in/*.jsonl}")
+    told = [{"at": iso(BEGIN + timedelta(minutes=i)), "kind": "gauge", "name": "memory", "value": i}
+            for i in range(5)]  # fmt: skip
+    write(folder, "log.jsonl", lines([*told, {"kind": "gauge", "name": "memory"}]))
+    living.to(BEGIN + MINUTES)
+    (view,) = living.running.pulling.views(SERVICE)
+    assert (view.rows, view.bad, living.pulse.counting.seen.signals) == (5, 1, 5)
+
+
+def test_a_trial_says_what_would_be_taken_of_each_feed(folder: Path) -> None:
+    change = {"at": iso(BEGIN), "kind": "deploy", "what": "model B"}
+    gauge = {"at": iso(BEGIN), "kind": "gauge", "name": "memory", "value": 1}
+    logs = {
+        "events": lines(rows(BEGIN, BEGIN + MINUTES)) + b'{"x": 1}\n{broken\n',
+        "changes": lines([change, {"kind": "deploy"}]),
+        "jobs": lines([{"job": "train", "state": "failed"}, {"job": "train"}]),
+        "signals": lines([gauge, {**gauge, "value": "much"}]),
+    }
+    runbook, found = load(folder / "runbook.yaml"), {}
+    for feed, log in logs.items():
+        write(folder, f"{feed}.jsonl", log)
+        source = Source(name=feed, kind="folder", feed=feed, path=f"in/{feed}.jsonl")
+        found[feed] = tried(source, runbook, folder, BEGIN + timedelta(days=3000), shown=2)
+    taken = {feed: (one.rows, one.taken, one.bad) for feed, one in found.items()}
+    assert taken == {"events": (49, 48, 2), "changes": (2, 1, 1), "jobs": (2, 1, 1), "signals": (2, 1, 1)}
+    assert all(one.reasons and not one.trouble for one in found.values())
+    assert [len(one.first) for one in found.values()] == [2, 2, 2, 2]
+    assert tried(source, runbook, folder, BEGIN, most=1).more is False

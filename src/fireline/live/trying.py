@@ -16,6 +16,8 @@ from fireline.runbook.schema import Runbook
 from fireline.runbook.sources import Source
 from fireline.sources.pull import Around, Pulled, opened, portions, scrubbed, secrets_of
 from fireline.telemetry.intake import Intake
+from fireline.telemetry.quarantine import Quarantine
+from fireline.telemetry.signals import signals_of
 from fireline.terms.quarantine import BadRow
 
 SHOWN = 10
@@ -103,8 +105,10 @@ def _taker(found: Trial, runbook: Runbook, now: datetime) -> Callable[[Pulled], 
     if found.source.feed == "signals":
 
         def count(portion: Pulled) -> None:
-            found.taken += len(portion)
-            _aside(found, portion.bad, len(portion.bad))
+            aside = Quarantine()
+            piece = as_piece(portion, found.source.name)
+            found.taken += len(signals_of(iter([piece]), runbook.service, runbook.timezone, aside))
+            _aside(found, aside.items, aside.rows)
 
         return count
     positive = runbook.labels.positive if runbook.labels else None
