@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from fireline.clock import from_micros, micros, parse_time
 from fireline.detect.jobs import well_since
 from fireline.detect.judge import Judge
-from fireline.detect.registry import kinds
 from fireline.learn import ReviewFacts
 from fireline.reader import CountsReader
 from fireline.recording import Archive
@@ -106,7 +105,7 @@ class CaseFile:
             before=self.before(since),
             after=self.after(since - LEAD, now),
             changes=tuple(c for c in self.changes if c.at <= now),
-            quiet=tuple(sorted({k.family for k in kinds() if k.monitors(self.judge.plan)} - fired)),
+            quiet=tuple(sorted({k.family for k in self.judge.kinds if k.monitors(self.judge.plan)} - fired)),
             runbook=self.runbook,
             now=now,
             sampled=self._failed_calls(findings, since, now),

@@ -219,4 +219,4 @@ def quality_rows(plan: Plan, runbook: Runbook, events: pa.Table, labels: pa.Tabl
             return []
     joined = join_labels(events, labels, age=runbook.labels.age)
     said = events.column("prediction") if has(events, "prediction") else None
-    return tally_quality(plan, events, outcome(plan, joined.column("label"), said))
+    return tally_quality(plan, joined, outcome(plan, joined.column("label"), said))

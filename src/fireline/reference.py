@@ -97,7 +97,7 @@ def _with_labels(plan: Plan, runbook: Runbook, live: pa.Table, labels: pa.Table)
         for s in plan.quality.series
     )
     plan = replace(plan, quality=replace(plan.quality, series=series))
-    extras = declared(runbook, plan, Rows(live, Words(live), label), ("events", "cohorts"))
+    extras = declared(runbook, plan, Rows(joined, Words(joined), label), ("events", "cohorts"))
     return replace(plan, extras=extras)
 
 

@@ -236,6 +236,11 @@ def _fit_means(kind: Kind, plan: Plan, ticks: Means, cells: Array, merge: int, g
         spread = 1.4826 * _median(np.abs(residual - _median(residual)))
     tau2 = np.maximum(np.nan_to_num(spread) ** 2 - sampling, 0.0)
     usable = valid.sum(axis=0) >= 12
+    fixed = kind.fixed_base(plan)
+    if fixed is not None:  # known beforehand: nothing has to be learnt of it
+        known = ~np.isnan(fixed)
+        base, usable = np.where(known, fixed, base), usable | known
+        sampling, tau2 = np.where(known, 0.0, sampling), np.where(known, 0.0, tau2)
     tolerance = kind.tolerances(plan, np.nan_to_num(_median(base)) if usable.any() else base[0])
     noise = np.where(valid, ticks.variance + tau2, np.nan)
     inflation = _long_run(residual, noise, tolerance, _blocks(grain, merge))

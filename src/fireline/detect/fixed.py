@@ -15,9 +15,9 @@ import numpy as np
 
 from fireline.clock import MICROS, from_micros
 from fireline.detect.baseline import Baseline
+from fireline.detect.choice import judged, measures
 from fireline.detect.kinds import Array, Kind, Monitor, Rates, Ticks
 from fireline.detect.metrics import js_distance, ks_of_bins, psi
-from fireline.detect.registry import kinds
 from fireline.runbook.schema import MonitorRule, Runbook
 from fireline.terms.alert import Finding
 from fireline.terms.counts import SERVICE, Scope
@@ -65,10 +65,10 @@ class FixedThresholds:
 
     def _find(self) -> Iterator[Ruled]:
         for rule in self.runbook.monitors:
-            for kind in kinds() if rule.threshold is not None else ():
+            for kind in judged(self.plan, self.runbook) if rule.threshold is not None else ():
                 place = 0
                 for monitor in kind.monitors(self.plan):
-                    if kind.test != "silence" and names(rule, kind, monitor):
+                    if kind.test != "silence" and measures(rule, kind, monitor, self.plan):
                         yield Ruled(rule, kind, monitor, place)
                     place += len(monitor.channels)
 

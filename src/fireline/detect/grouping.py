@@ -10,10 +10,12 @@ import json
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 import numpy as np
 
 from fireline.clock import iso, parse_time
+from fireline.detect.registry import kinds
 from fireline.ids import stable_id
 from fireline.runbook.schema import Runbook
 from fireline.terms.alert import Alert, Finding, Urgency
@@ -43,6 +45,13 @@ HARM = frozenset(
 
 
 Key = tuple[str, str, str, str, str]
+
+
+@cache
+def signs() -> frozenset[str]:
+    """Monitors of harmful families that by themselves ask for a ticket: estimates, and comparisons without a
+    control."""
+    return frozenset(kind.name for kind in kinds() if kind.family in HARM and kind.urgency == "ticket")
 
 
 def key_of(finding: Finding) -> Key:
@@ -87,7 +96,7 @@ class Desk:
         """
         if self._silenced(finding):
             return None
-        if finding.details["level"] == "ticket" and finding.family in HARM:
+        if finding.details["level"] == "ticket" and finding.family in HARM and finding.monitor not in signs():
             return None  # harm is told once, when the evidence is strong enough to wake somebody
         size = self.size(finding) if finding.family in ("drift", "score_drift") else None
         urgency, why = self._urgency(finding, size)
@@ -177,7 +186,11 @@ class Desk:
 
     def _by_family(self, finding: Finding, size: Size | None) -> tuple[Urgency, str]:
         seen, usual = finding.seen or 0.0, finding.usual or 0.0
+        if finding.monitor in signs():
+            return "ticket", "a sign of harm, and not yet the proof of it"
         match finding.family:
+            case "kpi" if finding.direction == "up":
+                return "ticket", "a business figure that rose is looked into by day"
             case "score_drift" if finding.version is not None:
                 return "ticket", "a new version may score differently: that alone pages nobody"
             case "drift" | "score_drift":

@@ -14,11 +14,12 @@ from fireline.clock import MICROS, from_micros
 from fireline.detect.bank import Bank, Reading
 from fireline.detect.baseline import Baseline
 from fireline.detect.budget import RESERVE, purse, reserve_share
+from fireline.detect.choice import judged, measures
 from fireline.detect.duel import duel
 from fireline.detect.fit import Fit, merged
 from fireline.detect.fixed import FixedThresholds, names
 from fireline.detect.kinds import Array, Kind
-from fireline.detect.registry import kind_named, kinds
+from fireline.detect.registry import kind_named
 from fireline.detect.report import finding
 from fireline.detect.track import Crossing, Track
 from fireline.ids import stable_id
@@ -87,6 +88,7 @@ class Judge:
     def __init__(self, baseline: Baseline, runbook: Runbook, since: int) -> None:
         self.baseline, self.runbook, self.plan, self.since = baseline, runbook, baseline.plan, since
         self.versions: list[str] = []
+        self.kinds = judged(self.plan, runbook)
         self.off = {(r.monitor, r.feature) for r in runbook.monitors if r.off}
         self.fixed = FixedThresholds(baseline, runbook, since)
         self.rounds: dict[tuple[bool, int, int], Round] = {}
@@ -94,7 +96,7 @@ class Judge:
         pools = {"service": budget.service, "drift": budget.drift}
         known = [Scope("version", "", v) for v in self.plan.versions] if len(self.plan.versions) > 1 else []
         counts = self._monitor_counts(len(known))
-        for kind in kinds():
+        for kind in self.kinds:
             for grain, _, fits in self._fits(kind):
                 owner = next(iter(fits))
                 if owner.kind == "segment":
@@ -130,8 +132,10 @@ class Judge:
             span = slice(at, at + len(monitor.channels))
             at = span.stop
             for rule in self.runbook.monitors:
-                if names(rule, kind, monitor):
-                    if (rule.off and rule.until is None) or rule.threshold is not None:
+                if rule.off and rule.until is None and names(rule, kind, monitor):
+                    usable[span] = False
+                if measures(rule, kind, monitor, self.plan):
+                    if rule.threshold is not None:
                         usable[span] = False
                     if rule.tolerance is not None:
                         tolerance[span] = rule.tolerance
@@ -139,7 +143,7 @@ class Judge:
 
     def _monitor_counts(self, known: int) -> dict[str, int]:
         found = {"service": 0, "drift": 0, "segment": 0}
-        for kind in kinds():
+        for kind in self.kinds:
             monitors = len(kind.monitors(self.plan))
             for name, scope in self.baseline.fits:
                 if name == kind.name:
@@ -194,7 +198,7 @@ class Judge:
         self.versions.append(version)
         scope = Scope("version", "", version)
         fitting = [
-            (kind, fits) for kind in kinds() if "version" in kind.scopes
+            (kind, fits) for kind in self.kinds if "version" in kind.scopes
             for _, _, fits in self._fits(kind) if SERVICE in fits
         ]  # fmt: skip
         total = sum(len(kind.monitors(self.plan)) for kind, _ in fitting)
@@ -356,7 +360,12 @@ class Judge:
     def _identity(self) -> list[str]:
         """What a state must have been saved by: the same series, judged by the same monitors on the same
         ticks."""
-        fits = sorted(f"{kind} {scope.key} {one.merge}" for (kind, scope), one in self.baseline.fits.items())
+        judged = {kind.name for kind in self.kinds}
+        fits = sorted(
+            f"{kind} {scope.key} {one.merge}"
+            for (kind, scope), one in self.baseline.fits.items()
+            if kind in judged
+        )
         return [*(layout.identity for layout in self.plan.layouts), stable_id("fits", *fits)]
 
 

@@ -56,6 +56,8 @@ class Kind(ABC):
     noticing (odds ratio for rates, units of the statistic for means), ``k`` the smallest number of ticks
     that may fire, ``pool`` the part of the false-page budget it draws on, and ``urgency`` what a finding
     asks for by itself. A ``cold`` kind judges what the reference did not hold by its fixed bases alone.
+    An ``optional`` kind is counted and learnt like any other, and judged only where the
+    runbook asks for it: monitors share one budget, and several that say the same would each be duller.
     """
 
     name: ClassVar[str]
@@ -74,6 +76,7 @@ class Kind(ABC):
     merge_to: ClassVar[int] = 0
     unit: ClassVar[str] = "share"
     cold: ClassVar[bool] = False
+    optional: ClassVar[bool] = False
 
     @abstractmethod
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
@@ -83,6 +86,14 @@ class Kind(ABC):
     @abstractmethod
     def ticks(self, plan: Plan, counts: Array) -> Ticks:
         """The statistics of counts [T, width of the layout]; C is the total of the monitors' channels."""
+
+    def by_itself(self, plan: Plan) -> bool:
+        """Whether it is judged without the runbook asking for it."""
+        return not self.optional
+
+    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+        """The finding in words a responder understands; empty where the figure's own words will do."""
+        return ""
 
     def fixed_base(self, plan: Plan) -> Array | None:
         """Bases [C] that are known instead of learnt (NaN where learnt), or None."""

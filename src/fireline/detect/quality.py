@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fireline.detect.kinds import Array
-from fireline.terms.plan import Plan
+from fireline.terms.plan import Layout, Plan
 
 FIXED_POINT = 1_000_000
 
@@ -26,3 +28,33 @@ def labelled(plan: Plan, counts: Array) -> Array:
     column = start + plan.quality.by_name["labels"].cells.index("labelled")
     found: Array = counts[:, column].astype(np.float64)
     return found
+
+
+def column(layout: Layout, counts: Array, series: str, cell: str) -> Array:
+    """One cell of counts [T, width] as float64 [T]."""
+    at = layout.offsets[series] + layout.by_name[series].cells.index(cell)
+    found: Array = counts[:, at].astype(np.float64)
+    return found
+
+
+def columns(layout: Layout, counts: Array, series: str, cells: Sequence[str]) -> Array:
+    """Several cells of counts [T, width] side by side as float64 [T, cells]."""
+    index = layout.by_name[series].cells.index
+    found: Array = counts[:, [layout.offsets[series] + index(cell) for cell in cells]].astype(np.float64)
+    return found
+
+
+def mean_of(total: Array, squares: Array, n: Array) -> tuple[Array, Array]:
+    """Mean and the variance of the mean from sums of a figure and of its square over ``n`` events; without
+    events NaN."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / n
+        return mean, np.maximum(squares / n - mean**2, 1e-9) / n
+
+
+def share_of(hits: Array, n: Array) -> tuple[Array, Array]:
+    """Share and the variance of it, after two more hits and two more misses (Agresti and Coull 1998), so that
+    a few events without a hit are not taken for certain; NaN without events."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        near = (np.maximum(hits, 0) + 2) / (np.maximum(n, hits) + 4)
+        return np.where(n > 0, hits / n, np.nan), near * (1 - near) / n

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
+from inspect import isabstract
 
 from fireline.detect import monitors
 from fireline.detect.kinds import Kind
@@ -19,7 +20,10 @@ def kinds() -> tuple[Kind, ...]:
         found += [
             value()
             for value in vars(module).values()
-            if isinstance(value, type) and issubclass(value, Kind) and value.__module__ == module.__name__
+            if isinstance(value, type)
+            and issubclass(value, Kind)
+            and value.__module__ == module.__name__
+            and not isabstract(value)  # what kinds of one file share is none itself
         ]
     return tuple(found)
 

@@ -88,6 +88,8 @@ def _sentence(
         if scope.segment
         else f" for version {scope.value}"
     )
+    if said := kind.says(monitor, channel, seen, usual):
+        return f"{said}{where}, over {events:,}"
     if kind.test == "silence":
         return f"no events since {since:%Y-%m-%d %H:%M} UTC, when {usual:.3g} a minute are usual"
     if kind.unit == "log events":

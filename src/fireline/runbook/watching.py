@@ -88,6 +88,11 @@ class Labels(Part):
     positive: str | None = Field(
         default=None, description="The label that counts as positive, for a binary task; `1` unless told."
     )
+    threshold: float | None = Field(
+        default=None,
+        description="The score from which on the answer is the positive one, where no prediction is logged; "
+        "0.5 unless told.",
+    )
 
 
 class Reference(Part):
@@ -132,6 +137,9 @@ class MonitorRule(Part):
         default=None, description="page or ticket, instead of what Fireline would choose."
     )
     off: bool = Field(default=False, description="True switches the monitor off.")
+    on: bool = Field(
+        default=False, description="True switches a monitor on that watches nothing unless asked to."
+    )
     until: Instant | None = Field(default=None, description="When this rule ends; without it, never.")
     because: str = Field(default="", description="Why, in one sentence.")
 

@@ -63,6 +63,7 @@ def declare(runbook: Runbook, reference: pa.Table) -> Plan:
         versions=_versions(reference),
         latency_p95=p95,
         positive=runbook.labels.positive if runbook.labels else None,
+        threshold=runbook.labels.threshold if runbook.labels else None,
         logit_mean=_logit_mean(score),
         error_scale=_error_scale(reference),
         reference=tag,

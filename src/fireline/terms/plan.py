@@ -102,6 +102,11 @@ class Plan:
         return {layout.name: layout for layout in self.layouts}
 
     @property
+    def line(self) -> float:
+        """The score from which on the answer is the positive one: the threshold, 0.5 unless told."""
+        return 0.5 if self.threshold is None else self.threshold
+
+    @property
     def segment_scopes(self) -> tuple[Scope, ...]:
         """One scope for each declared value of each segment column."""
         return tuple(Scope("segment", column, v) for column, values in self.segments.items() for v in values)

@@ -33,6 +33,8 @@ HARMFUL: Mapping[str, str] = {
     "canary": "the new version is worse",
     "score_drift": "scores moved",
 }
+ABSOLUTE = frozenset({"drift", "score_drift", "calibration", "fairness"})
+"""Families whose usual figure lies about zero: their effect is the difference itself."""
 GRAVE = frozenset({"pii", "toxic_rate", "injection"})
 
 
@@ -72,11 +74,11 @@ def effect_of(finding: Finding) -> float:
     seen, usual = finding.seen, finding.usual
     if seen is None or usual is None or not (math.isfinite(seen) and math.isfinite(usual)):
         return 0.0
-    if finding.family == "auc":
+    if finding.family == "auc" and finding.unit in ("", "AUC"):
         return max(0.0, (usual - seen) / max(usual - 0.5, 0.02))
     if finding.family == "accuracy" and finding.unit == "share" and 0 < usual < 1:
         return max(0.0, (usual - seen) / max(1 - usual, 0.01))
-    if finding.unit.endswith("sd") or finding.family in ("drift", "score_drift", "calibration"):
+    if finding.unit.endswith(("sd", "difference")) or finding.family in ABSOLUTE:
         return abs(seen - usual)
     if usual == 0:
         return 10.0 if seen else 0.0
@@ -92,8 +94,9 @@ def burn_of(finding: Finding, runbook: Runbook) -> float:
         budget = 1 - slo.objective
         if slo.indicator == "availability" and finding.family == "error_rate" and budget > 0:
             worst = max(worst, finding.seen / budget)
-        elif slo.indicator == "accuracy" and finding.family == "accuracy" and budget > 0:
-            worst = max(worst, (1 - finding.seen) / budget)
+        elif slo.indicator == "accuracy" and finding.monitor == "accuracy" and budget > 0:
+            wrong = finding.seen if finding.unit == "share wrong" else 1 - finding.seen
+            worst = max(worst, wrong / budget)
         elif (
             slo.indicator == "latency"
             and finding.family == "latency"
@@ -101,7 +104,7 @@ def burn_of(finding: Finding, runbook: Runbook) -> float:
             and 0 <= finding.seen <= 1
         ):
             worst = max(worst, finding.seen / budget)
-        elif slo.indicator == "auc" and finding.family == "auc" and slo.objective > 0.5:
+        elif slo.indicator == "auc" and finding.monitor == "auc" and slo.objective > 0.5:
             worst = max(worst, (1 - finding.seen) / max(1 - slo.objective, 1e-6))
     return worst
 

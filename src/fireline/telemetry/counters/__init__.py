@@ -19,10 +19,12 @@ import pyarrow as pa
 from fireline.runbook.schema import Runbook
 from fireline.telemetry.columns import Array, Words
 from fireline.telemetry.grid import Marks
-from fireline.terms.counts import ScopeKind, Series
+from fireline.terms.counts import HOUR, ScopeKind, Series
 from fireline.terms.plan import Layout, Plan
 
 Feed = Literal["events", "cohorts", "signals"]
+HOURLY: Mapping[ScopeKind, int] = {"service": HOUR}
+HOURLY_BY_VERSION: Mapping[ScopeKind, int] = {"service": HOUR, "version": HOUR, "shadow": HOUR}
 
 
 @dataclass(frozen=True)

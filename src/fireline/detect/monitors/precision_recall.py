@@ -1,0 +1,113 @@
+"""Answers at the threshold: how many positive ones are right, how many positives are found, and both in
+one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fireline.detect.confused import f1
+from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.quality import columns, share_of
+from fireline.detect.report import share_in_words
+from fireline.terms.plan import Plan
+
+CELLS = ("tp", "fp", "fn", "tn")
+
+
+class _AtThreshold(Kind):
+    """What the three share."""
+
+    family = "accuracy"
+    layout = "confusion"
+    test = "mean"
+    scopes = ("service", "version")
+    sides = "down"
+    tolerance = 0.02
+    k = 2
+    least = 20
+    merge_to = 20
+    unit = "share"
+    optional = True
+
+    def by_itself(self, plan: Plan) -> bool:
+        """Where the answers themselves are logged; a threshold nobody set says little."""
+        series = plan.layout(self.layout).series
+        return bool(series) and series[0].values[0] == "prediction"
+
+    def monitors(self, plan: Plan) -> Sequence[Monitor]:
+        """One monitor, where positive answers meet labels."""
+        return (Monitor(self.name, "confusion"),) if plan.layout(self.layout).series else ()
+
+
+class Precision(_AtThreshold):
+    """Share of positive answers that were right, down by more than two points.
+
+    >>> from fireline.detect.example import counted
+    >>> from fireline.detect.example_layouts import CONFUSION
+    >>> example = counted(CONFUSION, {"confusion": {"tp": 30, "fp": 10, "fn": 20, "tn": 40}})
+    >>> Precision().ticks(*example).value
+    array([[0.75]])
+    """
+
+    name = "precision"
+
+    def ticks(self, plan: Plan, counts: Array) -> Means:
+        """Precision [T, 1]; n is the positive answers."""
+        tp, fp, _, _ = columns(plan.layout(self.layout), counts, "confusion", CELLS).T
+        value, variance = share_of(tp, tp + fp)
+        return Means(value[:, None], variance[:, None], (tp + fp)[:, None])
+
+    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+        """Precision in words."""
+        right = share_in_words(seen)
+        return (
+            f"precision {right}: so many of the positive answers were right, usually {share_in_words(usual)}"
+        )
+
+
+class Recall(_AtThreshold):
+    """Share of positives that were found, down by more than two points.
+
+    >>> from fireline.detect.example import counted
+    >>> from fireline.detect.example_layouts import CONFUSION
+    >>> example = counted(CONFUSION, {"confusion": {"tp": 30, "fp": 10, "fn": 20, "tn": 40}})
+    >>> Recall().ticks(*example).value
+    array([[0.6]])
+    """
+
+    name = "recall"
+
+    def ticks(self, plan: Plan, counts: Array) -> Means:
+        """Recall [T, 1]; n is the positives."""
+        tp, _, fn, _ = columns(plan.layout(self.layout), counts, "confusion", CELLS).T
+        value, variance = share_of(tp, tp + fn)
+        return Means(value[:, None], variance[:, None], (tp + fn)[:, None])
+
+    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+        """Recall in words."""
+        found = share_in_words(seen)
+        return f"recall {found}: so many of the positives were found, usually {share_in_words(usual)}"
+
+
+class F1(_AtThreshold):
+    """F1 of the positive class, the harmonic mean of precision and recall, down by more than two points.
+
+    >>> from fireline.detect.example import counted
+    >>> from fireline.detect.example_layouts import CONFUSION
+    >>> example = counted(CONFUSION, {"confusion": {"tp": 30, "fp": 10, "fn": 20, "tn": 40}})
+    >>> F1().ticks(*example).value.round(3)
+    array([[0.667]])
+    """
+
+    name = "f1"
+    unit = "F1"
+
+    def by_itself(self, plan: Plan) -> bool:
+        """Never: precision and recall say which of the two it is."""
+        return False
+
+    def ticks(self, plan: Plan, counts: Array) -> Means:
+        """F1 [T, 1]; n is the positives."""
+        tp, fp, fn, _ = columns(plan.layout(self.layout), counts, "confusion", CELLS).T
+        value, variance = f1(tp, tp + fp, tp + fn)
+        return Means(value[:, None], variance[:, None], (tp + fn)[:, None])
