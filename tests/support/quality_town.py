@@ -14,6 +14,7 @@ from fireline.telemetry.columns import Words
 from fireline.telemetry.counters import Rows, declared
 from fireline.telemetry.layout import declare
 from fireline.telemetry.tally import add_up, tally, tally_quality
+from fireline.terms.plan import Plan
 from tests.support import logs, town
 from tests.support.town import Tables, Town
 
@@ -114,6 +115,17 @@ def _parts(
     return own, label, label
 
 
+def labelled(plan: Plan, table: pa.Table, label: np.ndarray) -> Plan:
+    """The plan with the reference's shares of labels declared; nothing was judged where nothing was said."""
+    made = town.with_labels(plan, label)
+    if "prediction" in table.column_names:
+        return made
+    silent = tuple(
+        replace(s, shares=(*s.shares[:3], 0.0, 0.0)) if s.name == "labels" else s for s in made.quality.series
+    )
+    return replace(made, quality=replace(made.quality, series=silent))
+
+
 @cache
 def built(task: str, arms: bool = True) -> tuple[Town, Baseline]:
     """The town of ``task`` and its baseline; without ``arms`` nothing tells which arm an event was in."""
@@ -123,7 +135,7 @@ def built(task: str, arms: bool = True) -> tuple[Town, Baseline]:
     parts = [log(task, 5, rate, 0, REFERENCE), log(task, 6, rate, REFERENCE, REFERENCE + LIVE)]
     parts = parts if arms else [(table.drop_columns(["arm"]), label) for table, label in parts]
     usual, label = parts[0]
-    plan = town.with_labels(declare(book, usual), label)
+    plan = labelled(declare(book, usual), usual, label)
     feeds = ("events", "cohorts")
     plan = replace(plan, extras=declared(book, plan, Rows(usual, Words(usual), label), feeds))
     rows = []

@@ -10,7 +10,7 @@ import numpy as np
 from fireline.detect.baseline import Baseline
 from fireline.detect.evalue import LAMBDAS, ODDS
 from fireline.detect.judge import Court, Judge
-from fireline.detect.kinds import Array
+from fireline.detect.kinds import Array, Means
 from fireline.detect.report import share_in_words
 from fireline.terms.counts import SERVICE
 
@@ -37,7 +37,11 @@ def noticeable(judge: Judge) -> list[dict[str, Any]]:
             if not bank.usable[channel]:
                 continue
             n = events[channel % bank.width]
-            usual, smallest = (_rate if bank.kind.test == "rate" else _mean)(court, group, channel, n)
+            if bank.kind.test == "rate":
+                usual, smallest = _rate(court, group, channel, n)
+            else:
+                one = _unit_variance(court, judge.baseline, channel)
+                usual, smallest = _mean(court, group, channel, n, one)
             found.append({
                 "monitor": bank.kind.name.replace("_", " "),
                 "scope": monitor.feature or "the whole service",
@@ -78,13 +82,13 @@ def _rate(court: Court, group: int, channel: int, n: float) -> tuple[float, floa
     return usual, None
 
 
-def _mean(court: Court, group: int, channel: int, n: float) -> tuple[float, float | None]:
+def _mean(court: Court, group: int, channel: int, n: float, one: float) -> tuple[float, float | None]:
     """Usual figure and the smallest other: T (lambda z - lambda^2 / 2) reaches log A at the best lambda."""
     bank, ticks = court.bank, DAY / court.seconds
     usual = float(np.median(bank.base[:, channel]))
     if n <= 0:
         return usual, None
-    variance = _unit_variance(court) * ticks / n
+    variance = one * ticks / n
     sd = np.sqrt(bank.inflation[channel] * (variance + bank.tau2[channel]))
     level = np.log(court.page[group] * len(LAMBDAS) * 2 * bank.sizes[group]) / ticks
     z = min((level + lam * lam / 2) / lam for lam in LAMBDAS)
@@ -92,9 +96,19 @@ def _mean(court: Court, group: int, channel: int, n: float) -> tuple[float, floa
     return usual, usual + effect if bank.kind.sides != "down" else usual - effect
 
 
-def _unit_variance(court: Court) -> float:
-    """The variance one event has: 1 in reference standard deviations; about .08 a pair of classes for AUC."""
-    return {"AUC": 0.08, "share": 0.15, "share wrong": 0.2}.get(court.bank.kind.unit, 1.0)
+def _unit_variance(court: Court, baseline: Baseline, channel: int) -> float:
+    """The variance one event has: about .08 a pair of classes for AUC; of labelled figures what the reference
+    had, of others 1, being in reference standard deviations."""
+    known = {"AUC": 0.08, "share": 0.15, "share wrong": 0.2}.get(court.bank.kind.unit)
+    kind, plan = court.bank.kind, baseline.plan
+    total = baseline.totals.get((kind.layout, SERVICE))
+    if known is not None or total is None or kind.unit in ("reference sd", "log events"):
+        return known or 1.0
+    ticks = kind.ticks(plan, total.sum(axis=0)[None, :])
+    if not isinstance(ticks, Means):
+        return 1.0
+    found = float(ticks.variance[0, channel % court.bank.width] * ticks.n[0, channel % court.bank.width])
+    return found if np.isfinite(found) and found > 0 else 1.0
 
 
 def monitor_families(judge: Judge) -> Mapping[str, int]:

@@ -133,6 +133,10 @@ def figure(value: float, family: str = "", unit: str = "") -> str:
     >>> figure(0.031, "error_rate"), figure(0.6512, "auc"), figure(812.4, "latency", "ms")
     ('3.1 %', '0.65', '810 ms')
     """
+    if unit == "share difference":
+        return f"{100 * value:+.1f} points"
+    if unit == "relative difference":
+        return f"{100 * value:+.1f} %"
     if unit.startswith("share") or unit == "%" or (not unit and family in SHARES):
         return share(value)
     if unit == "PSI":

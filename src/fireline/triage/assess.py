@@ -213,7 +213,11 @@ def _equally_bad(split: Split) -> tuple[str, ...]:
 def _title(trigger: Finding, alone: str | None, found: Found) -> str:
     """``auc 0.651, usually 0.722, in version B where carrier = UA``."""
     name = trigger.family.replace("_", " ") + (f" of {trigger.feature}" if trigger.feature else "")
-    unit = trigger.unit if trigger.unit in ("share", "AUC", "") else ""
+    unit = (
+        trigger.unit
+        if trigger.unit in ("share", "AUC", "share difference", "relative difference", "")
+        else ""
+    )
     text = name
     if (
         trigger.seen is not None

@@ -91,7 +91,8 @@ def figures_for(book: Book, findings: Iterable[Finding], at: Moment) -> list[Fig
 
 def family_of(finding: Finding) -> str:
     """The finding's family; what a canary comparison compared, where its name says so."""
-    if finding.family not in ("canary", "other", "fairness"):
+    grouped = finding.family == "fairness" and finding.feature is not None
+    if grouped or finding.family not in ("canary", "other", "fairness"):
         return finding.family
     text = f"{finding.monitor} {finding.series} {finding.details.get('figure', '')}".lower()
     for word, family in (
@@ -125,6 +126,8 @@ def figure_of(book: Book, family: str, feature: str | None, at: Moment) -> Figur
         return Figure("KPI", family, "mean", b, a, 0.02 * abs(_mean(b)), worse=0)
     if family == "label_coverage":
         return _coverage(book, at)
+    if family == "fairness" and feature is not None and (gap := _group(book, feature, at)) is not None:
+        return gap
     if family in LABELLED:
         return _quality(book, "auc" if family == "fairness" else family, at)
     return None
@@ -287,6 +290,22 @@ def _quality(book: Book, family: str, at: Moment) -> Figure | None:
     return _right(book, before, after)
 
 
+def _group(book: Book, feature: str, at: Moment) -> Figure | None:
+    """Whether each event of the group ``feature`` (column=value) was given the positive answer; of others
+    nothing."""
+    column, _, group = feature.partition("=")
+    said = "prediction" if book.after.has("prediction") else "score"
+    if not (book.after.has(column) and book.after.has(said)):
+        return None
+    b, a = (
+        np.where(frame.words(column) == group, _guess(book, frame, said), math.nan)
+        for frame in (book.before, book.after)
+    )
+    if np.isfinite(a).sum() < 20 or np.isfinite(b).sum() < 50:
+        return None
+    return Figure(f"share of {feature} chosen", "fairness", "share", b, a, 0.02, 0, feature=feature)
+
+
 def _placed(book: Book, before: Floats, after: Floats) -> Figure | None:
     s_b, s_a = book.before.number("score"), book.after.number("score")
     good = np.isfinite(before) & np.isfinite(s_b)
@@ -337,10 +356,15 @@ def _right(book: Book, before: Floats, after: Floats) -> Figure | None:
     return Figure("accuracy", "accuracy", "share", parts[0], parts[1], 0.01, -1, labelled=True)
 
 
+def _line(book: Book) -> float:
+    labels = book.runbook.labels
+    return 0.5 if labels is None or labels.threshold is None else labels.threshold
+
+
 def _guess(book: Book, frame: Frame, said: str) -> Floats:
     if said == "score":
         score = frame.number("score")
-        return np.where(np.isfinite(score), (score >= 0.5).astype(np.float64), math.nan)
+        return np.where(np.isfinite(score), (score >= _line(book)).astype(np.float64), math.nan)
     column = frame.columns[said] if frame.has(said) else frame.number(said)
     if column.dtype.kind in "fiub":
         return column.astype(np.float64)

@@ -61,6 +61,10 @@ def figure(value: float | None, unit: str) -> str:
     """A figure with its unit: shares as percentages, the rest with three digits."""
     if value is None or not math.isfinite(value):
         return "unknown"
+    if unit == "share difference":
+        return f"{100 * value:+.1f} points"
+    if unit == "relative difference":
+        return f"{100 * value:+.1f} %"
     if unit == "share":
         return share(value)
     text = f"{value:.3f}" if unit in ("AUC", "PSI", "log ratio") else f"{value:.3g}"
