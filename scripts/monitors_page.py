@@ -15,7 +15,9 @@ from fireline.detect.registry import kinds
 HEAD = """# Monitors
 
 What Fireline watches, one section a kind. `fireline init` infers which of them a log allows; the runbook's
-`monitors:` changes or switches them off, naming a kind (`null_rate`) or a whole family (`drift`).
+`monitors:` changes or switches them off, naming a kind (`null_rate`) or a whole family (`drift`). Some
+watch only where `on: true` asks for them: [Watch quality and
+fairness](../guides/watch-quality-and-fairness.md).
 
 This page is made from the kinds themselves: `python scripts/monitors_page.py docs/reference/monitors.md`.
 [Detection](../detection.md) explains the words: the judge, tolerance, tick, page and ticket.
@@ -27,6 +29,15 @@ COUNTS = {
     "quality": "labelled cohorts, by the hour",
     "signals": "signals, by the minute",
     "gauges": "gauges, by the quarter of an hour",
+    "classes": "labelled cohorts by class, by the hour",
+    "confidence": "scores on arrival, by the hour",
+    "confusion": "labelled cohorts at the threshold, by the hour",
+    "losses": "labelled cohorts' losses, by the hour",
+    "outcomes": "outcomes by arm, by the hour",
+    "rankings": "labelled cohorts by query, by the hour",
+    "residuals": "labelled cohorts' errors, by the hour",
+    "selection": "groups on arrival, by the hour",
+    "treatment": "labelled cohorts by group, by the hour",
 }
 TESTS = {"rate": "binomial", "mean": "Gaussian", "silence": "silence"}
 SIDES = {"up": "upwards", "down": "downwards", "both": "both ways"}
@@ -51,6 +62,7 @@ def _section(kind: Kind) -> str:
         ("scopes", ", ".join(kind.scopes)),
         ("budget", kind.pool),
         ("by itself", f"a {kind.urgency}"),
+        *([("watches", "only where the runbook asks for it, or as said above")] if kind.optional else []),
     ]
     table = "\n".join(f"| {name} | {says} |" for name, says in rows)
     block = f"\n\n```python{code}\n```" if code else ""

@@ -132,7 +132,7 @@ def broken_labels(town: Town, tables: Tables) -> None:
 
 
 def another_mix(town: Town, tables: Tables) -> None:
-    """Only half of the low scores come, with the labels such scores always had: data drift and nothing else."""
+    """Only half of the low scores come, with the labels such scores always had: data drift, no more."""
     for layout, names in (("quality", ("positives", "negatives")), ("confidence", ("scores",))):
         counts = live(tables, layout)
         for name in names:

@@ -236,7 +236,7 @@ def _fit_means(kind: Kind, plan: Plan, ticks: Means, cells: Array, merge: int, g
         spread = 1.4826 * _median(np.abs(residual - _median(residual)))
     tau2 = np.maximum(np.nan_to_num(spread) ** 2 - sampling, 0.0)
     usable = valid.sum(axis=0) >= 12
-    fixed = kind.fixed_base(plan)
+    fixed = None if kind.cold else kind.fixed_base(plan)
     if fixed is not None:  # known beforehand: nothing has to be learnt of it
         known = ~np.isnan(fixed)
         base, usable = np.where(known, fixed, base), usable | known
