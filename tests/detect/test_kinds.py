@@ -318,18 +318,31 @@ def moments(**added: float) -> Callable[[Town, Tables, float], None]:
     return edit
 
 
+def gone(value: str) -> Callable[[Town, Tables, float], None]:
+    """A carrier that no longer comes."""
+
+    def edit(town: Town, tables: Tables, day: float) -> None:
+        series = town.plan.shapes.by_name["feature:carrier"]
+        cell = town.plan.shapes.offsets["feature:carrier"] + series.cells.index(f"={value}")
+        after(town, tables, "shapes", day, 900)[:, cell] = 0
+
+    return edit
+
+
 FAULTS: dict[str, tuple[Callable[[Town, Tables, float], None], str | None]] = {
     "absolute_error": (moments(absolute=0.3, error2=0.3), None),
     "accuracy": (labels("correct", 0.8), None),
     "auc": (shuffled_scores, None),
     "calibration": (moments(bias=0.15), None),
     "category_drift": (upwards("feature:carrier", 1, 0.5), "carrier"),
+    "dictionary_change": (rate("unseen:carrier", 0.9), None),
     "duplicate_rate": (rate("duplicate", 0.1), None),
     "error_rate": (rate("error", 0.1), None),
     "fallback_share": (rate("fallback", 0.2), None),
     "flag_rate": (rate("flag:toxic", 0.2), "toxic"),
     "label_coverage": (labels("labelled", 0.3), None),
     "latency": (slow, None),
+    "missing_column": (rate("null:x", 1.0), None),
     "null_rate": (rate("null:x", 0.1), "x"),
     "numeric_drift": (upwards("feature:x", 4, 0.7), "x"),
     "out_of_range": (rate("out:x", 0.1), "x"),
@@ -337,4 +350,5 @@ FAULTS: dict[str, tuple[Callable[[Town, Tables, float], None], str | None]] = {
     "silence": (nothing, None),
     "traffic": (fewer, None),
     "unseen_category": (rate("unseen:tail", 0.1), "tail"),
+    "vanished_category": (gone("UA"), None),
 }

@@ -33,7 +33,7 @@ def measures(rule: MonitorRule, kind: Kind, monitor: Monitor, plan: Plan) -> boo
     Several kinds of one family measure different things: where a kind that watches here has the very name of
     the rule, it means that one.
     """
-    if rule.feature not in (None, monitor.feature):
+    if not any(monitor.about(rule.feature)):
         return False
     if rule.monitor == kind.name:
         return True

@@ -52,7 +52,7 @@ class Ruled:
 def names(rule: MonitorRule, kind: Kind, monitor: Monitor) -> bool:
     """Whether ``rule`` is about ``monitor``: by kind or family, and by feature where it gives one."""
     named = rule.monitor in (kind.name, kind.family, monitor.family)
-    return named and rule.feature in (None, monitor.feature)
+    return named and any(monitor.about(rule.feature))
 
 
 class FixedThresholds:
@@ -69,7 +69,8 @@ class FixedThresholds:
                 place = 0
                 for monitor in kind.monitors(self.plan):
                     if kind.test != "silence" and measures(rule, kind, monitor, self.plan):
-                        yield Ruled(rule, kind, monitor, place)
+                        first = int(np.argmax(monitor.about(rule.feature)))
+                        yield Ruled(rule, kind, monitor, place + first)
                     place += len(monitor.channels)
 
     def advance(self, read: Read, until: int, quality_until: int) -> list[Finding]:

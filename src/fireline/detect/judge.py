@@ -18,7 +18,7 @@ from fireline.detect.choice import judged, measures
 from fireline.detect.duel import duel
 from fireline.detect.fit import Fit, merged
 from fireline.detect.fixed import FixedThresholds, names
-from fireline.detect.kinds import Array, Kind
+from fireline.detect.kinds import Array, Kind, Monitor, Told
 from fireline.detect.registry import kind_named
 from fireline.detect.report import finding
 from fireline.detect.track import Crossing, Track
@@ -132,13 +132,14 @@ class Judge:
             span = slice(at, at + len(monitor.channels))
             at = span.stop
             for rule in self.runbook.monitors:
+                meant = np.arange(span.start, span.stop)[monitor.about(rule.feature)]
                 if rule.off and rule.until is None and names(rule, kind, monitor):
-                    usable[span] = False
+                    usable[meant] = False
                 if measures(rule, kind, monitor, self.plan):
                     if rule.threshold is not None:
-                        usable[span] = False
+                        usable[meant] = False
                     if rule.tolerance is not None:
-                        tolerance[span] = rule.tolerance
+                        tolerance[meant] = rule.tolerance
         return replace(one, usable=usable, tolerance=tolerance)
 
     def _monitor_counts(self, known: int) -> dict[str, int]:
@@ -239,7 +240,8 @@ class Judge:
                 seen[layout.name, court.grain] = read(layout, court.grain, first * merge, stop * merge)
             counts = seen[layout.name, court.grain]
             readings.append(self._read(court.bank, court.grain, court.rival, counts, first, stop, court.caps))
-        return [self._found(*one.owner(crossing.group), crossing) for crossing in one.track.add(readings)]
+        crossings = one.track.add(readings)
+        return [self._found(*one.owner(crossing.group), crossing, read) for crossing in crossings]
 
     def _read(
         self,
@@ -267,7 +269,7 @@ class Judge:
         reading = duel(bank.kind, self.plan, new, old, bank.tolerance, caps, bank.sizes)
         return replace(reading, valid=reading.valid & bank.usable)
 
-    def _found(self, court: Court, group: int, crossing: Crossing) -> Finding:
+    def _found(self, court: Court, group: int, crossing: Crossing, read: Read) -> Finding:
         bank = court.bank
         scope, monitor = bank.owners[group]
         aged = bank.kind.laid_out(self.plan).aged
@@ -278,7 +280,24 @@ class Judge:
         return finding(
             bank.kind, monitor, scope, crossing, court.seconds, known,
             float(court.page[group]), against="old" if court.rival else None,
+            told=self._told(court, scope, monitor, crossing, read),
         )  # fmt: skip
+
+    def _told(
+        self, court: Court, scope: Scope, monitor: Monitor, crossing: Crossing, read: Read
+    ) -> Told | None:
+        """The kind's own words, from the counts behind the crossing and those of the reference."""
+        kind, merge = court.bank.kind, court.bank.merge
+        if type(kind).tell is Kind.tell:
+            return None
+        layout = kind.laid_out(self.plan)
+        now = read(layout, court.grain, crossing.since * merge, (crossing.tick + 1) * merge).get(scope)
+        totals = self.baseline.totals
+        usual = totals.get((layout.name, scope), totals.get((layout.name, SERVICE)))
+        if now is None or usual is None:
+            return None
+        lead = int(np.argmax(crossing.shares))
+        return kind.tell(self.plan, monitor, lead, now.sum(axis=0), usual.sum(axis=0))
 
     def trace(self, found: Finding, read: Read, since: int, until: int) -> tuple[int, int, Reading] | None:
         """The finding's monitor over a stretch of time (microseconds): (first tick, seconds a tick, reading

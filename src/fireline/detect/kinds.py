@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -20,13 +20,36 @@ Pool = Literal["service", "drift"]
 
 @dataclass(frozen=True)
 class Monitor:
-    """One monitored thing of a kind: ``channels`` statistics whose evidence is averaged."""
+    """One monitored thing of a kind: ``channels`` statistics whose evidence is averaged.
+
+    One that watches several features names the feature of each channel in ``features``.
+    """
 
     name: str
     series: str
     feature: str | None = None
     channels: tuple[str, ...] = ("",)
     family: str = ""
+    features: tuple[str | None, ...] = ()
+
+    def about(self, feature: str | None) -> list[bool]:
+        """Which channels are about ``feature``: [channels]; all of them where it is None."""
+        return [feature in (None, self.feature_of(at)) for at in range(len(self.channels))]
+
+    def feature_of(self, channel: int) -> str | None:
+        """The feature that a channel is about."""
+        return self.features[channel] if self.features else self.feature
+
+
+@dataclass(frozen=True)
+class Told:
+    """A finding in a kind's own words: ``seen`` and ``usual`` in ``unit`` as a responder reads them."""
+
+    because: str
+    seen: float
+    usual: float
+    unit: str
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,6 +125,11 @@ class Kind(ABC):
     def tolerances(self, plan: Plan, base: Array) -> Array:
         """Tolerances [C] given the pooled ``base`` [C]."""
         return np.full(len(base), self.tolerance)
+
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, now: Array, usual: Array) -> Told | None:
+        """What a finding says, from the counts [width] since the evidence began and the reference's in total;
+        None for figures and words like anybody else's."""
+        return None
 
     def laid_out(self, plan: Plan) -> Layout:
         """The counts it reads; a layout without series where the service does not count them."""

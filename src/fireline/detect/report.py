@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
 
 from fireline.clock import MICROS, from_micros
-from fireline.detect.kinds import Kind, Monitor
+from fireline.detect.kinds import Kind, Monitor, Told
 from fireline.detect.track import Crossing
 from fireline.terms.alert import Finding, Urgency
 from fireline.terms.counts import Scope
@@ -23,10 +23,14 @@ def finding(
     at: datetime,
     level: float,
     against: str | None,
+    told: Told | None = None,
 ) -> Finding:
-    """The finding of one crossing; ``seconds`` is the judged tick, ``level`` the page level."""
+    """The finding of one crossing; ``seconds`` is the judged tick, ``level`` the page level, ``told`` the
+    kind's own words for it."""
     lead = int(np.argmax(crossing.shares))
     seen, usual = _figure(crossing.seen[lead]), _figure(crossing.usual[lead])
+    if told is not None:
+        seen, usual = _figure(told.seen), _figure(told.usual)
     direction: Literal["up", "down"] = "up" if seen >= usual else "down"
     channel = monitor.channels[lead]
     since = from_micros(crossing.since * seconds * MICROS)
@@ -40,17 +44,20 @@ def finding(
         urgency=urgency,
         evidence=round(float(np.log10(crossing.statistic)), 3),
         threshold=round(float(np.log10(level)), 3),
-        feature=monitor.feature,
+        feature=monitor.feature_of(lead),
         segment=scope.segment,
         version=scope.version,
         against=against,
         seen=seen,
         usual=usual,
-        unit=kind.unit,
+        unit=told.unit if told else kind.unit,
         direction=direction,
         since=since,
-        because=_sentence(kind, monitor, scope, channel, seen, usual, events, since, at - since, against),
-        details={"channel": channel, "events": events, "level": crossing.level, "tick_seconds": seconds},
+        because=told.because + _where(scope)
+        if told
+        else _sentence(kind, monitor, scope, channel, seen, usual, events, since, against),
+        details={"channel": channel, "events": events, "level": crossing.level, "tick_seconds": seconds}
+        | (dict(told.details) if told else {}),
     )
 
 
@@ -71,9 +78,15 @@ def share_in_words(value: float) -> str:
     return f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
 
 
+def _where(scope: Scope) -> str:
+    if scope.kind == "service":
+        return ""
+    return f" in {scope.column} {scope.value}" if scope.segment else f" for version {scope.value}"
+
+
 def _sentence(
     kind: Kind, monitor: Monitor, scope: Scope, channel: str, seen: float, usual: float, events: int,
-    since: datetime, span: timedelta, against: str | None,
+    since: datetime, against: str | None,
 ) -> str:  # fmt: skip
     what = monitor.feature or monitor.series
     noun = f"{kind.name.replace('_', ' ')}" + (f" of {what}" if monitor.feature else "")
@@ -81,13 +94,7 @@ def _sentence(
         noun += f" ({channel})"
     elif channel:
         noun += f" ({channel.removeprefix('=')})"
-    where = (
-        ""
-        if scope.kind == "service"
-        else f" in {scope.column} {scope.value}"
-        if scope.segment
-        else f" for version {scope.value}"
-    )
+    where = _where(scope)
     if said := kind.says(monitor, channel, seen, usual):
         return f"{said}{where}, over {events:,}"
     if kind.test == "silence":
