@@ -38,6 +38,15 @@ COUNTS = {
     "residuals": "labelled cohorts' errors, by the hour",
     "selection": "groups on arrival, by the hour",
     "treatment": "labelled cohorts by group, by the hour",
+    "values": "sums and repeats of numeric values, by the quarter of an hour",
+    "arrivals": "rows put aside and late ones, by the minute",
+    "sources": "who asks, by the quarter of an hour",
+    "likeness": "how alike requests are, by the quarter of an hour",
+    "texts": "words of texts, by the quarter of an hour",
+    "embeddings": "projections of embeddings, by the quarter of an hour",
+    "ages": "ages of features, by the quarter of an hour",
+    "scorers": "flags whose scorer is known, by the minute",
+    "tools": "tools called, by the quarter of an hour",
 }
 TESTS = {"rate": "binomial", "mean": "Gaussian", "silence": "silence"}
 SIDES = {"up": "upwards", "down": "downwards", "both": "both ways"}

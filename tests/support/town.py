@@ -12,6 +12,8 @@ import pyarrow as pa
 
 from fireline.detect.baseline import Baseline, learn
 from fireline.runbook.schema import Runbook
+from fireline.telemetry.columns import Words
+from fireline.telemetry.counters import Rows, declared
 from fireline.telemetry.layout import declare
 from fireline.telemetry.tally import add_up, tally, tally_quality
 from fireline.terms.counts import Scope
@@ -100,6 +102,7 @@ def build(
     """A town whose first ``reference`` days are the reference; version B joins on the first live day."""
     usual, label = events(seed, rate, 0, reference)
     plan = with_labels(declare(logs.runbook(task), usual), label)
+    plan = replace(plan, extras=declared(logs.runbook(task), plan, Rows(usual, Words(usual)), ("events",)))
     rows = []
     for table, truth in ((usual, label), events(seed + 1, rate, reference, reference + live, newcomer)):
         if task == "regression":

@@ -208,6 +208,8 @@ class Desk:
                 return ("page", "a storm") if seen >= DUPLICATE_STORM else ("ticket", "copies were dropped")
             case "label_coverage" | "fairness" | "other":
                 return "ticket", "a cause to look into, not harm by itself"
+        if finding.urgency == "ticket":
+            return "ticket", "a sign to look into, not harm by itself"
         return "page", "this is harm to those who are served"
 
     def _drift(self, finding: Finding, size: Size | None) -> tuple[Urgency, str]:

@@ -18,7 +18,7 @@ from fireline.detect.choice import judged, measures
 from fireline.detect.duel import duel
 from fireline.detect.fit import Fit, merged
 from fireline.detect.fixed import FixedThresholds, names
-from fireline.detect.kinds import Array, Kind, Monitor, Told
+from fireline.detect.kinds import Array, Behind, Kind, Monitor, Told
 from fireline.detect.registry import kind_named
 from fireline.detect.report import finding
 from fireline.detect.track import Crossing, Track
@@ -297,7 +297,8 @@ class Judge:
         if now is None or usual is None:
             return None
         lead = int(np.argmax(crossing.shares))
-        return kind.tell(self.plan, monitor, lead, now.sum(axis=0), usual.sum(axis=0))
+        seen, expected = float(crossing.seen[lead]), float(crossing.usual[lead])
+        return kind.tell(self.plan, monitor, lead, Behind(now.sum(axis=0), usual.sum(axis=0), seen, expected))
 
     def trace(self, found: Finding, read: Read, since: int, until: int) -> tuple[int, int, Reading] | None:
         """The finding's monitor over a stretch of time (microseconds): (first tick, seconds a tick, reading

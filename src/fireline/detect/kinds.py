@@ -42,6 +42,17 @@ class Monitor:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """What lies behind a finding: counts [width] since its evidence began (``now``), those of the whole
+    reference (``usual``), the monitored figure ``seen`` and, at these hours, ``expected``."""
+
+    now: Array
+    usual: Array
+    seen: float
+    expected: float
+
+
+@dataclass(frozen=True)
 class Told:
     """A finding in a kind's own words: ``seen`` and ``usual`` in ``unit`` as a responder reads them."""
 
@@ -126,9 +137,8 @@ class Kind(ABC):
         """Tolerances [C] given the pooled ``base`` [C]."""
         return np.full(len(base), self.tolerance)
 
-    def tell(self, plan: Plan, monitor: Monitor, channel: int, now: Array, usual: Array) -> Told | None:
-        """What a finding says, from the counts [width] since the evidence began and the reference's in total;
-        None for figures and words like anybody else's."""
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told | None:
+        """What a finding of a channel of ``monitor`` says; None for the usual figures and words."""
         return None
 
     def laid_out(self, plan: Plan) -> Layout:
