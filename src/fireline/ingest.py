@@ -18,14 +18,14 @@ import pyarrow as pa
 from fireline import sources
 from fireline.errors import InputError, Where
 from fireline.runbook.schema import Columns, Runbook, Task
-from fireline.telemetry.columns import Array, times
+from fireline.telemetry.columns import ARRIVED, Array, times
 from fireline.telemetry.hashing import hash_text
 from fireline.telemetry.intake import NO_LABELS, Intake, Taken
 from fireline.telemetry.labels import unknown_labels
 from fireline.telemetry.log import Batch, Log, Scratch
 from fireline.telemetry.order import Order, arrange
 from fireline.telemetry.quarantine import Quarantine
-from fireline.telemetry.rejects import as_text
+from fireline.telemetry.rejects import as_text, aside_at, with_reason
 from fireline.telemetry.signals import signals_of
 from fireline.terms.quarantine import BadRow
 from fireline.terms.words import day_time, length, share
@@ -137,7 +137,9 @@ class _Reader:
         self._aside(file, events, order)
         straight = len(order.index) == len(events) and bool((np.diff(order.index) == 1).all())
         kept = events if straight else events.take(order.index)
-        self.parts.append(self.scratch.keep(kept.append_column("late", pa.array(order.late))))
+        kept = kept.append_column("late", pa.array(order.late))
+        kept = kept.append_column(ARRIVED, pa.array(order.clock, pa.timestamp("us", "UTC")))
+        self.parts.append(self.scratch.keep(kept))
         self.clocks.append(order.clock)
 
     def _aside(self, file: str, events: pa.Table, order: Order) -> None:
@@ -161,9 +163,13 @@ class _Reader:
 
         quarantine.add_rows(len(order.ahead), file, ahead)
         quarantine.add_rows(len(order.far), file, far)
-        wrong = np.concatenate([order.ahead, order.far])
-        if len(wrong):
-            self.rejected.append(events.take(np.sort(wrong)))
+        if len(order.ahead):
+            # Counted when they came: a clock that is wrong must not say when.
+            came = times(events)[order.ahead] - order.ahead_by
+            self.rejected.append(aside_at(events.take(order.ahead), came, "clock_ahead", column))
+        if len(order.far):
+            far_off = events.take(order.far)
+            self.rejected.append(aside_at(far_off, times(far_off), "far_time", column))
 
     def log(self) -> Log:
         """The whole log."""
@@ -235,10 +241,17 @@ class _Reader:
 
     def _all_rejected(self, part: pa.Table) -> pa.Table:
         """Rows put aside that have a time, by time, shaped like the events."""
-        rows = [self.intake.settle(table).append_column("late", pa.array(np.zeros(len(table), bool)))
-                for table in self.rejected]  # fmt: skip
-        table = pa.concat_tables([part.slice(0, 0), *rows])
+        rows = [self.intake.settle(table) for table in self.rejected]
+        table = pa.concat_tables(
+            [_never_late(with_reason(part.slice(0, 0), (), ())), *map(_never_late, rows)]
+        )
         return _by_time(table, "time")
+
+
+def _never_late(rejected: pa.Table) -> pa.Table:
+    """Rows put aside with the columns of ``late`` in one place: none of them came late."""
+    plain = rejected.drop_columns([name for name in ("late", ARRIVED) if name in rejected.column_names])
+    return plain.append_column("late", pa.array(np.zeros(len(plain), bool)))
 
 
 def _aside_row(

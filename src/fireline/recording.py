@@ -14,7 +14,7 @@ from fireline.reader import CountsReader
 from fireline.runbook.schema import Runbook
 from fireline.store import LakeFile, Store
 from fireline.telemetry.changes import first_seen
-from fireline.telemetry.columns import Array, has, times
+from fireline.telemetry.columns import ARRIVED, Array, has, times
 from fireline.telemetry.counters import counters
 from fireline.telemetry.dedup import Dedup, Keys
 from fireline.telemetry.labels import join_labels
@@ -69,7 +69,7 @@ class Recorder:
         self.late += (
             int(batch.events.column("late").combine_chunks().true_count) if has(batch.events, "late") else 0
         )
-        if len(batch.events) == 0:
+        if len(batch.events) == 0 and len(batch.rejected) == 0:
             return
         if self.store.has_batch(name):
             self.duplicates += len(batch.events) - sum(
@@ -79,11 +79,12 @@ class Recorder:
         split = self._dedup.split(batch.events)
         self.duplicates += len(split.dropped)
         with_file = len(split.kept) > 0
-        counts = tally(self.plan, split.kept, split.dropped)
+        kept = split.kept.drop_columns([ARRIVED]) if has(split.kept, ARRIVED) else split.kept
+        counts = tally(self.plan, split.kept, split.dropped, batch.rejected)
         with self.store.begin() as tx:
             tx.commit_batch(
                 name, at=at, service=self.service, counts=counts, keys=split.keys.body if with_file else b"",
-                lake_file=self._file(name, "events", split.kept, "time") if with_file else None,
+                lake_file=self._file(name, "events", kept, "time") if with_file else None,
             )  # fmt: skip
         self._dedup.remember(split.keys)
 

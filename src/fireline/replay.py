@@ -113,15 +113,15 @@ def run(
             [*announced, *infer_versions(recorder.versions, runbook.service, announced)], key=lambda c: c.at
         )
         begin = since or runbook.reference.until
-        if micros(log.last) <= micros(begin):
+        if micros(log.end) <= micros(begin):
             raise InputError(
-                f"the log ends {iso(log.last)}, before the replay starts ({iso(begin)})",
+                f"the log ends {iso(log.end)}, before the replay starts ({iso(begin)})",
                 where=Where(file=str(paths[0])), todo="give a later log, or an earlier --from",
             )  # fmt: skip
         play = _Play(store, lake, runbook, baseline, known, recorder.versions, on_entry, on_tick)
         play.file.runs = runs
         play.file.runbook_text = runbook_path.read_text(encoding="utf-8")
-        play.through(begin, log.last)
+        play.through(begin, log.end)
         incidents = [incident.as_json() for incident in play.finish()]
         summary = _summary(
             runbook, log, recorder, play, incidents, begin, [*bad_changes, *bad_runs], bad_signals
@@ -295,7 +295,7 @@ def _summary(
     return {
         "service": runbook.service,
         "timezone": runbook.timezone,
-        "period": [iso(begin), iso(log.last)],
+        "period": [iso(begin), iso(log.end)],
         "reference": [iso(runbook.reference.since), iso(runbook.reference.until)],
         "events": log.rows,
         "duplicates": recorder.duplicates,
@@ -307,7 +307,7 @@ def _summary(
         "versions": {name: iso(from_micros(at)) for name, at in play.versions.items()},
         "monitors": {"judged": play.judge.monitors, "families": dict(monitor_families(play.judge))},
         "noticeable": noticeable(play.judge),
-        "activity": _activity(play, begin, log.last),
+        "activity": _activity(play, begin, log.end),
         "quarantine_examples": [row.as_json() for row in log.quarantine.items[:20]],
         "budget": {"false_pages_per_30d": runbook.false_pages_per_30d},
         "findings": play.findings,

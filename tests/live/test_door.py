@@ -35,7 +35,7 @@ def on_disk(one: Living) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     events: list[dict[str, Any]] = []
     labels: list[dict[str, Any]] = []
     for record in Spool(one.door.spool.folder).read(Place()):
-        first, second = parted(record.body)
+        first, second, _ = parted(record.body)
         events += first.to_pylist()
         labels += second.to_pylist()
     return events, labels
@@ -184,11 +184,18 @@ def test_under_pressure_it_says_later_and_takes_again_once_counted(living: Make)
     assert one.send(GOOD).events == 8
 
 
-def test_both_tables_come_back_as_they_were_packed() -> None:
-    events, labels = pa.table({"a": [1, 2]}), pa.table({"b": ["x"]})
-    for first in (events, pa.table({})):
-        for second in (labels, pa.table({})):
-            assert parted(packed(first, second)) == (first, second)
+def test_all_tables_come_back_as_they_were_packed() -> None:
+    events, labels, nothing = pa.table({"a": [1, 2]}), pa.table({"b": ["x"]}), pa.table({})
+    for first in (events, nothing):
+        for second in (labels, nothing):
+            for third in (events, nothing):
+                assert parted(packed(first, second, third)) == (first, second, third)
+
+
+def test_a_body_from_before_rows_put_aside_were_packed_is_still_read() -> None:
+    events = pa.table({"a": [1, 2]})
+    third = packed(pa.table({}), pa.table({}), events)[16:]
+    assert parted(len(third).to_bytes(8, "big") + third + third) == (events, events, pa.table({}))
 
 
 @pytest.mark.parametrize("body", [b"", b"\n\n"])

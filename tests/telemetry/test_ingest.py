@@ -114,6 +114,7 @@ class TestCanonical:
             "toxic": "bool",
             "row": "int64",
             "late": "bool",
+            "clock at arrival": "timestamp[us, tz=UTC]",
         }
         assert {field.name: str(field.type) for field in log.labels.schema} == {
             "request_id": "string",

@@ -18,7 +18,7 @@ from fireline.recording import lake_file
 from fireline.runbook.schema import Runbook
 from fireline.store import Store, Tx
 from fireline.telemetry.changes import first_seen
-from fireline.telemetry.columns import Array, times
+from fireline.telemetry.columns import ARRIVED, Array, times
 from fireline.telemetry.dedup import Dedup, Keys, Split
 from fireline.telemetry.lake import Lake
 from fireline.telemetry.signals import NO_SIGNALS
@@ -107,10 +107,11 @@ class Counting:
         records, moves = chained(records, self.store.cursor)
         signals = _signals(records)
         parts = [(record, *parted(record.body)) for record in records if not _is_sampled(record)]
-        events = self._joined(table for _, table, _ in parts)
-        labels = self._joined(table for _, _, table in parts)
+        events = self._joined(table for _, table, _, _ in parts)
+        labels = self._joined(table for _, _, table, _ in parts)
+        rejected = self._rejected([table for _, _, _, table in parts], judged_until)
         bad = _bad(records)
-        split = self._split(events, [record for record, table, _ in parts for _ in range(len(table))],
+        split = self._split(events, [record for record, table, _, _ in parts for _ in range(len(table))],
                             judged_until)  # fmt: skip
         name = f"live-{self.spool_id}-{begin.segment:08d}-{begin.offset:010d}"
         versions = first_seen(split.kept, self.versions) if split is not None else self.versions
@@ -119,7 +120,7 @@ class Counting:
                 tx.move_cursor(source, was, cursor)
             self._commit_labels(tx, name, labels)
             self._commit_signals(tx, name, signals, judged_until)
-            self._commit_events(tx, name, split, bad, begin, end)
+            self._commit_events(tx, name, split, rejected, bad, begin, end)
             if versions != self.versions:
                 body = json.dumps(versions, sort_keys=True).encode()
                 tx.put_state(f"versions:{self.service}", 0, body)
@@ -148,7 +149,13 @@ class Counting:
         # What was held back while no server was there may still be judged, as long as its tick was not.
         held = np.array([bool(record.head.get("held")) for record in records])
         late: Array = (instants < judged_until) | (~held & (instants < arrived - lateness))
-        return self._dedup.split(events.append_column("late", pa.array(late)))
+        came = pa.array(arrived, pa.timestamp("us", "UTC"))
+        return self._dedup.split(events.append_column("late", pa.array(late)).append_column(ARRIVED, came))
+
+    def _rejected(self, tables: Sequence[pa.Table], judged_until: int) -> pa.Table:
+        """Rows put aside, with ``late`` for those of ticks that were judged."""
+        rows = self._joined(tables)
+        return rows.append_column("late", pa.array(times(rows) < judged_until)) if len(rows) else rows
 
     def _commit_labels(self, tx: Tx, name: str, labels: pa.Table) -> None:
         if len(labels):
@@ -165,15 +172,25 @@ class Counting:
             )  # fmt: skip
 
     def _commit_events(
-        self, tx: Tx, name: str, split: Split | None, bad: Sequence[BadRow], begin: Place, end: Place
+        self,
+        tx: Tx,
+        name: str,
+        split: Split | None,
+        rejected: pa.Table,
+        bad: Sequence[BadRow],
+        begin: Place,
+        end: Place,
     ) -> None:
         file, keys = None, b""
         counts: Sequence[CountsRow] = ()
         if split is not None:
-            counts = tally(self.plan, split.kept, split.dropped)
+            counts = tally(self.plan, split.kept, split.dropped, rejected)
             if len(split.kept):
-                file = lake_file(self.lake, self.service, name, "events", split.kept, "time")
+                kept = split.kept.drop_columns([ARRIVED])
+                file = lake_file(self.lake, self.service, name, "events", kept, "time")
                 keys = split.keys.body
+        elif len(rejected):
+            counts = tally(self.plan, rejected.slice(0, 0), None, rejected)
         was = str(begin) if begin != Place() else None
         done = tx.commit_batch(
             name, at=self.clock.now(), service=self.service, lake_file=file, counts=counts, keys=keys,

@@ -24,6 +24,7 @@ from fireline.sources.jsonl import pieces
 from fireline.telemetry.columns import times
 from fireline.telemetry.intake import Intake
 from fireline.telemetry.quarantine import Quarantine
+from fireline.telemetry.rejects import aside_at
 from fireline.telemetry.signals import signals_of
 from fireline.terms.piece import Piece
 from fireline.terms.quarantine import BadRow
@@ -33,6 +34,8 @@ ARROW = "application/vnd.apache.arrow.stream"
 MOST_BYTES = 64 << 20
 SHOWN = 20
 MOST_COLUMNS = 500
+THREE = 1 << 63
+"""Added to the first size of a body of three tables."""
 KEPT = 200
 """Rows put aside that are kept of one body, with their reasons; all are counted."""
 
@@ -117,7 +120,7 @@ class Door:
             found = read()
             with self._lock:
                 take = self._signals if kind == "signals" else self._normalised
-                events, labels, aside = take(found, name)
+                events, labels, rejected, aside = take(found, name)
         except InputError as error:
             self.refusals, self.refused = self.refusals + 1, (micros(self.clock.now()), str(error))
             raise
@@ -127,45 +130,51 @@ class Door:
             "held": self.catching_up, **(link.as_head() if link else {}),
         }  # fmt: skip
         if len(events) or len(labels) or aside.rows or link:
-            fresh = self.spool.append(head, packed(events, labels))
+            fresh = self.spool.append(head, packed(events, labels, rejected))
             if not fresh:
                 return Answer(known=True)
         self.taken_rows += len(events) + len(labels)
         self.bad_rows += aside.rows
         return Answer(len(events), len(labels), tuple(aside.items[:SHOWN]), aside.rows)
 
-    def _signals(self, found: Iterator[Piece], name: str) -> tuple[pa.Table, pa.Table, Quarantine]:
+    def _signals(
+        self, found: Iterator[Piece], name: str
+    ) -> tuple[pa.Table, pa.Table, pa.Table, Quarantine]:
         """Signals stand where a body's events would."""
         aside = Quarantine()
         table = signals_of(found, self.runbook.service, self.runbook.timezone, aside)
-        return self._not_ahead(table, aside, name), pa.table({}), aside
+        return self._not_ahead(table, aside, name)[0], pa.table({}), pa.table({}), aside
 
-    def _normalised(self, found: Iterator[Piece], name: str) -> tuple[pa.Table, pa.Table, Quarantine]:
+    def _normalised(
+        self, found: Iterator[Piece], name: str
+    ) -> tuple[pa.Table, pa.Table, pa.Table, Quarantine]:
         self.intake.quarantine = aside = Quarantine()
         self.intake.notes.clear()
-        events, labels = [], []
+        events, labels, rejected = [], [], []
         for piece in found:
             taken = self.intake.take(piece, name)
-            events.append(self._not_ahead(taken.events, aside, name))
+            kept, ahead = self._not_ahead(taken.events, aside, name)
+            events.append(kept)
+            rejected += [taken.rejected, ahead]
             labels.append(taken.labels)
         for column in self.intake.columns_met():
             if len(self.columns_met) < MOST_COLUMNS:
                 self.columns_met.setdefault(column)
-        return self._joined(events), self._joined(labels), aside
+        return self._joined(events), self._joined(labels), self._joined(rejected), aside
 
     def _joined(self, tables: Sequence[pa.Table]) -> pa.Table:
         full = [self.intake.settle(table) for table in tables if len(table)]
         return pa.concat_tables(full, promote_options="permissive") if full else pa.table({})
 
-    def _not_ahead(self, events: pa.Table, aside: Quarantine, name: str) -> pa.Table:
-        """Events without those whose clock is further ahead of ours than the runbook allows."""
+    def _not_ahead(self, events: pa.Table, aside: Quarantine, name: str) -> tuple[pa.Table, pa.Table]:
+        """Events without those whose clock is further ahead of ours than the runbook allows, and those."""
         if not len(events):
-            return events
+            return events, events
         limit = micros(self.clock.now() + self.runbook.clock_skew)
         ahead = times(events) - limit
         at = np.flatnonzero(ahead > 0)
         if not len(at):
-            return events
+            return events, events.slice(0, 0)
 
         def make(i: int) -> BadRow:
             by = length(timedelta(microseconds=int(ahead[at[i]])) + self.runbook.clock_skew)
@@ -175,7 +184,9 @@ class Door:
             return BadRow(name, "clock_ahead", reason, todo, row=row, column=self.runbook.columns.time)
 
         aside.add_rows(len(at), name, make)
-        return events.filter(pa.array(ahead <= 0))
+        came = np.full(len(at), micros(self.clock.now()), np.int64)
+        rejected = aside_at(events.take(at), came, "clock_ahead", self.runbook.columns.time)
+        return events.filter(pa.array(ahead <= 0)), rejected
 
 
 def unpacked(body: bytes, encoding: str) -> bytes:
@@ -218,16 +229,21 @@ def _arrow(body: bytes, name: str) -> Iterator[Piece]:
     yield Piece(table.combine_chunks(), name, rows, tuple(table.column_names), fixed=False)
 
 
-def packed(events: pa.Table, labels: pa.Table) -> bytes:
-    """Both tables in one body: the size of the first, then each as an Arrow stream."""
+def packed(events: pa.Table, labels: pa.Table, rejected: pa.Table) -> bytes:
+    """The tables in one body: the sizes of the first two, then each as an Arrow stream."""
     first, second = _stream(events), _stream(labels)
-    return len(first).to_bytes(8, "big") + first + second
+    sizes = (THREE + len(first)).to_bytes(8, "big") + len(second).to_bytes(8, "big")
+    return sizes + first + second + _stream(rejected)
 
 
-def parted(body: bytes) -> tuple[pa.Table, pa.Table]:
-    """The tables that ``packed`` wrote."""
+def parted(body: bytes) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """The tables that ``packed`` wrote; a body from before rows put aside were packed has none of them."""
     size = int.from_bytes(body[:8], "big")
-    return _read(body[8 : 8 + size]), _read(body[8 + size :])
+    if size < THREE:
+        return _read(body[8 : 8 + size]), _read(body[8 + size :]), pa.table({})
+    first = 16 + size - THREE
+    second = first + int.from_bytes(body[8:16], "big")
+    return _read(body[16:first]), _read(body[first:second]), _read(body[second:])
 
 
 def _stream(table: pa.Table) -> bytes:

@@ -10,6 +10,9 @@ import pyarrow.compute as pc
 
 Array = np.ndarray[Any, Any]
 
+ARRIVED = "clock at arrival"
+"""The column of when a row came, beside `late`: for counting only, never kept."""
+
 
 def has(table: pa.Table, name: str) -> bool:
     """Whether the batch has the column at all."""

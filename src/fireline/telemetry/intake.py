@@ -25,7 +25,7 @@ from fireline.telemetry.batch import EVIDENCE, GUARDED, INSTANT, SPARSE, Mapped,
 from fireline.telemetry.casts import error_of, plain, to_number, to_text, to_truth, valid
 from fireline.telemetry.instants import Instants, read_instants
 from fireline.telemetry.quarantine import Quarantine
-from fireline.telemetry.rejects import Array, Rejects, View
+from fireline.telemetry.rejects import Array, Rejects, View, with_reason
 from fireline.terms.piece import Piece
 from fireline.terms.words import listing
 
@@ -36,7 +36,7 @@ SHOWN_COLUMNS = 40
 @dataclass(frozen=True, slots=True, eq=False)
 class Taken:
     """What came of one piece: canonical ``events`` and ``labels``, and rows put aside that have a readable
-    time."""
+    time, with the reason (``rejects.with_reason``)."""
 
     events: pa.Table
     labels: pa.Table
@@ -163,8 +163,11 @@ class Intake:
         table = self._complete(found, view)
         labels = self._in_row(view, table, rejects)
         if not rejects.bad.any():
-            return table, labels, table.slice(0, 0)
-        return table.filter(pa.array(~rejects.bad)), labels, table.filter(pa.array(rejects.bad & dated))
+            return table, labels, with_reason(table.slice(0, 0), (), ())
+        aside = np.flatnonzero(rejects.bad & dated)
+        why = [rejects.reasons[i] for i in rejects.why[aside]]
+        rejected = with_reason(table.take(aside), [kind for kind, _ in why], [column for _, column in why])
+        return table.filter(pa.array(~rejects.bad)), labels, rejected
 
     def _times(self, view: View, rejects: Rejects) -> Instants:
         column = self.columns.time

@@ -10,16 +10,19 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fireline.clock import from_micros, micros
 from fireline.telemetry.columns import Array, times
 from fireline.telemetry.quarantine import Quarantine
 
 SPILL_BYTES = 1 << 29
+HOUR = 3600 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +71,30 @@ class Log:
         """The time at the last event."""
         return from_micros(int(self._clock[-1]))
 
+    @property
+    def end(self) -> datetime:
+        """The time at the last event, or at the last row put aside for what it holds where such rows go on
+        after it without a gap of an hour: when every row is put aside, time goes on."""
+        return from_micros(self._after)
+
+    @cached_property
+    def _after(self) -> int:
+        last = int(self._clock[-1])
+        if "reason aside" not in self.rejected.column_names or not len(self.rejected):
+            return last
+        doubtful = pc.is_in(self.rejected.column("reason aside"), pa.array(["far_time", "clock_ahead"]))
+        rest = times(self.rejected.filter(pc.invert(doubtful)))
+        rest = rest[rest > last]
+        gaps = np.flatnonzero(np.diff(rest, prepend=last) > HOUR)
+        rest = rest[: gaps[0]] if gaps.size else rest
+        return int(rest[-1]) if rest.size else last
+
+    def _aside_after(self, table: pa.Table, number: int) -> Iterator[Batch]:
+        """A batch of what was put aside after the last event, if anything was."""
+        if len(table):
+            until = from_micros(int(times(table)[-1]))
+            yield Batch(number, self._nothing(), self.labels.slice(0, 0), table, until)
+
     def batches(
         self,
         rows: int = 100_000,
@@ -95,6 +122,10 @@ class Log:
             yield Batch(number, events, known, rejected.before(clock + 1), from_micros(clock))
             number += 1
         end = None if until is None else micros(until)
+        if until is None or micros(until) > self._after:
+            for batch in self._aside_after(rejected.before(self._after + 1), number):
+                yield batch
+                number += 1
         for table in labels.rest(rows, every, end):
             clock = int(times(table, "label_time")[-1])
             yield Batch(number, self._nothing(), table, self.rejected.slice(0, 0), from_micros(clock))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from fireline.telemetry.quarantine import Quarantine
 from fireline.terms.piece import Piece
@@ -75,14 +76,18 @@ def as_text(row: dict[str, Any]) -> str:
 
 @dataclass(eq=False)
 class Rejects:
-    """Which rows of ``view`` are put aside; a row counts once, for the first reason found."""
+    """Which rows of ``view`` are put aside; a row counts once, for the first reason found: ``why`` [n] is its
+    number in ``reasons``, (kind, column), or -1."""
 
     view: View
     quarantine: Quarantine
     bad: Array = field(init=False)
+    why: Array = field(init=False)
+    reasons: list[tuple[str, str]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         self.bad = np.zeros(len(self.view), bool)
+        self.why = np.full(len(self.view), -1, np.int32)
 
     def mark(
         self, wrong: Array, kind: str, column: str | None, reason: Callable[[str], str], todo: str
@@ -92,6 +97,8 @@ class Rejects:
         if not fresh.size:
             return
         self.bad |= wrong
+        self.why[fresh] = len(self.reasons)
+        self.reasons.append((kind, column or ""))
 
         def make(i: int) -> BadRow:
             at = int(fresh[i])
@@ -99,3 +106,19 @@ class Rejects:
             return self.view.bad_row(at, kind, column, reason(value), todo)
 
         self.quarantine.add_rows(len(fresh), self.view.piece.file, make)
+
+
+def with_reason(rows: pa.Table, kinds: Sequence[str], columns: Sequence[str]) -> pa.Table:
+    """``rows`` [n] put aside with the reason of each: `reason aside` its kind, `column aside` the
+    log's column."""
+    told = {"reason": pa.array(kinds, pa.string()), "column": pa.array(columns, pa.string())}
+    for name, values in told.items():
+        rows = rows.append_column(f"{name} aside", values)
+    return rows
+
+
+def aside_at(rows: pa.Table, came: Array, kind: str, column: str) -> pa.Table:
+    """``rows`` [n] put aside for one reason, dated by when they ``came`` (int64 microseconds [n])."""
+    at = rows.column_names.index("time")
+    dated = rows.set_column(at, "time", pa.array(came, pa.timestamp("us", "UTC")))
+    return with_reason(dated, [kind] * len(rows), [column] * len(rows))

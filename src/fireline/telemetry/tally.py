@@ -6,13 +6,14 @@ Counts are int64 and add exactly, whatever the order and however the log was cut
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import gcd
 
 import numpy as np
 import pyarrow as pa
 
 from fireline.clock import MICROS
-from fireline.telemetry.columns import Array, Words, booleans, has, numbers, recode, times
+from fireline.telemetry.columns import ARRIVED, Array, Words, booleans, has, numbers, recode, times
 from fireline.telemetry.counters import Feed, Rows, counters
 from fireline.telemetry.grid import Marginal, Marks, count
 from fireline.telemetry.layout import category_cells, logit, numeric_cells, score_cells
@@ -28,11 +29,14 @@ FIXED_POINT = 1_000_000
 LARGEST_ERROR = 1e3
 
 
-def tally(plan: Plan, events: pa.Table, duplicates: pa.Table | None = None) -> list[CountsRow]:
+def tally(
+    plan: Plan, events: pa.Table, duplicates: pa.Table | None = None, rejected: pa.Table | None = None
+) -> list[CountsRow]:
     """Counts of rates, shapes and delays for one batch of canonical events [n rows].
 
-    ``duplicates`` are the dropped rows: they are counted as such and nowhere else. Rows whose tick was judged
-    already (column ``late``) are counted apart.
+    ``duplicates`` are the dropped rows: they are counted as such and nowhere else, and so are the rows
+    ``rejected`` at intake. Rows whose tick was judged already (column ``late``) are counted apart; that they
+    came late is counted when they arrived.
     """
     rows: list[CountsRow] = []
     for late, part in _by_lateness(plan, events):
@@ -49,6 +53,13 @@ def tally(plan: Plan, events: pa.Table, duplicates: pa.Table | None = None) -> l
         twice = Marks(plan.rates.width)
         twice.where(_cell(plan.rates, "rates", "duplicate"), np.ones(len(part), bool))
         rows += count(plan.rates, twice, marginals(plan, part, Words(part)), times(part), late)
+    for late, part in _by_lateness(plan, rejected) if rejected is not None else ():
+        rows += _extras(plan, "rejected", Rows(part, Words(part)), (), times(part), late)
+    if has(events, "late") and has(events, ARRIVED):
+        behind = events.filter(events.column("late"))
+        if len(behind):
+            behind = behind.take(pa.array(np.argsort(times(behind, ARRIVED), kind="stable")))
+            rows += _extras(plan, "late", Rows(behind, Words(behind)), (), times(behind, ARRIVED), False)
     return rows
 
 
@@ -112,8 +123,10 @@ def _extras(
     found: list[CountsRow] = []
     for layout in plan.extras:
         counter = counters()[layout.name]
-        if counter.feed == feed:
-            found += count(layout, counter.marks(plan, layout, rows), members, instants, late)
+        if feed in (counter.feed, *counter.also):
+            members = members or marginals(plan, rows.table, rows.words)
+            marks = counter.marks(plan, layout, replace(rows, feed=feed))
+            found += count(layout, marks, members, instants, late)
     return found
 
 

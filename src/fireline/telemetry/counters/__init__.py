@@ -22,7 +22,7 @@ from fireline.telemetry.grid import Marks
 from fireline.terms.counts import HOUR, ScopeKind, Series
 from fireline.terms.plan import Layout, Plan
 
-Feed = Literal["events", "cohorts", "signals"]
+Feed = Literal["events", "cohorts", "signals", "rejected", "late"]
 HOURLY: Mapping[ScopeKind, int] = {"service": HOUR}
 HOURLY_BY_VERSION: Mapping[ScopeKind, int] = {"service": HOUR, "version": HOUR, "shadow": HOUR}
 
@@ -30,11 +30,12 @@ HOURLY_BY_VERSION: Mapping[ScopeKind, int] = {"service": HOUR, "version": HOUR, 
 @dataclass(frozen=True)
 class Rows:
     """What a counter counts: canonical rows [n] in order of time; ``label`` float64 [n] as ``tally.outcome``
-    gives it (NaN unknown), for cohorts only."""
+    gives it (NaN unknown), for cohorts only; ``feed`` what they are."""
 
     table: pa.Table
     words: Words
     label: Array | None = None
+    feed: Feed = "events"
 
 
 class Counter(ABC):
@@ -42,13 +43,15 @@ class Counter(ABC):
 
     ``name`` is its layout's, ``feed`` what it counts: events as they come in, whole cohorts of events once
     their labels are of age, or signals. ``grains`` are its ticks in seconds by kind of scope (hours or longer
-    for cohorts); ``sums`` says that cells hold fixed-point sums.
+    for cohorts); ``sums`` says that cells hold fixed-point sums. A counter of events may count more beside
+    them (``also``): rows ``rejected`` at intake, by their own time, and ``late`` ones, by when they arrived.
     """
 
     name: ClassVar[str]
     feed: ClassVar[Feed] = "events"
     grains: ClassVar[Mapping[ScopeKind, int]]
     sums: ClassVar[bool] = False
+    also: ClassVar[tuple[Feed, ...]] = ()
 
     @abstractmethod
     def declare(self, runbook: Runbook, plan: Plan, reference: Rows) -> tuple[Series, ...]:
