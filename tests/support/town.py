@@ -23,6 +23,7 @@ from tests.support import logs
 DAY = 86_400
 MICRO = 1_000_000
 PIECE = 50_000
+Dress = Callable[[pa.Table, np.random.Generator], pa.Table]
 Tables = dict[tuple[str, int], dict[Scope, np.ndarray]]
 
 
@@ -98,13 +99,23 @@ def build(
     live: int = 30,
     task: str = "binary",
     newcomer: float = 0.0,
+    dress: Dress | None = None,
+    **changes: object,
 ) -> Town:
-    """A town whose first ``reference`` days are the reference; version B joins on the first live day."""
+    """A town whose first ``reference`` days are the reference; version B joins on the first live day.
+
+    ``dress`` adds columns to its events, ``changes`` say so in the runbook.
+    """
     usual, label = events(seed, rate, 0, reference)
-    plan = with_labels(declare(logs.runbook(task), usual), label)
-    plan = replace(plan, extras=declared(logs.runbook(task), plan, Rows(usual, Words(usual)), ("events",)))
+    lived, after = events(seed + 1, rate, reference, reference + live, newcomer)
+    if dress is not None:
+        rng = np.random.default_rng(seed + 100)
+        usual, lived = dress(usual, rng), dress(lived, rng)
+    book = logs.runbook(task, **changes)
+    plan = with_labels(declare(book, usual), label)
+    plan = replace(plan, extras=declared(book, plan, Rows(usual, Words(usual)), ("events",)))
     rows = []
-    for table, truth in ((usual, label), events(seed + 1, rate, reference, reference + live, newcomer)):
+    for table, truth in ((usual, label), (lived, after)):
         if task == "regression":
             said = table.column("prediction").to_numpy()
             truth = said + np.random.default_rng(seed).normal(0, 0.3, len(said))

@@ -42,6 +42,7 @@ from fireline.runbook.watching import (
     Labels,
     MonitorRule,
     Reference,
+    Scorer,
     Silence,
     Slo,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "Runbook",
     "Rung",
     "RungKind",
+    "Scorer",
     "SeverityRule",
     "SeverityWhen",
     "Signal",
@@ -112,6 +114,10 @@ class Runbook(Part):
         default=1.0, gt=0, description="How many false pages in 30 days the team accepts."
     )
     budget: Budget = Field(default=Budget(), description="How those are shared out among the monitors.")
+    scorers: dict[str, Scorer] = Field(
+        default_factory=dict,
+        description="A flag, and how well its scorer judges: the rate is then corrected for its errors.",
+    )
     monitors: tuple[MonitorRule, ...] = Field(
         default=(), description="Monitors that differ from what is inferred."
     )
@@ -201,6 +207,12 @@ def contradictions(runbook: Runbook) -> list[tuple[tuple[str | int, ...], str]]:
                     f"is {future[name]}: a feature must be known when the request is answered",
                 )
             )
+    for name in runbook.scorers:
+        if name not in columns.flags:
+            found.append((("scorers", name), "is not one of `columns.flags`"))
+    for name in columns.feature_times:
+        if name not in columns.features:
+            found.append((("columns", "feature_times", name), "is not one of `columns.features`"))
     for name, seen in _repeated(columns.roles()):
         found.append((("columns", name), f"the column is already used as `{seen}`"))
     for at, slo in enumerate(runbook.slos):

@@ -71,11 +71,53 @@ class Columns(Part):
         default=None, description="True for shadow calls: scored and logged, never answered with."
     )
     weight: str | None = Field(default=None, description="1 / sampling share, where the log is a sample.")
+    texts: tuple[str, ...] = Field(
+        default=(),
+        description="Columns of text, such as prompt and answer. Length, words, language and unknown words "
+        "are watched; the text itself is kept nowhere.",
+    )
+    embeddings: tuple[str, ...] = Field(
+        default=(), description="Columns that hold a vector: lists of numbers. A few projections are kept."
+    )
+    feature_times: dict[str, str] = Field(
+        default_factory=dict, description="A feature, and the column that says when it was computed."
+    )
+    tools: str | None = Field(
+        default=None, description="The tools the model called for the request: a name, or a list of names."
+    )
+    moderation: str | None = Field(
+        default=None,
+        description="A moderation result as `/v1/moderations` gives it; the flags that the log has no column "
+        "of their own for are read from it.",
+    )
     ignore: tuple[str, ...] = Field(default=(), description="Columns of the log that are watched by nobody.")
+
+    def watched(self) -> dict[str, FeatureKind]:
+        """The features, and those made of texts: name -> kind."""
+        made: dict[str, FeatureKind] = {}
+        for text in self.texts:
+            made |= {f"{text}.length": "numeric", f"{text}.words": "numeric"}
+            made[f"{text}.language"] = "categorical"
+        return {**self.features, **made}
 
     def roles(self) -> dict[str, str]:
         """Every single-column role that is mapped: role -> column, in the order of the fields."""
         return {n: v for n, v in self if isinstance(v, str)}
+
+
+class Scorer(Part):
+    """How well the scorer behind a flag judges, measured on labelled answers."""
+
+    recall: Share = Field(description="The share of bad answers that it flags.")
+    false_positive_rate: Share = Field(description="The share of good answers that it flags.")
+
+    @model_validator(mode="after")
+    def _tells_apart(self) -> Self:
+        if self.recall <= self.false_positive_rate:
+            raise PydanticCustomError(
+                "scorer", "flags good answers as often as bad ones: its rate cannot be corrected"
+            )
+        return self
 
 
 class Labels(Part):

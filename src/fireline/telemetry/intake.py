@@ -8,7 +8,7 @@ label.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
@@ -23,6 +23,7 @@ from fireline.runbook.schema import Columns, Task
 from fireline.telemetry.answers import Answers, tells
 from fireline.telemetry.batch import EVIDENCE, GUARDED, INSTANT, SPARSE, Mapped, mapped
 from fireline.telemetry.casts import error_of, plain, to_number, to_text, to_truth, valid
+from fireline.telemetry.derived import derive, derived_types, hidden, made_of, moderated
 from fireline.telemetry.instants import Instants, read_instants
 from fireline.telemetry.quarantine import Quarantine
 from fireline.telemetry.rejects import Array, Rejects, View, with_reason
@@ -31,6 +32,7 @@ from fireline.terms.words import listing
 
 EARLIEST, LATEST = micros(datetime(2000, 1, 1, tzinfo=UTC)), micros(datetime(2100, 1, 1, tzinfo=UTC))
 SHOWN_COLUMNS = 40
+NOT_KEPT = "(not kept: the log holds texts)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +66,7 @@ class Intake:
     def __post_init__(self) -> None:
         self._mapped = mapped(self.columns)
         self._answers = Answers.of(self.task, self.positive)
+        self._hidden = hidden(self.columns)
         self._seen: set[str] = set()
         self._fixed = False
         self._there: dict[str, dict[str, None]] = {}
@@ -73,20 +76,24 @@ class Intake:
         """The columns of the log that are used."""
         c = self.columns
         extra = [name for name in (c.time, c.service, c.label, c.label_time) if name is not None]
-        return frozenset([m.column for m in self._mapped] + extra)
+        return frozenset([m.column for m in self._mapped] + extra) | made_of(self.columns)
 
     def take(self, piece: Piece, tag: str) -> Taken:
         """Normalise one piece. ``tag`` names the file in the ids of events that have none.
 
         Raises InputError when the file has no column of the name the runbook gives for the time.
         """
-        self.quarantine.add(piece.bad)
+        self.quarantine.add([replace(row, raw=NOT_KEPT) for row in piece.bad] if self._hidden else piece.bad)
         self.notes.update(dict.fromkeys(piece.notes))
         if not len(piece.rows):
             return Taken(self._no_events(), self._no_labels(), self._no_events())
         label_rows = self._label_rows(piece)
-        events = View.of(piece, ~label_rows)
-        labels = self._label_log(View.of(piece, label_rows)) if label_rows.any() else self._no_labels()
+        events = View.of(piece, ~label_rows, self._hidden)
+        labels = (
+            self._label_log(View.of(piece, label_rows, self._hidden))
+            if label_rows.any()
+            else self._no_labels()
+        )
         if not len(events):
             return Taken(self._no_events(), labels, self._no_events())
         good, in_row, rejected = self._events(events, tag)
@@ -98,7 +105,7 @@ class Intake:
         """Say what the whole log lacks. Raises InputError for a mapped column that no file has, or no usable
         event."""
         for m in self._mapped if self._there else ():
-            if m.column in self._seen:
+            if m.column in self._seen or (m.name in self.columns.flags and self._moderated()):
                 continue
             if m.name not in GUARDED and (self._fixed or m.name not in (*SPARSE, *self.columns.flags)):
                 self._raise_missing(m.column, m.name)
@@ -111,6 +118,10 @@ class Intake:
             what = "no row can be used" if lines else "there are labels but no events"
             todo = lines[1] if lines else "name the event log too"
             raise InputError(what, where=Where(file=next(iter(self._there), None)), todo=todo)
+
+    def _moderated(self) -> bool:
+        """Whether the log has moderation results that flags are read from."""
+        return self.columns.moderation is not None and self.columns.moderation in self._seen
 
     def columns_met(self) -> tuple[str, ...]:
         """Names of columns met since this was asked last, wanted or not, and forgets them: a server that asks
@@ -159,6 +170,8 @@ class Intake:
         self._check_service(view, rejects)
         found = {"time": instants.array()}
         found |= {m.name: self._column(m, view, rejects) for m in self._mapped}
+        found |= derive(self.columns, view.table, instants.micros, self.zone)
+        found |= moderated(self.columns, view.table, list(self.columns.flags))
         found["request_id"] = _own_ids(found.get("request_id"), view.rows, tag)
         table = self._complete(found, view)
         labels = self._in_row(view, table, rejects)
@@ -271,11 +284,11 @@ class Intake:
         if not there.any():
             return self._no_labels()
         needed = [n for n in dict.fromkeys((c.label, c.label_time, c.request_id, c.version)) if view.has(n)]
-        inner = View(view.piece, view.table.select(needed), view.at)
+        inner = View(view.piece, view.table.select(needed), view.at, view.hidden)
         own = events.select(["time", "request_id", "version"])
         if not there.all():
             at = np.flatnonzero(there)
-            inner, own = View(view.piece, inner.table.take(at), view.at[at]), own.take(at)
+            inner, own = View(view.piece, inner.table.take(at), view.at[at], view.hidden), own.take(at)
         times = None if view.has(c.label_time) else _known_at(own)
         if times is not None:
             self.notes["labels have no time of their own: taken as known when the request was answered"] = (
@@ -343,6 +356,7 @@ class Intake:
 
     def _no_events(self) -> pa.Table:
         found = {m.name: pa.array([], _TYPES[m.form]) for m in self._mapped}
+        found |= {name: pa.array([], kind) for name, kind in derived_types(self.columns).items()}
         nothing = Piece(pa.table({}), "", np.empty(0, np.int64), ())
         text = pa.array([], pa.string())
         return self._complete({"time": pa.array([], INSTANT), "request_id": text} | found, View.of(nothing))

@@ -39,7 +39,7 @@ def declare(runbook: Runbook, reference: pa.Table) -> Plan:
     """The plan for ``runbook`` with edges from ``reference``, canonical events without shadow rows."""
     tag = f"{iso(runbook.reference.since)}/{iso(runbook.reference.until)}"
     columns = runbook.columns
-    features = {name: kind for name, kind in columns.features.items() if has(reference, name)}
+    features = {name: kind for name, kind in columns.watched().items() if has(reference, name)}
     shapes = [_feature_series(reference, name, kind, tag) for name, kind in features.items()]
     score = _finite(reference, "score")
     if score.size:

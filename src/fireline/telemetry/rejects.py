@@ -21,19 +21,21 @@ SHOWN = 60
 
 @dataclass(eq=False)
 class View:
-    """Some rows of a piece: ``table`` holds them, ``at`` [n] says where they stand in it."""
+    """Some rows of a piece: ``table`` holds them, ``at`` [n] says where they stand in it. ``hidden`` columns
+    are shown nowhere."""
 
     piece: Piece
     table: Any
     at: Array
+    hidden: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, piece: Piece, keep: Array | None = None) -> View:
+    def of(cls, piece: Piece, keep: Array | None = None, hidden: frozenset[str] = frozenset()) -> View:
         """The rows that ``keep`` marks, or all."""
         if keep is None or keep.all():
-            return cls(piece, piece.table, np.arange(len(piece.rows)))
+            return cls(piece, piece.table, np.arange(len(piece.rows)), hidden)
         at = np.flatnonzero(keep)
-        return cls(piece, piece.table.take(at), at)
+        return cls(piece, piece.table.take(at), at, hidden)
 
     def __len__(self) -> int:
         return len(self.at)
@@ -63,9 +65,10 @@ class View:
         )  # fmt: skip
 
     def _raw(self, i: int, at: int) -> str:
-        if self.piece.text is not None:
+        if self.piece.text is not None and not self.hidden:
             return self.piece.text(at)
-        return as_text({name: self.table.column(name)[i].as_py() for name in self.table.column_names})
+        shown = [name for name in self.table.column_names if name not in self.hidden]
+        return as_text({name: self.table.column(name)[i].as_py() for name in shown})
 
 
 def as_text(row: dict[str, Any]) -> str:

@@ -141,7 +141,7 @@ class Book:
     @cached_property
     def features(self) -> tuple[str, ...]:
         """Declared features that are in the log after the onset or before."""
-        named = self.runbook.columns.features
+        named = self.runbook.columns.watched()
         return tuple(name for name in sorted(named) if self.after.has(name) or self.before.has(name))
 
     @cached_property
@@ -151,7 +151,7 @@ class Book:
         return tuple(dict.fromkeys(name for name in named if self.after.has(name)))
 
     def kind(self, name: str) -> Kind:
-        found = self.runbook.columns.features.get(name)
+        found = self.runbook.columns.watched().get(name)
         if found is not None and name not in self.segments:
             return found
         if name in ("score", "latency_ms"):

@@ -24,11 +24,17 @@ class FlagRate(Kind):
     layout = "rates"
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
-        """One monitor a flag, of the family its name says."""
-        return [Monitor(self.name, f"flag:{flag}", flag, family=family_of_flag(flag)) for flag in plan.flags]
+        """One monitor a flag, of the family its name says; none where the scorer's errors are known: then the
+        corrected rate is judged."""
+        return [Monitor(self.name, f"flag:{f}", f, family=family_of_flag(f)) for f in _uncorrected(plan)]
 
     def ticks(self, plan: Plan, counts: Array) -> Rates:
         """Flags set of events [T, flags]."""
         cells = plan.rates.series[0].cells
-        hits = counts[:, [cells.index(f"flag:{flag}") for flag in plan.flags]]
+        hits = counts[:, [cells.index(f"flag:{flag}") for flag in _uncorrected(plan)]]
         return Rates(hits, np.broadcast_to(counts[:, [cells.index("n")]], hits.shape))
+
+
+def _uncorrected(plan: Plan) -> list[str]:
+    known = plan.layout("scorers").by_name
+    return [flag for flag in plan.flags if flag not in known]
