@@ -431,7 +431,9 @@ class CaseFile:
     def _frame(self, table: pa.Table, limit: int, now: datetime) -> Frame:
         if len(table) > limit:
             table = table.filter(pa.array(_chosen(table, limit)))
-        columns = {name: _values(table.column(name)) for name in table.column_names}
+        # Sketches of texts are for counting only.
+        names = [f.name for f in table.schema if not pa.types.is_binary(f.type)]
+        columns = {name: _values(table.column(name)) for name in names}
         known = self._labels(table, now)
         return Frame({**columns, **known})
 

@@ -82,6 +82,8 @@ class UnitChange(Kind):
             says += f": {named}?"
         elif wider > 1 + WIDENED:
             says += ", some of them more: their spread grew"
+        elif wider < 1 - WIDENED:
+            says += ", and more alike than usual"
         details = {"ratio": float(f"{ratio:.6g}"), "ratio_error": float(f"{error:.3g}"), "suggests": named}
         return Told(says, ratio, 1.0, "times the usual", details)
 

@@ -48,6 +48,16 @@ class VanishedCategory(Kind):
             totals.append(block[:, :-1].sum(axis=1))
         return Rates(np.stack(hits, axis=1), np.stack(totals, axis=1))
 
+    def tolerances(self, plan: Plan, base: Array) -> Array:
+        """Four times rarer in shares, whatever the share."""
+        return _rarer(np.clip(base, self.floor, 0.999), self.tolerance)
+
+
+def _rarer(share: Array, times: float) -> Array:
+    """The odds ratio that makes a share so many times rarer."""
+    less = share / times
+    return np.asarray((share / (1 - share)) / (less / (1 - less)))
+
 
 def _watched(plan: Plan) -> list[tuple[str, str, int]]:
     """(feature, value, its cell) of every value of the share that is watched."""
