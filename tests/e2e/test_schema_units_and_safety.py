@@ -1,4 +1,4 @@
-"""Small logs from end to end: a schema change, a unit change, an injection burst; without them all is calm."""
+"""Small logs from end to end: a schema change, a unit change, an injection burst; else all is calm."""
 
 from __future__ import annotations
 
@@ -77,8 +77,11 @@ def shop(rng: np.random.Generator) -> Rows:
     }  # fmt: skip
 
 
-WORDS = ("when does the train leave for tomorrow and is there a seat free how much what can you book me one "
-         "please ticket window hour station platform late early cancel change refund bicycle dog child group").split()  # fmt: skip
+WORDS = [
+    *("when", "does", "the", "train", "leave", "for", "tomorrow", "and", "is", "there", "a", "seat", "free"),
+    *("how", "much", "what", "can", "you", "book", "me", "one", "please", "ticket", "window", "hour", "dog"),
+    *("station", "platform", "late", "early", "cancel", "change", "refund", "bicycle", "child", "group"),
+]
 
 
 def chat(rng: np.random.Generator) -> Rows:
@@ -179,9 +182,8 @@ def campaign(rows: Rows, at: np.ndarray) -> None:
         rows["source"][i] = f"new-{rng.integers(0, 5000)}"
 
 
-@pytest.mark.parametrize("form", ["parquet", "jsonl"])
-def test_a_calm_shop_is_quiet(tmp_path, form):
-    assert told(played(tmp_path, SHOP, shop(np.random.default_rng(1)), form)) == {}
+def test_a_calm_shop_is_quiet(tmp_path):
+    assert told(played(tmp_path, SHOP, shop(np.random.default_rng(1)), "parquet")) == {}
 
 
 @pytest.mark.parametrize(
@@ -206,6 +208,7 @@ def test_what_breaks_is_named(tmp_path, break_it, form, monitor, says):
     assert says in found[monitor]["because"]
     assert datetime.fromisoformat(found[monitor]["fired_at"]).timestamp() >= START + BREAK * DAY
     assert outcome.report.is_file()
+    assert outcome.incidents[0]["causes"][0]["cause"] == "upstream_data"
 
 
 def test_a_calm_chat_and_a_campaign_are_quiet(tmp_path):

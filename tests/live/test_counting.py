@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fireline.clock import ManualClock, from_micros, micros
+from fireline.clock import ManualClock, from_micros, iso, micros
 from fireline.detect.baseline import Baseline
 from fireline.errors import StoreError
+from fireline.ingest import log_of
 from fireline.live.counting import Counting
 from fireline.live.door import Door
 from fireline.live.spool import Spool
@@ -25,7 +26,8 @@ from fireline.store import Store
 from fireline.store.connect import connect, url_of
 from fireline.store.watch import watch
 from fireline.telemetry.lake import Lake
-from fireline.telemetry.tally import add_up
+from fireline.telemetry.tally import add_up, tally
+from fireline.terms.counts import Scope
 from tests.support.living import BEGIN, JSONL, SERVICE, Living, lines, rows
 
 HOUR = timedelta(hours=1)
@@ -353,3 +355,34 @@ def test_versions_keep_the_time_they_were_first_seen(make: Any) -> None:
     seen = {v: from_micros(at) for v, at in bench.counting.versions.items()}
     assert seen["B"] == BEGIN + 0.75 * HOUR + timedelta(minutes=1)
     assert set(seen) == {"A", "B"}
+
+
+def test_rows_put_aside_are_counted_as_a_replay_of_the_same_rows_counts_them(
+    make: Any, tmp_path: Path
+) -> None:
+    bench = make()
+    sent = [dict(row) for row in STREAM]
+    for i in (3, 4, 11, 20):
+        sent[i]["x"] = "many"
+    sent[25]["score"] = 7.0
+    sent += [
+        {**STREAM[-1], "request_id": "after", "x": "many", "time": iso(BEGIN + HOUR + timedelta(minutes=1))}
+    ]
+    for start in range(0, len(sent), 7):
+        bench.door.take("events", lines(sent[start : start + 7]), JSONL)
+    bench.count()
+    file = tmp_path / "log.jsonl"
+    file.write_bytes(lines(sent))
+    log = log_of(bench.runbook, [file])
+    assert log.end == BEGIN + HOUR + timedelta(minutes=1)
+    layout = bench.plan.layout("arrivals")
+    low, high = micros(BEGIN - HOUR) // 60_000_000, micros(BEGIN + 2 * HOUR) // 60_000_000
+    replayed = [row for b in log.batches(rows=9) for row in tally(bench.plan, b.events, None, b.rejected)]
+    raw = bench.store.counts(60, low, high, late=False, service=SERVICE, layout=layout.identity)
+    ours = [row for row in replayed if row.layout == layout.identity]
+    live, again = (add_up(rows, layout, 60, low, high) for rows in (raw, ours))
+    assert {s: c.tolist() for s, c in live.items()} == {s: c.tolist() for s, c in again.items()}
+    total = dict(zip(layout.series[0].cells, live[Scope()].sum(axis=0).tolist(), strict=True))
+    assert total["not_a_number:x"] == 5
+    assert total["bad_score:score"] + total["other"] >= 1
+    assert total["n"] == len(sent) - 6

@@ -20,6 +20,11 @@ def input_signs(seen: Seen) -> list[Sign]:
 
 def _inputs(seen: Seen) -> list[Sign]:
     inputs = seen.inputs
+    aside = [f for f in seen.findings if f.monitor == "quarantine_rate"]
+    if aside:
+        # What was put aside is in no figure: inputs that look as usual are those that were not.
+        weights = {U: 5.0, D: 1.0, N: -3.5, C: -3.5, I: -2.0, A: -2.0, L: -4.0}
+        return [Sign("rows put aside", f"rows cannot be read: {aside[-1].because}", weights)]
     if not inputs.looked:
         return []
     if seen.by_callers:
