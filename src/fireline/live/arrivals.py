@@ -16,6 +16,7 @@ from fireline.live.pulse import Pulse
 from fireline.live.views import ServiceView
 from fireline.telemetry.batch import GUARDED, SPARSE, mapped
 from fireline.telemetry.columns import times
+from fireline.telemetry.derived import made_of
 from fireline.terms.quarantine import BadRow
 
 LOOKED_AT = timedelta(hours=1)
@@ -140,7 +141,7 @@ def _guard_columns(pulse: Pulse, door: Door) -> list[str]:
 def _unknown(pulse: Pulse, door: Door) -> list[str]:
     """Columns that events bring and the runbook does not speak of."""
     columns = pulse.book.runbook.columns
-    known = {m.column for m in mapped(columns)} | set(columns.ignore)
+    known = {m.column for m in mapped(columns)} | set(columns.ignore) | made_of(columns)
     known |= {str(n) for n in (columns.time, columns.service, columns.label, columns.label_time) if n}
     return sorted(name for name in door.columns_met if name not in known and name not in GUARDED)[:50]
 

@@ -106,11 +106,14 @@ def columns_against(file: RunbookFile, log: Collection[str]) -> Iterator[Found]:
     """Columns the log does not have, and columns the runbook does not name."""
     columns, key = file.runbook.columns, ("columns",)
     mapped: list[tuple[Key, str]] = [((*key, role), column) for role, column in columns.roles().items()]
-    for role in ("segments", "flags", "groups", "ignore"):
+    for role in ("segments", "flags", "groups", "texts", "embeddings", "ignore"):
         mapped += [((*key, role, at), column) for at, column in enumerate(getattr(columns, role))]
     mapped += [((*key, "features", column), column) for column in columns.features]
     mapped += [((*key, "class_scores", name), column) for name, column in columns.class_scores.items()]
+    mapped += [((*key, "feature_times", name), column) for name, column in columns.feature_times.items()]
     separate = {columns.label, columns.label_time} if file.runbook.labels else set()
+    if columns.moderation is not None:
+        separate |= set(columns.flags)  # those without a column are read from the moderation results
     for at, column in mapped:
         if column not in log and column not in separate:
             yield "error", at, f"the log has no column {column}", "correct the name, or remove it"
