@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fireline.runbook.load import load
 from fireline.runbook.schema import Columns, Runbook
+from fireline.runbook.write import write
 from fireline.telemetry.columns import numbers
 from fireline.telemetry.derived import derive, derived_types
 from fireline.telemetry.intake import Intake
@@ -160,13 +162,16 @@ def test_a_span_becomes_an_event():
                     "finish_reason": "stop,length", "toxic": True}  # fmt: skip
 
 
-def test_a_scorer_that_cannot_tell_is_refused():
+def test_a_scorer_is_written_and_read_and_one_that_cannot_tell_is_refused(tmp_path):
     plain = {
         "service": "s", "columns": {"time": "t", "flags": ["toxic"]},
         "reference": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-08T00:00:00Z"},
     }  # fmt: skip
     good = {"recall": 0.65, "false_positive_rate": 0.13}
-    assert Runbook.from_plain({**plain, "scorers": {"toxic": good}}).scorers["toxic"].recall == 0.65
+    runbook = Runbook.from_plain({**plain, "scorers": {"toxic": good}})
+    assert runbook.scorers["toxic"].recall == 0.65
+    (tmp_path / "runbook.yaml").write_text(write(runbook), encoding="utf-8")
+    assert load(tmp_path / "runbook.yaml").scorers == runbook.scorers
     with pytest.raises(ValueError, match="cannot be corrected"):
         Runbook.from_plain({**plain, "scorers": {"toxic": {"recall": 0.1, "false_positive_rate": 0.2}}})
     with pytest.raises(ValueError, match="is not one of"):

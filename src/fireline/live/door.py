@@ -137,9 +137,7 @@ class Door:
         self.bad_rows += aside.rows
         return Answer(len(events), len(labels), tuple(aside.items[:SHOWN]), aside.rows)
 
-    def _signals(
-        self, found: Iterator[Piece], name: str
-    ) -> tuple[pa.Table, pa.Table, pa.Table, Quarantine]:
+    def _signals(self, found: Iterator[Piece], name: str) -> tuple[pa.Table, pa.Table, pa.Table, Quarantine]:
         """Signals stand where a body's events would."""
         aside = Quarantine()
         table = signals_of(found, self.runbook.service, self.runbook.timezone, aside)

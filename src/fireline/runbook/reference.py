@@ -75,6 +75,9 @@ def _target(field: Mapping[str, Any], known: Mapping[str, Any]) -> tuple[Mapping
         return _target(field["items"], known)[0], True
     if "$ref" in field:
         return known[field["$ref"].rsplit("/", 1)[1]], False
+    if isinstance(field.get("additionalProperties"), dict):
+        target = _target(field["additionalProperties"], known)[0]
+        return (target, False) if "properties" in target else (field, False)
     return field, False
 
 

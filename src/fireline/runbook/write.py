@@ -57,6 +57,7 @@ SECTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
         ("false_pages_per_30d", "budget"),
         "How many false pages in 30 days does the team accept? This is the detector's only knob.",
     ),
+    (("scorers",), "How well do the scorers behind the flags judge? Their rates are corrected by it."),
     (("monitors", "silences"), "Monitors are inferred from the columns. List here only what differs."),
     (("slos",), "What is promised? Severity follows the burn rate of these budgets."),
     (("severity",), "How bad is it? The first line that holds decides; when unsure, the higher."),
@@ -120,7 +121,7 @@ def _pruned(runbook: Runbook) -> dict[str, Any]:
             found[name] = value
     if "labels" in found:
         found["labels"] = {k: v for k, v in full["labels"].items() if v is not None}
-    for name in ("silences", "sources"):
+    for name in ("silences", "sources", "scorers"):
         if not found[name]:
             del found[name]
     tidy: dict[str, Any] = _tidy(found)

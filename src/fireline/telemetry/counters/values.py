@@ -34,7 +34,7 @@ class Values(Counter):
     """
 
     name = "values"
-    grains: ClassVar[Mapping[ScopeKind, int]] = {"service": QUARTER, "version": QUARTER, "segment": QUARTER}
+    grains: ClassVar[Mapping[ScopeKind, int]] = {"service": QUARTER, "version": QUARTER}
     sums = True
 
     def declare(self, runbook: Runbook, plan: Plan, reference: Rows) -> tuple[Series, ...]:
