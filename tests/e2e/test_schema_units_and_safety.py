@@ -164,6 +164,20 @@ def stuck(rows: Rows, at: np.ndarray) -> None:
         rows["price"][i] = 9.99
 
 
+def delayed(rows: Rows, at: np.ndarray) -> None:
+    """One row in eight is sent an hour after it was answered: the log is in order of arrival."""
+    came = np.array(rows["time"], np.int64)
+    came[at[::8]] += 3600
+    order = np.argsort(came, kind="stable")
+    for name, values in rows.items():
+        rows[name] = [values[i] for i in order]
+
+
+def ahead(rows: Rows, at: np.ndarray) -> None:
+    """One host in ten has a clock three hours ahead."""
+    rows["time"][at[::10]] += 3 * 3600
+
+
 def injected(rows: Rows, at: np.ndarray) -> None:
     """One source sends variants of one prompt and gets a tool called that nobody uses."""
     rng = np.random.default_rng(5)
@@ -209,6 +223,19 @@ def test_what_breaks_is_named(tmp_path, break_it, form, monitor, says):
     assert datetime.fromisoformat(found[monitor]["fired_at"]).timestamp() >= START + BREAK * DAY
     assert outcome.report.is_file()
     assert outcome.incidents[0]["causes"][0]["cause"] == "upstream_data"
+
+
+@pytest.mark.parametrize(
+    ("break_it", "monitor"), [(delayed, "late_share"), (ahead, "clock_skew")], ids=["delayed", "ahead"]
+)
+def test_rows_that_come_late_or_from_a_clock_ahead_are_told_when_they_come(tmp_path, break_it, monitor):
+    rows = shop(np.random.default_rng(1))
+    break_it(rows, after(rows))
+    found = told(played(tmp_path, SHOP, rows, "parquet"))
+    assert set(found) == {monitor}
+    assert found[monitor]["urgency"] == "ticket"
+    fired = datetime.fromisoformat(found[monitor]["fired_at"]).timestamp()
+    assert START + BREAK * DAY <= fired <= START + (BREAK + 0.5) * DAY
 
 
 def test_a_calm_chat_and_a_campaign_are_quiet(tmp_path):
