@@ -91,10 +91,10 @@ def _shorter(look: Look) -> float:
     return 1 - min(took).total_seconds() / 2400
 
 
-def _worse_than_shadow_score(look: Look, healthy: Look) -> float:
-    pairs = look.shadow.set_index("request_id").score
-    both = look.hit[look.hit.request_id.isin(pairs.index)].dropna(subset=["score"])
-    return (both.score.to_numpy() - pairs.loc[both.request_id].to_numpy()).__abs__().mean()
+def _other_than_shadow(look: Look, healthy: Look) -> float:
+    """How far the served scores lie from those of the version before, on the same requests."""
+    former = look.shadow[look.shadow.version == look.truth["former"]].set_index("request_id").score
+    return (look.hit.score - look.hit.request_id.map(former)).abs().mean()
 
 
 # What each fault moves: a figure that is about 0 in the healthy world.
@@ -155,7 +155,7 @@ FIGURES: dict[str, Callable[[Look, Look], float]] = {
     "text_drift": lambda look, _: (look.hit.language == "fr").mean() - 0.11,
     "threshold_change": lambda look, healthy: look.hit.prediction.mean() - healthy.live.prediction.mean(),
     "tool_anomaly": lambda look, _: (look.hit.tool == "send_mail").mean() - 0.02,
-    "training_serving_skew": _worse_than_shadow_score,
+    "training_serving_skew": _other_than_shadow,
     "user_reports": lambda look, healthy: len(look.signals("report")) / 1000,
     "win_rate_drop": lambda look, healthy: (
         healthy.log.labels["label"].to_numpy().mean() - look.log.labels["label"].to_numpy().mean()

@@ -17,13 +17,7 @@ def _apply(world: World, dose: Dose, rng: np.random.Generator) -> World:
     def do(draft: Draft, rows: Ints, strength: Floats, rng: np.random.Generator) -> None:
         for name in names:
             term, seen = draft.model.terms[name], draft.seen[name][rows]
-            centre = np.nanmean(seen)
-            draft.shift_score(
-                rows, strength * (term.read(seen + dose.amount * np.nanstd(seen)) - term.read(seen))
-            )
-            draft.shift_score(
-                rows, -dose.amount * strength * 0.5 * (term.read(seen) - term.read(seen * 0 + centre))
-            )
+            draft.shift_score(rows, dose.amount * strength * term.read(seen))
 
     return world.with_(effects=[dose.effect("score", do)], truth=dose.truth(names))
 
@@ -41,7 +35,7 @@ def _rounded(world: World, dose: Dose, rng: np.random.Generator) -> World:
 FAULT = Fault(
     name="training_serving_skew",
     doc="Two inputs are scaled in serving otherwise than in training: the log is right, the model reads "
-    "something else. Sizes: how far off, in standard deviations.",
+    "something else. Sizes: how much more they weigh than they should.",
     apply=_apply,
     family=("score_drift", "auc", "calibration"),
     cause=CauseKind.DEPLOY,
