@@ -38,15 +38,15 @@ ONSET = timedelta(hours=4)
 SOON = timedelta(hours=12)
 
 WAITING = {
-    "canary_failing": "judged from signals, which are not counted here: tests of signals play them",
+    "canary_failing": "judged from signals, which are not counted here",
     "clock_change_bug": "an input that is a function of the local hour is not noticed within a day yet",
     "embedding_drift": "needs a monitor of given vectors",
-    "job_trouble": "needs monitors of jobs",
+    "job_trouble": "judged from runs of jobs, which are not counted here",
     "stream_stall": "a recorded log so far out of order is sorted by time: only a live server's clock tells",
-    "user_reports": "judged from signals, which are not counted here: tests of signals play them",
+    "user_reports": "judged from signals, which are not counted here",
     "win_rate_drop": "a drafted runbook for a language model has no win rate to judge yet",
 }
-"""Faults that nothing notices here yet, and why: they are not asked to be noticed, their twins must be silent."""
+"""Faults that nothing notices here yet, and why. Their twins must be silent all the same."""
 SOFTER = {"holiday_dip": "medium"}
 """More than half of the traffic gone pages, announced or not: a person silences such a holiday beforehand."""
 KINDS = {"text_drift": "language"}
