@@ -71,8 +71,9 @@ class Trial:
         )  # fmt: skip
         if self.fault is None:
             return plain
-        every = {**faults(), **twins()}
-        return every[self.fault].play(plain, self.size, where=self.where, kind=self.kind)  # type: ignore[arg-type]
+        one = {**faults(), **twins()}[self.fault]
+        world = one.fitted(plain)
+        return one.play(world, self.size, where=self.where, kind=self.kind)  # type: ignore[arg-type]
 
 
 @dataclass

@@ -38,6 +38,16 @@ class Look:
     def shadow(self) -> pd.DataFrame:
         return self.unique[self.unique.shadow]
 
+    def signals(self, kind: str, name: str | None = None) -> list[dict[str, object]]:
+        """The samples of a kind while the fault lasted."""
+        until = self.truth["until"] or "9999"
+        rows = [row for row in self.log.signals if self.truth["onset"] <= row["at"] <= until]
+        return [row for row in rows if row["kind"] == kind and name in (None, row["name"])]
+
+    def runs(self, job: str) -> list[dict[str, object]]:
+        """The runs of a job."""
+        return [run for run in self.log.jobs if run["job"] == job]
+
     @property
     def onset(self) -> datetime:
         return datetime.fromisoformat(self.truth["onset"])

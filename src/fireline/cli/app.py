@@ -14,6 +14,7 @@ from fireline.cli import (
     check,
     collect,
     commands,
+    coverage,
     demo,
     doctor,
     guard_bench,
@@ -59,6 +60,7 @@ AGREED, LEARN = "What was agreed", "See it work"
 app.command("init", rich_help_panel=BEGIN, epilog=init.EXAMPLES)(init.init)
 app.command("check", rich_help_panel=BEGIN, epilog=check.EXAMPLES)(check.check)
 app.command("replay", rich_help_panel=BEGIN, epilog=replay.EXAMPLES)(replay.replay)
+app.command("coverage", rich_help_panel=LEARN, epilog=coverage.EXAMPLES)(coverage.coverage)
 app.command("serve", rich_help_panel=LIVE, epilog=serve.EXAMPLES)(serve.serve)
 app.command("backfill", rich_help_panel=LIVE, epilog=serve.BACKFILL)(serve.backfill)
 app.command("collect", rich_help_panel=LIVE, epilog=collect.EXAMPLES)(collect.collect)

@@ -27,7 +27,8 @@ class Draft:
     tag (0, or the surge that sent it); later logit (the truth's), positive, score, latency, status, label,
     label_time, arrival. ``latents`` and ``true`` hold inputs as they are in the world, ``seen`` as the
     feature pipeline served them (NaN or -1 missing). ``names`` gives the strings of every coded column; an
-    effect may append to it.
+    effect may append to it. ``extra`` holds further logged columns, coded where ``names`` has them, and rows
+    of vectors where they are 2-D.
     """
 
     calendar: Calendar
@@ -41,6 +42,7 @@ class Draft:
     true: dict[str, Array] = field(default_factory=dict)
     seen: dict[str, Array] = field(default_factory=dict)
     flags: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    extra: dict[str, Array] = field(default_factory=dict)
     score_shift: Floats | float = 0.0
     shadow: bool = False
     copies: list[tuple[Ints, Ints]] = field(default_factory=list)
@@ -61,6 +63,7 @@ class Draft:
             true={name: column[chosen] for name, column in self.true.items()},
             seen={name: column[chosen] for name, column in self.seen.items()},
             flags={name: column[chosen] for name, column in self.flags.items()},
+            extra={name: column[chosen] for name, column in self.extra.items()},
             copies=[],
         )
 

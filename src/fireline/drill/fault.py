@@ -12,6 +12,7 @@ import numpy as np
 from fireline.clock import iso
 from fireline.drill.draft import Do, Effect, Stage
 from fireline.drill.population import chance
+from fireline.drill.samples import Upset, Upsetting
 from fireline.drill.world import World, canary
 from fireline.terms.cause import CauseKind
 
@@ -33,6 +34,10 @@ class Dose:
     kind: str
     told: Mapping[str, Any] = field(repr=False, default_factory=dict)
 
+    def upset(self, kind: str, do: Upsetting, **other: Any) -> Upset:
+        """What goes differently with signals of ``kind`` in this dose's span."""
+        return replace(Upset(kind, self.onset, do, until=self.until, ramp=self.ramp), **other)
+
     def effect(self, stage: Stage, do: Do, **other: Any) -> Effect:
         """An effect in this dose's span, segment and version."""
         plain = Effect(stage, self.onset, do, self.until, self.ramp, self.segment, self.version)
@@ -50,7 +55,8 @@ class Fault:
 
     ``family`` are the alert families it should raise, most telling first; ``sizes`` the amounts of small,
     medium and large in whatever ``apply`` counts in; ``lasts`` None means until the end of the log.
-    ``deploys`` says that a new version is rolled out in any case. ``doc`` says what happens, for people.
+    ``deploys`` says that a new version is rolled out in any case. ``needs`` are the world's fields it cannot
+    do without (``fitted`` sets them). ``doc`` says what happens, for people.
     """
 
     name: str
@@ -64,10 +70,15 @@ class Fault:
     kinds: tuple[str, ...] = ("",)
     lasts: timedelta | None = None
     deploys: bool = False
+    needs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def harmless(self) -> bool:
         return self.cause is None
+
+    def fitted(self, world: World) -> World:
+        """``world`` with what this fault needs."""
+        return replace(world, **self.needs)
 
     def play(
         self,
@@ -97,6 +108,12 @@ class Fault:
         ):
             if asked not in able:
                 raise ValueError(f"{self.name} cannot be {asked!r}; it can be one of {', '.join(able)}")
+        for name, wanted in self.needs.items():
+            has = getattr(world, name)
+            if has < wanted if isinstance(wanted, int) else has != wanted:
+                raise ValueError(
+                    f"{self.name} needs a world with {name}={wanted!r}: play it in fitted(world)"
+                )
         rng = chance(world.seed, "fault", self.name)
         live = world.end - world.live_from
         late = world.live_from + live * float(rng.uniform(0.15, 0.4))

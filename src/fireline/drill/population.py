@@ -95,6 +95,21 @@ SEGMENTS = (
     Segment("customer", ("known", "returning", "new"), (0.55, 0.30, 0.15)),
 )
 
+GROUPS = (
+    Segment("gender", ("f", "m"), (0.52, 0.48), sway=0.05),
+    Segment("age_group", ("under_30", "30_to_59", "over_59"), (0.30, 0.48, 0.22), sway=0.05),
+)
+
+LLM_FEATURES = (
+    Feature("prompt_tokens", "lognormal", 2.6, 0.4, season=0.1),
+    Feature("history_turns", "count", 1.1, 0.6, season=0.1),
+    Feature("retrieved_chunks", "count", 1.5, 0.4),
+    Feature("retrieval_similarity", "normal", 0.71, 0.08, nulls=0.02),
+    Feature("language", "category", values=("en", "de", "fr"), shares=(0.62, 0.27, 0.11)),
+    Feature("surface", "category", values=("widget", "app", "mail", "phone"),
+            shares=(0.52, 0.30, 0.13, 0.05)),
+)  # fmt: skip
+
 
 def features(count: int) -> tuple[Feature, ...]:
     """The first ``count`` features; past the twentieth the list starts again with a number in the name."""

@@ -7,15 +7,18 @@ is delivered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from fireline.clock import MICROS, micros
+from fireline.drill.answers import decorate, heard, repeated, targets
 from fireline.drill.draft import Draft, Stage
+from fireline.drill.jobs import job_runs
 from fireline.drill.population import Floats, Ints, chance, value, wave
+from fireline.drill.samples import signals
 from fireline.drill.scoring import sigmoid
 from fireline.drill.tables import events_table, in_row, labels_table
 from fireline.drill.world import World, calendar, change_log, draw_inputs, draw_segments
@@ -27,14 +30,16 @@ SOURCES = 400
 
 @dataclass(frozen=True)
 class Log:
-    """What was recorded: ``events`` in order of arrival, ``labels`` by label_time, ``changes`` as JSON, the
-    truth."""
+    """What was recorded: ``events`` in order of arrival, ``labels`` by label_time, ``changes``, ``signals``
+    and ``jobs`` as JSON, the truth."""
 
     world: World
     events: pa.Table
     labels: pa.Table
     changes: list[dict[str, Any]]
     truth: dict[str, Any]
+    signals: list[dict[str, Any]] = field(default_factory=list)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
 
 
 def generate(world: World) -> Log:
@@ -55,7 +60,10 @@ def generate(world: World) -> Log:
     labels = labels_table(world, live)
     if world.labels_in_row:
         events = in_row(events, labels)
-    return Log(world, events, labels, change_log(world), world.truth or {"fault": None, "harmless": True})
+    truth = world.truth or {"fault": None, "harmless": True}
+    told = signals(world.seed, world.start, traffic(world), world.upsets) if world.signals else []
+    runs = job_runs(world.seed, world.start, world.days, world.job_upsets) if world.jobs else []
+    return Log(world, events, labels, change_log(world), truth, told, runs)
 
 
 def traffic(world: World, stream: str = "live") -> Floats:
@@ -96,12 +104,13 @@ def _requests(world: World) -> Draft:
         tags.append(np.full(len(more), surge.tag))
     time, tag = np.concatenate(times), np.concatenate(tags)
     order = np.argsort(time, kind="stable")
-    time, tag = time[order], tag[order]
+    time, tag = repeated(world, time[order]), repeated(world, tag[order])
     when, size = calendar(world, time), len(time)
-    draw = chance(world.seed, "routing").random(size)
+    draw = heard(world, chance(world.seed, "routing").random(size))
     popular = 1 / np.arange(2, SOURCES + 2) ** 0.8
     sources = np.searchsorted(np.cumsum(popular / popular.sum()), chance(world.seed, "source").random(size))
-    names = {column.name: list(column.values) for column in world.columns}
+    columns = (*world.columns, *world.group_columns)
+    names = {column.name: list(column.values) for column in columns}
     names |= {feature.name: list(feature.values) for feature in world.inputs if not feature.numeric}
     names |= {
         "host": [f"host-{number + 1}" for number in range(world.hosts)],
@@ -123,7 +132,7 @@ def _requests(world: World) -> Draft:
             "source": sources.astype(np.int64),
             "gone": np.zeros(size, np.bool_),
         },
-        segments=draw_segments(world, when),
+        segments={name: heard(world, codes) for name, codes in draw_segments(world, when).items()},
     )
     _effects(world, draft, "mix")
     return draft.take(~draft.rows["gone"])
@@ -156,6 +165,7 @@ def _truth(world: World, draft: Draft) -> None:
     _effects(world, draft, "truth")
     luck = chance(world.seed, "luck").random(draft.size)
     draft.rows["positive"] = luck < sigmoid(draft.rows["logit"])
+    targets(world, draft)
 
 
 def _served(world: World, draft: Draft) -> None:
@@ -171,7 +181,8 @@ def _shadow(world: World, live: Draft) -> Draft:
     """The requests that the version before also scores, for a week from each rollout on."""
     chosen = np.zeros(live.size, np.bool_)
     former = np.zeros(live.size, np.int64)
-    lottery = chance(world.seed, "shadow").random(live.size) < world.shadow
+    share = 0.0 if world.task == "ranking" else world.shadow  # a query's items stay together
+    lottery = chance(world.seed, "shadow").random(live.size) < share
     starts: dict[str, int] = {}
     for rollout in world.plan:
         starts.setdefault(rollout.version, micros(rollout.at))
@@ -211,8 +222,9 @@ def _answer(world: World, draft: Draft, stream: str) -> None:
     draft.rows["latency"] = world.latency_ms * (1 + 0.25 * load) * np.exp(0.45 * noise)
     failed = chance(world.seed, stream, "errors").random(draft.size) < world.error_rate
     draft.rows["status"] = np.where(failed, 500, 200).astype(np.int32)
-    for name, share in world.flags:
+    for name, share in world.all_flags:
         draft.flags[name] = chance(world.seed, stream, "flag", name).random(draft.size) < share
+    decorate(world, draft, stream)
     _effects(world, draft, "answer")
 
 
@@ -221,7 +233,7 @@ def _labels(world: World, draft: Draft) -> None:
     noise = chance(world.seed, "label delay").standard_normal(draft.size)
     delay = world.label_hours * 3600 * MICROS * np.exp(0.7 * noise)
     known = chance(world.seed, "labelled").random(draft.size) < world.labelled
-    draft.rows["label"] = draft.rows["positive"].astype(np.int8)
+    draft.rows["label"] = draft.rows.get("target", draft.rows["positive"].astype(np.int8))
     draft.rows["label_time"] = np.where(known, draft.rows["time"] + delay.astype(np.int64), NEVER)
     _effects(world, draft, "labels")
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.clock import micros
+from fireline.drill.answers import answer_columns, extra_columns, label_values
 from fireline.drill.draft import Array, Draft
 from fireline.drill.world import World
 
@@ -17,7 +18,7 @@ TIME = pa.timestamp("us", tz="UTC")
 
 def events_table(world: World, drafts: list[Draft]) -> pa.Table:
     """The events of all drafts with their repeated deliveries, in order of arrival."""
-    table = pa.concat_tables([_events(world, draft) for draft in drafts])
+    table = pa.concat_tables([_events(world, draft) for draft in drafts], promote_options="default")
     rows, arrival, base = [], [], 0
     for draft in drafts:
         at = draft.rows["arrival"]
@@ -29,15 +30,15 @@ def events_table(world: World, drafts: list[Draft]) -> pa.Table:
 
 
 def labels_table(world: World, draft: Draft) -> pa.Table:
-    """One row for each label known before the world's end, by label_time: request_id, label (0 or 1),
-    label_time."""
+    """One row for each label known before the world's end, by label_time: request_id, label (0 or 1, a
+    number, or a class), label_time."""
     at = draft.rows["label_time"]
     rows = np.flatnonzero((at >= 0) & (at < micros(world.end)))
     rows = rows[np.argsort(at[rows], kind="stable")]
     return pa.table(
         {
             "request_id": _ids(world, draft.rows["id"][rows]),
-            "label": pa.array(draft.rows["label"][rows]),
+            "label": label_values(world, draft.rows["label"][rows]),
             "label_time": pa.array(at[rows], TIME),
         }
     )
@@ -70,12 +71,12 @@ def _events(world: World, draft: Draft) -> pa.Table:
         columns[name] = (
             pa.array(seen, from_pandas=True) if feature.numeric else _strings(seen, draft.names[name])
         )
-    columns["score"] = pa.array(rows["score"], mask=failed)
-    columns["prediction"] = pa.array((rows["score"] >= 2 * world.base_rate).astype(np.int8), mask=failed)
+    columns |= answer_columns(world, draft, failed)
     columns["latency_ms"] = pa.array(np.round(rows["latency"], 2))
     columns["status"] = pa.array(rows["status"])
     for name, raised in draft.flags.items():
         columns[name] = pa.array(raised)
+    columns |= extra_columns(world, draft)
     return pa.table(columns)
 
 

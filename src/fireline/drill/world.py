@@ -6,14 +6,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from fireline.clock import MICROS, from_micros, iso, micros
 from fireline.drill.draft import Effect
+from fireline.drill.jobs import JobUpset
 from fireline.drill.population import (
+    GROUPS,
+    LLM_FEATURES,
     SEGMENTS,
     Calendar,
     Feature,
@@ -26,7 +29,11 @@ from fireline.drill.population import (
     pick,
     value,
 )
+from fireline.drill.samples import Upset
 from fireline.drill.scoring import Model, fit
+
+Task = Literal["binary", "regression", "multiclass", "ranking", "llm"]
+LLM_FLAGS = (("pii", 0.001), ("injection", 0.003), ("jailbreak", 0.002))
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,16 @@ class World:
     positive share; ``label_hours`` the median delay of labels, ``labelled`` their share; ``harmless_deploys``
     retrained versions spread over the life; ``shadow`` the share of requests that the previous version also
     scores for a week after a rollout. ``announced`` False leaves deploys out of the change log; ``innocents``
-    adds unrelated changes around the onset. Faults add ``rollouts``, ``surges``, ``effects``, ``changes`` and
+    adds unrelated changes around the onset.
+
+    ``task`` says what is answered: a score (binary), a number, a class, five ranked items a query, or a text
+    (llm, with prompts, a tool and more flags). Further columns on request: ``groups`` (how many columns of
+    protected groups), ``kpi`` (outcome and arm), ``rungs`` (the rung that answered), ``embedding`` (a vector
+    of so many numbers), ``ages`` (how old the served features are), ``hours`` (the local hour as an input).
+    ``signals`` adds gauges, calls to dependencies, canaries and users' reports; ``jobs`` training and ETL
+    runs.
+
+    Faults add ``rollouts``, ``surges``, ``effects``, ``upsets`` (of signals), ``job_upsets``, ``changes`` and
     the ``truth``.
     """
 
@@ -84,9 +100,20 @@ class World:
     announced: bool = True
     innocents: int = 0
     flags: tuple[tuple[str, float], ...] = (("toxic", 0.002), ("refusal", 0.01))
+    task: Task = "binary"
+    groups: int = 0
+    kpi: bool = False
+    rungs: bool = False
+    embedding: int = 0
+    ages: bool = False
+    hours: bool = False
+    signals: bool = False
+    jobs: bool = False
     rollouts: tuple[Rollout, ...] = ()
     surges: tuple[Surge, ...] = ()
     effects: tuple[Effect, ...] = ()
+    upsets: tuple[Upset, ...] = ()
+    job_upsets: tuple[JobUpset, ...] = ()
     changes: tuple[dict[str, Any], ...] = ()
     truth: dict[str, Any] | None = None
 
@@ -97,6 +124,8 @@ class World:
             )
         if not 1 <= self.segments <= len(SEGMENTS) or self.features < 1:
             raise ValueError(f"a world has 1 to {len(SEGMENTS)} segment columns and at least one feature")
+        if not 0 <= self.groups <= len(GROUPS) or self.embedding < 0:
+            raise ValueError(f"a world has 0 to {len(GROUPS)} group columns, and embeddings of some numbers")
 
     @property
     def end(self) -> datetime:
@@ -109,16 +138,27 @@ class World:
 
     @cached_property
     def inputs(self) -> tuple[Feature, ...]:
-        return features(self.features)
+        return LLM_FEATURES if self.task == "llm" else features(self.features)
 
     @cached_property
     def columns(self) -> tuple[Segment, ...]:
         return SEGMENTS[: self.segments]
 
     @property
+    def group_columns(self) -> tuple[Segment, ...]:
+        """The columns of protected groups."""
+        return GROUPS[: self.groups]
+
+    @property
+    def all_flags(self) -> tuple[tuple[str, float], ...]:
+        """The flags with their usual shares; a language model's answers are looked at for more."""
+        return (*self.flags, *LLM_FLAGS) if self.task == "llm" else self.flags
+
+    @property
     def model(self) -> Model:
         """The label's law, which version A knows exactly."""
-        return _law(self.seed, self.features, self.segments, self.timezone, self.base_auc, self.base_rate)
+        about = (self.seed, self.features, self.segments, self.timezone, self.base_auc, self.base_rate)
+        return _law(*about, self.task == "llm")
 
     @cached_property
     def plan(self) -> tuple[Rollout, ...]:
@@ -139,15 +179,16 @@ class World:
         return [r.version for r in self.plan if r.at < at and r.share == 1][-1]
 
     def with_(self, **more: Any) -> World:
-        """This world with fields replaced; tuples of rollouts, surges, effects and changes are added to."""
-        added = {"rollouts", "surges", "effects", "changes"}
+        """This world with fields replaced; tuples of what goes wrong are added to."""
+        added = {"rollouts", "surges", "effects", "upsets", "job_upsets", "changes"}
         return replace(self, **{k: getattr(self, k) + tuple(v) if k in added else v for k, v in more.items()})
 
 
 @lru_cache(maxsize=32)
-def _law(seed: int, features: int, segments: int, timezone: str, auc: float, rate: float) -> Model:
+def _law(seed: int, features: int, segments: int, timezone: str, auc: float, rate: float, llm: bool) -> Model:
     """The law does not depend on traffic, dates or faults, so that worlds that differ in these share it."""
-    world = World(seed=seed, features=features, segments=segments, timezone=timezone)
+    task: Task = "llm" if llm else "binary"
+    world = World(seed=seed, features=features, segments=segments, timezone=timezone, task=task)
     days = chance(seed, "probe days").uniform(0, 14, 20_000)
     when = calendar(world, micros(world.start) + (days * 86_400 * MICROS).astype(np.int64))
     codes = draw_segments(world, when, "probe")
@@ -183,13 +224,13 @@ def calendar(world: World, time: Ints) -> Calendar:
 
 
 def draw_segments(world: World, when: Calendar, stream: str = "live") -> dict[str, Ints]:
-    """The segment codes of each row."""
+    """The segment codes of each row, and the group codes."""
     cell = when.cell
     return {
         column.name: pick(
             column.shares, column.sway, cell, chance(world.seed, stream, "segment", column.name)
         )
-        for column in world.columns
+        for column in (*world.columns, *world.group_columns)
     }
 
 
