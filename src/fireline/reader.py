@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from fireline.store.store import Store
+from fireline.store.sweep import on_time
+from fireline.telemetry.packing import Unpacker
 from fireline.telemetry.tally import add_up
 from fireline.terms.counts import Scope
 from fireline.terms.plan import Layout
@@ -109,3 +111,32 @@ def _narrow(layout: Layout) -> Any:
 
 def _size(block: Mapping[Scope, Array]) -> int:
     return sum(counts.nbytes for counts in block.values())
+
+
+class Sweep:
+    """Reads one judged tick of many services: what was counted on time, each scope added up.
+
+    Only the rows of that tick are read, whatever else was counted that day.
+    """
+
+    def __init__(self, store: Store, services: Collection[str]) -> None:
+        self.store, self.services = store, frozenset(services)
+
+    def __call__(self, grain: int, first: int, stop: int) -> dict[str, dict[tuple[str, str], Array]]:
+        """Counts int64 [width] of ticks [first, stop) of ``grain`` seconds, by service and (layout's
+        identity, scope's key)."""
+        found: dict[str, dict[tuple[str, str], Array]] = {name: {} for name in self.services}
+        unpack = Unpacker()
+        with self.store.reads() as connection:
+            for service, layout, scope, begin, ticks, body in on_time(
+                connection, grain, first, stop, self.services
+            ):
+                of = found.get(service)
+                if of is None:
+                    continue
+                counts = unpack(body, ticks)[max(first - begin, 0) : stop - begin]
+                one = counts[0].astype(np.int64) if len(counts) == 1 else counts.sum(axis=0, dtype=np.int64)
+                place = layout, scope
+                before = of.get(place)
+                of[place] = one if before is None else before + one
+        return found

@@ -43,6 +43,23 @@ def _narrow(body: bytes, ticks: int) -> Array:
     return found
 
 
+class Unpacker:
+    """Unpacks many bodies, one after another: the codec is made once."""
+
+    def __init__(self) -> None:
+        self._codec = pa.Codec("zstd")
+
+    def __call__(self, body: bytes, ticks: int) -> Array:
+        """What ``pack`` packed, in the narrow integers it was packed in: [ticks, width]."""
+        raw = self._codec.decompress(body[9:], int.from_bytes(body[1:9], "little"), asbytes=True)
+        found: Array = np.frombuffer(raw, _KINDS[body[0]]).reshape(ticks, -1)
+        return found
+
+
+_KINDS = {ord(np.dtype(kind).char): np.dtype(kind).newbyteorder("<") for kind in (
+    np.uint8, np.uint16, np.uint32, np.int64)}  # fmt: skip
+
+
 def add_up(
     rows: Iterable[CountsRow], layout: Layout, grain: int, from_tick: int, to_tick: int
 ) -> dict[Scope, Array]:

@@ -1,0 +1,84 @@
+"""Judging many services at once: one question for a tick's counts, one array for the judges, one commit for
+their states."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fireline.detect.fleet import Asked, Fleet
+from fireline.detect.judge import Judge
+from fireline.detect.keeping import Part, names_of, restore, saved, standing
+from fireline.reader import Sweep
+from fireline.store import Store
+from fireline.store.rows import Stored
+from fireline.store.sweep import get_states
+from fireline.terms.alert import Alert, Finding
+
+Stands = Mapping[Part, tuple[int, ...]]
+
+
+class Judged(Protocol):
+    """A service's loop, as far as judging is concerned."""
+
+    service: str
+    judge: Judge
+    judged: int
+    inbox: list[Finding]
+    stands: Stands
+
+    def ready(self, complete: int) -> Asked: ...
+
+
+@dataclass(eq=False)
+class Judging:
+    """The judges of one process. What they found is stored with what they remember, in one transaction."""
+
+    store: Store
+    fleet: Fleet = field(default_factory=Fleet)
+
+    def judge(self, due: Sequence[tuple[Judged, int]]) -> None:
+        """Judges of each service every tick that ends by the time (microseconds) that stands beside it.
+
+        When anything raises, nothing is stored, and the judges may stand anywhere: each service is to take up
+        what was stored before.
+        """
+        asked = [pulse.ready(complete) for pulse, complete in due]
+        found = self.fleet.advance(asked, Sweep(self.store, [pulse.service for pulse, _ in due]))
+        stands = [standing(pulse.judge) for pulse, _ in due]
+        with self.store.begin() as tx:
+            tx.put_states([kept for p, complete in due for kept in self._kept(p, complete, found[p.service])])
+        for (pulse, complete), stand in zip(due, stands, strict=True):
+            pulse.judged, pulse.stands = complete, stand
+            pulse.inbox = [*pulse.inbox, *found[pulse.service]]
+
+    def _kept(self, pulse: Judged, complete: int, found: Sequence[Finding]) -> Iterator[Stored]:
+        parts = saved(pulse.judge, pulse.stands)
+        yield Stored(f"judge:{pulse.service}", complete, parts.head)
+        for name, body in parts.bodies.items():
+            yield Stored(_place(pulse.service, name), complete, body)
+        if found:
+            waiting = json.dumps([_plain(f) for f in (*pulse.inbox, *found)])
+            yield Stored(f"inbox:{pulse.service}", complete, waiting.encode())
+
+
+def restored(store: Store, service: str, judge: Judge, head: bytes) -> bool:
+    """Takes up what was stored of a judge; False, and it stays as it was, where that is of another plan."""
+    names = names_of(head)
+    if not names:  # one blob, as older stores have it
+        return head.startswith(b"PK") and judge.restore(head)
+    with store.reads() as connection:
+        found = get_states(connection, [_place(service, name) for name in names])
+    bodies = {name: found[_place(service, name)].body for name in names if _place(service, name) in found}
+    return restore(judge, head, bodies)
+
+
+def _place(service: str, part: str) -> str:
+    return f"judge-part:{part}:{service}"
+
+
+def _plain(found: Finding) -> dict[str, object]:
+    told = Alert("", found, found.at, found.urgency, found.because).as_json()
+    return told | {"evidence": found.evidence, "threshold": found.threshold}
