@@ -12,8 +12,9 @@ from fireline.detect.lane import Found, Lane, Sweep
 from fireline.terms.alert import Finding
 
 Key = tuple[bool, int, int]
-BEHIND = 2
-"""So many ticks for each service is a lane's work; who is further behind reads whole blocks by himself."""
+BEHIND, LONG = 2, 120
+"""So many ticks for each service, and never more than so many, are a lane's work; who is further behind reads
+whole blocks by himself."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Fleet:
         swept = _once(sweep)
         for key in sorted({key for one in asked for key in one.judge.rounds}):
             for (tick, last), members in self._in_step(key, asked):
-                if last - tick > BEHIND * len(members):
+                if last - tick > min(BEHIND * len(members), LONG):
                     for one in members:
                         found[one.service] += one.judge.sit(one.judge.rounds[key], one.read, last)
                     continue
@@ -64,6 +65,16 @@ class Fleet:
         for one in asked:
             found[one.service] += self._fixed(one)
             found[one.service].sort(key=in_order)
+        return found
+
+    def begun(self, until: int) -> set[tuple[int, int, int]]:
+        """(Grain, first, stop) of the ticks that began before ``until`` (microseconds) and are not judged:
+        what a reader may read ahead."""
+        found = set()
+        for lane in self._lanes.values():
+            for grain, first, stop in lane.next_reads():
+                if first * grain * MICROS < until:
+                    found.add((grain, first, stop))
         return found
 
     def _in_step(self, key: Key, asked: Sequence[Asked]) -> Iterator[tuple[tuple[int, int], list[Asked]]]:

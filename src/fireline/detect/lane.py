@@ -195,6 +195,11 @@ class Lane:
             one.track.next_tick = self.track.next_tick
         return [self._whose(crossing) for crossing in crossings]
 
+    def next_reads(self) -> set[tuple[int, int, int]]:
+        """What the next step will sweep: (grain, first, stop)."""
+        tick = next(iter(self.rounds.values())).track.next_tick
+        return {(s.grain, tick * s.merge, (tick + 1) * s.merge) for s in self.strands}
+
     def _whose(self, crossing: Crossing) -> tuple[str, Court, int, Crossing]:
         number = int(np.searchsorted(self.groups, crossing.group, side="right")) - 1
         name = list(self.rounds)[number]

@@ -4,8 +4,8 @@ their states."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
 from typing import Protocol
 
 from fireline.detect.fleet import Asked, Fleet
@@ -18,6 +18,7 @@ from fireline.store.sweep import get_states
 from fireline.terms.alert import Alert, Finding
 
 Stands = Mapping[Part, tuple[int, ...]]
+Found = Mapping[str, Sequence[Finding]]
 
 
 class Judged(Protocol):
@@ -38,6 +39,10 @@ class Judging:
 
     store: Store
     fleet: Fleet = field(default_factory=Fleet)
+    services: InitVar[Collection[str]] = ()
+
+    def __post_init__(self, services: Collection[str]) -> None:
+        self._sweep = Sweep(self.store, services)
 
     def judge(self, due: Sequence[tuple[Judged, int]]) -> None:
         """Judges of each service every tick that ends by the time (microseconds) that stands beside it.
@@ -45,8 +50,22 @@ class Judging:
         When anything raises, nothing is stored, and the judges may stand anywhere: each service is to take up
         what was stored before.
         """
-        asked = [pulse.ready(complete) for pulse, complete in due]
-        found = self.fleet.advance(asked, Sweep(self.store, [pulse.service for pulse, _ in due]))
+        found = self.find([pulse.ready(complete) for pulse, complete in due])
+        self.keep(due, found)
+
+    def find(self, asked: Sequence[Asked]) -> Found:
+        """What every judge finds in the ticks that are complete; of longer ones what is there is read
+        ahead."""
+        services = {one.service for one in asked}
+        if not services <= self._sweep.services:
+            self._sweep = Sweep(self.store, services | self._sweep.services)
+        found = self.fleet.advance(asked, self._sweep)
+        for place in sorted(self.fleet.begun(max(one.until for one in asked))):
+            self._sweep.ahead(*place)
+        return found
+
+    def keep(self, due: Sequence[tuple[Judged, int]], found: Found) -> None:
+        """Stores what was found, and how far each judge is."""
         stands = [standing(pulse.judge) for pulse, _ in due]
         with self.store.begin() as tx:
             tx.put_states([kept for p, complete in due for kept in self._kept(p, complete, found[p.service])])

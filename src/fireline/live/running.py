@@ -122,7 +122,7 @@ class Running:
         self.board = StoredSwitchBoard(self.store)
         self.holder = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
         self.leads = False
-        self.judging = Judging(self.store)
+        self.judging = Judging(self.store, services=[book.runbook.service for book in self.books])
         self.drill = isinstance(self.clock, ManualClock)
         self._lock, self._wake, self._stop = threading.RLock(), threading.Event(), threading.Event()
         self._started = monotonic()

@@ -94,9 +94,9 @@ class Store(Reading):
         self._memory.keep({incident: told})
         return told
 
-    def reads(self) -> AbstractContextManager[sa.Connection]:
+    def reads(self, how: str = QUESTION) -> AbstractContextManager[sa.Connection]:
         """A connection to read from, for the store's other modules."""
-        return self._reads()
+        return self._reads(how)
 
     @contextmanager
     def writes(self) -> Iterator[sa.Connection]:

@@ -4,52 +4,75 @@ statement."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from fireline.store.connect import SNAPSHOT
 from fireline.store.rows import Stored
 from fireline.store.tables import counts, states
 
-USUAL = 64
-"""Ticks that most stored blocks do not exceed: longer ones (a backfill) are looked for by their length, so
-that one of them does not make every later question look back as far."""
+__all__ = ["SNAPSHOT", "Connection", "census", "get_states", "on_time", "put_states"]
+
+Connection = sa.Connection
 NAMED = 200
 """More names than this are not put into a question: everything is read, and what was not asked for left."""
 
-Row = tuple[str, str, str, int, int, bytes]
-"""Service, layout, scope, first tick, ticks, body."""
+Row = tuple[int, str, str, str, int, int, bytes]
+"""Id, service, layout, scope, first tick, ticks, body."""
 
 _COLUMNS = (
-    counts.c.service,
-    counts.c.layout,
-    counts.c.scope,
-    counts.c.first_tick,
-    counts.c.ticks,
+    counts.c.id, counts.c.service, counts.c.layout, counts.c.scope, counts.c.first_tick, counts.c.ticks,
     counts.c.body,
+)  # fmt: skip
+_GRAIN, _FROM, _TO, _AFTER = (
+    sa.bindparam(name, type_=sa.BigInteger) for name in ("grain", "from_tick", "to_tick", "after")
 )
-_GRAIN, _FROM, _TO = (sa.bindparam(name, type_=sa.BigInteger) for name in ("grain", "from_tick", "to_tick"))
-_SHORT = sa.select(*_COLUMNS, counts.c.id).where(
-    counts.c.grain == _GRAIN, counts.c.first_tick > _FROM - USUAL, counts.c.first_tick < _TO,
-    counts.c.first_tick + counts.c.ticks > _FROM, counts.c.ticks <= USUAL, counts.c.late.is_(False),
-)  # fmt: skip
-_LONG = sa.select(*_COLUMNS, counts.c.id).where(
-    counts.c.grain == _GRAIN, counts.c.ticks > USUAL, counts.c.first_tick < _TO,
-    counts.c.first_tick + counts.c.ticks > _FROM, counts.c.late.is_(False),
-)  # fmt: skip
+_TOUCHES = (
+    counts.c.first_tick + 0
+    < _TO,  # nothing added: an index that begins with the oldest is not the one to use
+    counts.c.first_tick + counts.c.ticks > _FROM,
+    counts.c.late.is_(False),
+)
+_ALL = (counts.c.grain == _GRAIN, *_TOUCHES)
+_NEW = (counts.c.id > _AFTER, counts.c.grain + 0 == _GRAIN, *_TOUCHES)
 
 
 def on_time(
-    connection: sa.Connection, grain: int, from_tick: int, to_tick: int, services: Collection[str]
+    connection: sa.Connection,
+    grain: int,
+    from_tick: int,
+    to_tick: int,
+    services: Collection[str],
+    after: int = 0,
 ) -> Iterable[Row]:
-    """Rows counted on time that touch ticks [from_tick, to_tick) of ``grain``, of these services and, where
-    they are many, of others too."""
+    """Rows counted on time that touch ticks [from_tick, to_tick) of ``grain``, with ids above ``after``, of
+    these services and, where they are many, of others too.
+
+    The newest ticks are found at once, however long the history; older ones take longer.
+    """
     asked = {"grain": grain, "from_tick": from_tick, "to_tick": to_tick}
-    for query in (_SHORT, _LONG):
-        if len(services) <= NAMED:
-            query = query.where(counts.c.service.in_(sorted(services)))
-        for row in connection.execute(query, asked):
-            yield row[:6]
+    if after:
+        query, asked = sa.select(*_COLUMNS).where(*_NEW), asked | {"after": after}
+    else:
+        query = sa.select(*_COLUMNS).where(*_ALL)
+    yield from connection.execute(_named(query, services), asked)
+
+
+def census(
+    connection: sa.Connection, grain: int, from_tick: int, to_tick: int, services: Collection[str]
+) -> tuple[int, int]:
+    """How many rows ``on_time`` gives, and the sum of their ids: who remembers both knows whether what was
+    read before is still what is there."""
+    asked = {"grain": grain, "from_tick": from_tick, "to_tick": to_tick}
+    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(counts.c.id), 0)).where(*_ALL)
+    rows, total = connection.execute(_named(query, services), asked).one()
+    return int(rows), int(total)
+
+
+def _named(query: sa.Select[Any], services: Collection[str]) -> sa.Select[Any]:
+    return query.where(counts.c.service.in_(sorted(services))) if len(services) <= NAMED else query
 
 
 def put_states(connection: sa.Connection, kept: Sequence[Stored]) -> None:
