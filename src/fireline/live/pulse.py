@@ -27,6 +27,7 @@ from fireline.runbook.schema import Runbook
 from fireline.schedule import next_moment
 from fireline.store import Store, Tx
 from fireline.store.facts import Fact, read_facts
+from fireline.store.glance import Stamp
 from fireline.telemetry.changes import infer_versions
 from fireline.telemetry.lake import Lake
 from fireline.terms.alert import Finding, finding_of
@@ -78,6 +79,7 @@ class Pulse:
     """How far each part of the judge's state was when it was stored."""
     _next: datetime | None = None
     _entries: int = -1
+    _still: Stamp | None = None
     _facts: int = -1
 
     def __post_init__(self) -> None:
@@ -122,7 +124,7 @@ class Pulse:
         self.looked = from_micros(looked.tick) if looked else self.clock.now()
         house.told = {n: len(self.store.entries(n)) for n in self.store.incidents(self.service)}
         house.also = self._heard
-        self.house, self._next, self._entries = house, None, -1
+        self.house, self._next, self._entries, self._still = house, None, -1, None
 
     def _beginning(self) -> int:
         """When judging began: now, at the first start."""
@@ -154,9 +156,9 @@ class Pulse:
             self.judging.judge([(self, complete)])
         return self.look()
 
-    def look(self) -> bool:
+    def look(self, stamp: Stamp | None = None) -> bool:
         """What comes after judging: whatever is due is done; whether anything was."""
-        if not (self.inbox or self.is_due()):
+        if not (self.inbox or self.may_be_due(stamp)):
             return False
         self._tick()
         return True
@@ -192,6 +194,16 @@ class Pulse:
     def _counted_cohorts(self) -> int:
         """Cohorts before this instant were counted when an earlier step judged."""
         return (self.judged - self._age) // HOUR * HOUR
+
+    def may_be_due(self, stamp: Stamp | None) -> bool:
+        """``is_due``, asked only when a moment has come or ``stamp`` (of what was written, None where that is
+        not known) is not the one under which nothing was due."""
+        came = self._next is not None and self._next <= self.clock.now()
+        if stamp is not None and stamp == self._still and not came:
+            return False
+        due = self.is_due()
+        self._still = None if due else stamp
+        return due
 
     def is_due(self) -> bool:
         """Whether the journal has grown, something was told, a measure waits, or a moment has come."""

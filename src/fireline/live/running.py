@@ -34,6 +34,7 @@ from fireline.runbook.load import read
 from fireline.runbook.schema import Runbook
 from fireline.sources.pull import refuse
 from fireline.store import Store
+from fireline.store.glance import Stamp, glance
 from fireline.store.leases import give_up_lease, take_lease
 from fireline.store.switches import StoredSwitchBoard
 from fireline.telemetry.lake import Lake
@@ -268,11 +269,12 @@ class Running:
         """One look at every service, and whatever is due."""
         with self._lock:
             term = self._lead()
-            due = [name for name in self.pulses if self._one(name, partial(self._count, name, term))]
+            stamps = self._glance() if term is not None else {}
+            due = [n for n in self.pulses if self._one(n, partial(self._count, n, term, stamps.get(n)))]
             self._judge(due)
             for name in due:
                 if not self._kept[name].torn:
-                    self._one(name, partial(self._look, name))
+                    self._one(name, partial(self._look, name, stamps.get(name)))
             for tidying in self._tidyings if self.leads else ():
                 self._guarded(partial(tidying.tidy, self.clock.now()), "tidying up")
             for after in self.after_beat:
@@ -288,6 +290,14 @@ class Running:
         self.leads = term is not None
         return term
 
+    def _glance(self) -> Mapping[str, Stamp | None]:
+        """By service, what changes whenever anything is written that its loop may have to act on."""
+        try:
+            seen = glance(self.store, self.clock.now())
+        except StoreError:  # each service that needs the store will say so itself
+            return {}
+        return {name: seen.stamp(name) for name in self.pulses}
+
     def _one(self, name: str, work: Callable[[], bool]) -> bool:
         """Does some work of one service; False when there was none, or it failed."""
         kept = self._kept[name]
@@ -298,7 +308,7 @@ class Running:
             LOG.exception("service %s: %s", name, error)
             return False
 
-    def _count(self, name: str, term: int | None) -> bool:
+    def _count(self, name: str, term: int | None, stamp: Stamp | None) -> bool:
         """Counts what is due of one service; whether this process is to go on with it."""
         kept, pulse, door = self._kept[name], self.pulses[name], self.doors[name]
         door.catching_up = door.catching_up and monotonic() - self._started < 3 * self.catch_up
@@ -311,7 +321,7 @@ class Running:
         if count:
             kept.counted = monotonic()
         goes_on = term is not None and not self._is_catching_up(door)
-        if goes_on and not (self.drill or count or pulse.waits_for_traffic or pulse.is_due()):
+        if goes_on and not (self.drill or count or pulse.may_be_due(stamp)):
             goes_on = False
         elif goes_on or (count and term is not None):
             pulse.count()
@@ -348,8 +358,8 @@ class Running:
             self.judging.judge([(pulse, complete)])
         return True
 
-    def _look(self, name: str) -> bool:
-        if self.pulses[name].look():
+    def _look(self, name: str, stamp: Stamp | None) -> bool:
+        if self.pulses[name].look(stamp):
             self.news.told()
         self._kept[name].trouble = ""
         return True
