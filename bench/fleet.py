@@ -75,9 +75,9 @@ class TimedJudging(Judging):
         with spent("find"):
             return super().find(asked)
 
-    def keep(self, due: Any, found: judging.Found) -> None:
+    def keep(self, due: Any, found: judging.Found, told: Any) -> None:
         with spent("write"):
-            super().keep(due, found)
+            super().keep(due, found, told)
 
 
 def runbook(service: str, zone: str) -> Runbook:

@@ -11,6 +11,7 @@ from typing import Protocol
 from fireline.detect.fleet import Asked, Fleet
 from fireline.detect.judge import Judge
 from fireline.detect.keeping import Part, names_of, restore, saved, standing
+from fireline.live.jobs import JobWatch
 from fireline.reader import Sweep
 from fireline.store import Store
 from fireline.store.rows import Stored
@@ -30,7 +31,11 @@ class Judged(Protocol):
     inbox: list[Finding]
     stands: Stands
 
+    watch: JobWatch
+
     def ready(self, complete: int) -> Asked: ...
+
+    def by_rule(self, complete: int) -> tuple[Sequence[Finding], Sequence[str]]: ...
 
 
 @dataclass(eq=False)
@@ -51,7 +56,11 @@ class Judging:
         what was stored before.
         """
         found = self.find([pulse.ready(complete) for pulse, complete in due])
-        self.keep(due, found)
+        by_rule = [pulse.by_rule(complete) for pulse, complete in due]
+        every = {
+            p.service: [*found[p.service], *more] for (p, _), (more, _) in zip(due, by_rule, strict=True)
+        }
+        self.keep(due, every, [told for _, told in by_rule])
 
     def find(self, asked: Sequence[Asked]) -> Found:
         """What every judge finds in the ticks that are complete; of longer ones what is there is read
@@ -64,11 +73,13 @@ class Judging:
             self._sweep.ahead(*place)
         return found
 
-    def keep(self, due: Sequence[tuple[Judged, int]], found: Found) -> None:
+    def keep(self, due: Sequence[tuple[Judged, int]], found: Found, told: Sequence[Sequence[str]]) -> None:
         """Stores what was found, and how far each judge is."""
         stands = [standing(pulse.judge) for pulse, _ in due]
         with self.store.begin() as tx:
             tx.put_states([kept for p, complete in due for kept in self._kept(p, complete, found[p.service])])
+            for (pulse, _), of_jobs in zip(due, told, strict=True):
+                pulse.watch.keep(tx, of_jobs)
         for (pulse, complete), stand in zip(due, stands, strict=True):
             pulse.judged, pulse.stands = complete, stand
             pulse.inbox = [*pulse.inbox, *found[pulse.service]]

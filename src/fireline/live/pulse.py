@@ -187,8 +187,8 @@ class Pulse:
         return Asked(self.service, self.judge, self.read, complete, complete - self._age)
 
     def by_rule(self, complete: int) -> tuple[Sequence[Finding], Sequence[str]]:
-        """What is found beside the judge, by rule, up to ``complete`` (microseconds); and what the watch is to
-        remember of it."""
+        """What is found beside the judge, by rule, up to ``complete`` (microseconds); and what the watch is
+        to remember of it."""
         return self.watch.look(complete)
 
     def _counted_cohorts(self) -> int:
