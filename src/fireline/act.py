@@ -128,9 +128,15 @@ class Worker:
 
     def _expire(self, measure: Measure) -> None:
         because = "Nobody did it before it was to end, so it is not done at all."
+        if self._was_tried(measure):  # the line may have broken after production obeyed
+            because = f"It was tried and not done in time: if it began, it has ended by itself. {UNCERTAIN}"
         self._if_allowed(
             measure.incident, Draft(EntryKind.EXPIRED, because, {"measure": measure.id}, by=self.name)
         )
+
+    def _was_tried(self, measure: Measure) -> bool:
+        told = [e for e in self.store.entries(measure.incident) if e.data.get("measure") == measure.id]
+        return any(e.kind is EntryKind.CLAIMED for e in told)
 
     def _not_any_more(self, claim: Claim) -> FirelineError | None:
         """Why a claimed measure is given up before it is tried (again)."""

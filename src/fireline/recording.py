@@ -186,7 +186,7 @@ class Cohorts:
         since, until = max(since, self.done) // HOUR * HOUR, until // HOUR * HOUR
         if self.runbook.labels is None or until <= since:
             return
-        name = f"quality-{since // HOUR}-{until // HOUR}"
+        name = f"quality-{self.plan.service}-{since // HOUR}-{until // HOUR}"  # services may share a store
         if not self.store.has_batch(name):
             rows = self._rows(since, until)
             with self.store.begin() as tx:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -204,6 +205,25 @@ def test_what_nobody_did_in_time_is_not_done(room: Room) -> None:
     assert room.worker().work() == ()
     assert room.kinds() == ["opened", "requested", "expired"]
     assert room.plane.asked == {}
+
+
+@pytest.mark.parametrize("reached", [True, False], ids=["after the plane obeyed", "before"])
+@pytest.mark.parametrize("error", [TimeoutError("no answer"), KeyboardInterrupt()], ids=["line", "death"])
+def test_what_was_tried_is_never_said_not_to_have_been_done(
+    room: Room, reached: bool, error: BaseException
+) -> None:
+    room.request(expires_at=after(60))
+    setattr(room.plane, "lost" if reached else "trouble", fail(error))
+    with suppress(KeyboardInterrupt):
+        room.worker("w1").work()
+    room.plane.lost = room.plane.trouble = lambda: None
+    room.clock.move_to(after(600))
+    room.worker("w2").work()
+    assert room.state() in (S.EXPIRED, S.FAILED)
+    assert room.plane.effects() == ({"msr-1": 1} if reached else {})
+    last = room.store.entries("inc-1")[-1].because
+    assert "not done at all" not in last, "a broken line does not tell whether production obeyed"
+    assert "if it began" in last
 
 
 def test_a_claim_that_outlived_its_measure_is_given_up(room: Room) -> None:

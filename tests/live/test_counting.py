@@ -283,7 +283,8 @@ def test_the_loop_recovers_by_itself_from_such_a_commit(living: Any) -> None:
 
 
 def _first(one: Living) -> str:
-    return f"live-{one.pulse.counting.spool_id}-00000000-0000000000"
+    counting = one.pulse.counting
+    return f"live-{counting.spool_id}-{counting._short}-00000000-0000000000"
 
 
 def test_what_was_judged_already_is_late_and_counted_as_late_only(make: Any) -> None:

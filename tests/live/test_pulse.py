@@ -96,13 +96,13 @@ def test_a_clock_that_was_set_back_hides_nothing(living: Make) -> None:
         one.play(one.clock.now() + 12 * MINUTE, traffic=one.guarded("B"))
         found = one.store.incidents()
     alerts = len(one.incident.alerts)
-    judge = one.pulse.judge
-    seen = judge.advance
+    fleet = one.running.judging.fleet
+    seen = fleet.advance
 
     def later(*about: Any) -> Any:
-        return [*seen(*about), *_like(one)]
+        return {service: [*found, *_like(one)] for service, found in seen(*about).items()}
 
-    judge.advance = later  # type: ignore[method-assign]
+    fleet.advance = later  # type: ignore[method-assign]
     one.clock.at = one.clock.at - MINUTE  # type: ignore[attr-defined]
     one.pulse.judged -= 5 * 60_000_000
     one.running.beat()

@@ -142,7 +142,7 @@ def loop(life: Life) -> None:
         tick(house, [f for f in script.findings if f.at == torn])
     step = timedelta(hours=6)
     at = BEGIN + (clock.now() - BEGIN) // step * step
-    while at < script.end:
+    while at < script.end or is_tried(store):
         at += step
         if script.real:
             see_traffic(house, life.hand("plane"))
@@ -151,6 +151,12 @@ def loop(life: Life) -> None:
         tx.put_state(DONE, 0, b"")
     while True:
         life.rest()
+
+
+def is_tried(store: Store) -> bool:
+    """Whether a measure's outcome is open: a line broke, and whether production obeys only another try can
+    tell. A play that ended there would end before its story does."""
+    return bool(store.measures(states={MeasureState.REQUESTED, MeasureState.CLAIMED}))
 
 
 def script_of(scene: Scene) -> Script:

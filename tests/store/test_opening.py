@@ -19,6 +19,7 @@ from fireline.store.tables import metadata
 from tests.support.incidents import T0, after, note, opened, requested
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_the_migrations_make_what_the_queries_expect(bare_place: str) -> None:
     with Store.open(bare_place) as store, store.database.connect() as connection:
         context = MigrationContext.configure(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,12 +74,26 @@ class Bank:
         found = [self.kind.ticks(self.plan, one) for one in counts]
         cells = cells_of(np.arange(first, first + len(counts[0])), grain * self.merge, self.plan.timezone)
         cap = None if caps is None else np.repeat(caps, self.sizes)
-        base = self.base[cells]
+        return self.read_ticks(found, self.base[cells], self.base_variance[cells], cap)
+
+    def read_ticks(
+        self, found: Sequence[Ticks], base: Array, base_variance: Array, cap: Array | None
+    ) -> Reading:
+        """Reads statistics that lie side by side, of C channels in all, against their ``base`` [T, C]."""
         if self.kind.test == "silence":
             return self._read_silence(found, base, cap)
         if isinstance(found[0], Rates):
             return self._read_rates(found, base, cap)
-        return self._read_means(found, base, self.base_variance[cells], cap)
+        return self._read_means(found, base, base_variance, cap)
+
+    @classmethod
+    def beside(cls, banks: Sequence[Bank]) -> Bank:
+        """Banks of one kind and of many services, channels end to end, for ``read_ticks`` alone: whose
+        scopes, plan and base they have is for the caller to know."""
+        one = copy(banks[0])
+        for name in ("sizes", "tau2", "inflation", "tolerance", "usable"):
+            setattr(one, name, np.concatenate([getattr(bank, name) for bank in banks]))
+        return one
 
     def _read_rates(self, found: Sequence[Ticks], base: Array, cap: Array | None) -> Reading:
         hits = np.concatenate([t.hits for t in found if isinstance(t, Rates)], axis=1).astype(np.float64)

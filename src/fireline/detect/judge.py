@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from fireline.detect.fixed import FixedThresholds, names
 from fireline.detect.kinds import Array, Behind, Kind, Monitor, Told
 from fireline.detect.registry import kind_named
 from fireline.detect.report import finding
+from fireline.detect.terms import Terms
 from fireline.detect.track import Crossing, Track
 from fireline.ids import stable_id
 from fireline.runbook.schema import Runbook
@@ -92,6 +94,7 @@ class Judge:
         self.off = {(r.monitor, r.feature) for r in runbook.monitors if r.off}
         self.fixed = FixedThresholds(baseline, runbook, since)
         self.rounds: dict[tuple[bool, int, int], Round] = {}
+        self.terms: dict[str, Terms | None] = {}  # of kinds, where a lane asked for them
         budget = runbook.budget
         pools = {"service": budget.service, "drift": budget.drift}
         known = [Scope("version", "", v) for v in self.plan.versions] if len(self.plan.versions) > 1 else []
@@ -224,10 +227,16 @@ class Judge:
         for key in sorted(self.rounds):
             one = self.rounds[key]
             last = (quality_until if one.quality else until) // (one.seconds * MICROS)
-            while one.track.next_tick < last:
-                found += self._judge(one, read, last)
+            found += self.sit(one, read, last)
         found += self.fixed.advance(read, until, quality_until)
-        return sorted(found, key=_order)
+        return sorted(found, key=in_order)
+
+    def sit(self, one: Round, read: Read, last: int) -> list[Finding]:
+        """Judges one round up to tick ``last``."""
+        found: list[Finding] = []
+        while one.track.next_tick < last:
+            found += self._judge(one, read, last)
+        return found
 
     def _judge(self, one: Round, read: Read, last: int) -> list[Finding]:
         first = one.track.next_tick
@@ -241,7 +250,11 @@ class Judge:
             counts = seen[layout.name, court.grain]
             readings.append(self._read(court.bank, court.grain, court.rival, counts, first, stop, court.caps))
         crossings = one.track.add(readings)
-        return [self._found(*one.owner(crossing.group), crossing, read) for crossing in crossings]
+        return [self.found(*one.owner(crossing.group), crossing, read) for crossing in crossings]
+
+    def read_tick(self, court: Court, counts: Mapping[Scope, Array], tick: int) -> Reading:
+        """One tick of one court, from counts [merge, W] of each scope that has any."""
+        return self._read(court.bank, court.grain, court.rival, counts, tick, tick + 1, court.caps)
 
     def _read(
         self,
@@ -269,7 +282,8 @@ class Judge:
         reading = duel(bank.kind, self.plan, new, old, bank.tolerance, caps, bank.sizes)
         return replace(reading, valid=reading.valid & bank.usable)
 
-    def _found(self, court: Court, group: int, crossing: Crossing, read: Read) -> Finding:
+    def found(self, court: Court, group: int, crossing: Crossing, read: Read) -> Finding:
+        """What a crossing of one court's monitor ``group`` says."""
         bank = court.bank
         scope, monitor = bank.owners[group]
         aged = bank.kind.laid_out(self.plan).aged
@@ -350,7 +364,7 @@ class Judge:
             for name in SAVED:
                 arrays[f"{i}.{name}"] = getattr(track, name)
         head = {
-            "plan": self._identity(),
+            "plan": self.identity,
             "versions": self.versions,
             "ticks": ticks,
             "fixed": self.fixed.starts,
@@ -365,7 +379,7 @@ class Judge:
         with np.load(io.BytesIO(body), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         head = json.loads(arrays["head"].tobytes())
-        if head["plan"] != self._identity():
+        if head["plan"] != self.identity:
             return False
         self.fixed.starts = list(head["fixed"])
         for version in head["versions"]:
@@ -377,7 +391,8 @@ class Judge:
                 setattr(track, name, arrays[f"{i}.{name}"])
         return True
 
-    def _identity(self) -> list[str]:
+    @cached_property
+    def identity(self) -> list[str]:
         """What a state must have been saved by: the same series, judged by the same monitors on the same
         ticks."""
         judged = {kind.name for kind in self.kinds}
@@ -389,7 +404,7 @@ class Judge:
         return [*(layout.identity for layout in self.plan.layouts), stable_id("fits", *fits)]
 
 
-def _order(f: Finding) -> tuple[object, ...]:
+def in_order(f: Finding) -> tuple[object, ...]:
     """By when it became known; the service before versions, and these before segments, which then have
     nothing new to say."""
     place = 2 if f.segment else 1 if f.version is not None else 0

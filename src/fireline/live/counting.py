@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from fireline.clock import Clock, micros
 from fireline.errors import StoreError
+from fireline.ids import stable_id
 from fireline.live.door import Door, parted
 from fireline.live.links import chained
 from fireline.live.spool import Place, Record
@@ -64,6 +65,7 @@ class Counting:
     def __post_init__(self) -> None:
         self.service = self.runbook.service
         self.source = f"spool:{self.spool_id}:{self.service}"
+        self._short = stable_id("of", self.service)  # each service of a server has its spool begin at nothing
         self.take_up()
 
     def take_up(self) -> None:
@@ -113,7 +115,7 @@ class Counting:
         bad = _bad(records)
         split = self._split(events, [record for record, table, _, _ in parts for _ in range(len(table))],
                             judged_until)  # fmt: skip
-        name = f"live-{self.spool_id}-{begin.segment:08d}-{begin.offset:010d}"
+        name = f"live-{self.spool_id}-{self._short}-{begin.segment:08d}-{begin.offset:010d}"
         versions = first_seen(split.kept, self.versions) if split is not None else self.versions
         with self.store.begin() as tx:
             for source, (was, cursor) in moves.items():

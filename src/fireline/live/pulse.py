@@ -13,11 +13,13 @@ from fireline.act import Worker
 from fireline.casefile import CaseFile
 from fireline.clock import Clock, from_micros, micros
 from fireline.detect.baseline import Baseline
+from fireline.detect.fleet import Asked
 from fireline.detect.grouping import Desk
 from fireline.detect.judge import Judge
 from fireline.detect.size import sizes
 from fireline.live.counting import Counting
 from fireline.live.jobs import JobWatch
+from fireline.live.judging import Judging, Stands, restored
 from fireline.loop import House, Tell, tick
 from fireline.reader import CountsReader
 from fireline.recording import Archive, Cohorts
@@ -25,9 +27,10 @@ from fireline.runbook.schema import Runbook
 from fireline.schedule import next_moment
 from fireline.store import Store, Tx
 from fireline.store.facts import Fact, read_facts
+from fireline.store.glance import Stamp
 from fireline.telemetry.changes import infer_versions
 from fireline.telemetry.lake import Lake
-from fireline.terms.alert import Alert, Finding, finding_of
+from fireline.terms.alert import Finding, finding_of
 from fireline.terms.change import Change
 from fireline.terms.incident import Mode
 from fireline.terms.measure import Measure, MeasureState
@@ -64,6 +67,7 @@ class Pulse:
     mode: Mode
     tell: Tell
     name: str
+    judging: Judging
     behind: Callable[[Measure], tuple[str, ...]] = lambda measure: ()
     judged: int = 0
     inbox: list[Finding] = field(default_factory=list)
@@ -71,8 +75,11 @@ class Pulse:
     house: House = field(init=False)
     judge: Judge = field(init=False)
     watch: JobWatch = field(init=False)
+    stands: Stands = field(init=False)
+    """How far each part of the judge's state was when it was stored."""
     _next: datetime | None = None
     _entries: int = -1
+    _still: Stamp | None = None
     _facts: int = -1
 
     def __post_init__(self) -> None:
@@ -93,9 +100,10 @@ class Pulse:
         self.since = self._beginning()
         self.read.forget_days(0, micros(self.clock.now() + timedelta(days=2)))
         self.judge, self.judged = Judge(baseline, runbook, self.since), self.since
+        self.stands = {}
         kept = self.store.get_state(f"judge:{self.service}")
         if kept is not None:
-            if self.judge.restore(kept.body):
+            if restored(self.store, self.service, self.judge, kept.body):
                 self.judged = kept.tick
             else:  # another baseline or another code's monitors: cold, from now on
                 self.since = self.judged = max(kept.tick, self.complete())
@@ -116,7 +124,7 @@ class Pulse:
         self.looked = from_micros(looked.tick) if looked else self.clock.now()
         house.told = {n: len(self.store.entries(n)) for n in self.store.incidents(self.service)}
         house.also = self._heard
-        self.house, self._next, self._entries = house, None, -1
+        self.house, self._next, self._entries, self._still = house, None, -1, None
 
     def _beginning(self) -> int:
         """When judging began: now, at the first start."""
@@ -145,8 +153,12 @@ class Pulse:
         self.count()
         complete = self.complete()
         if complete > self.judged:
-            self._judge(complete)
-        if not (self.inbox or self.is_due()):
+            self.judging.judge([(self, complete)])
+        return self.look()
+
+    def look(self, stamp: Stamp | None = None) -> bool:
+        """What comes after judging: whatever is due is done; whether anything was."""
+        if not (self.inbox or self.may_be_due(stamp)):
             return False
         self._tick()
         return True
@@ -165,29 +177,33 @@ class Pulse:
         self.judged = max(self.judged, kept.tick if kept else 0)
         self.counting.count(self.judged)
 
-    def _judge(self, complete: int) -> None:
-        """Judges every tick that is complete; what was found is stored with the judge's state."""
+    def ready(self, complete: int) -> Asked:
+        """What is to be judged, once cohorts that came of age by ``complete`` (microseconds) are counted."""
         self.read.forget_days(self.judged, complete)  # others on the same store count too
         cohorts_end = (complete - self._age) // HOUR * HOUR
         for hour in range(max(self.since, self._counted_cohorts()) // HOUR * HOUR, cohorts_end, HOUR):
             self.cohorts.done = 0
             self.cohorts.count(hour, hour + HOUR, self.clock.now())
-        found = self.judge.advance(self.read, complete, complete - self._age)
-        by_rule, told = self.watch.look(complete)
-        found = [*found, *by_rule]
-        with self.store.begin() as tx:
-            tx.put_state(f"judge:{self.service}", complete, self.judge.save())
-            self.watch.keep(tx, told)
-            if found:
-                kept = [*self.inbox, *found]
-                tx.put_state(
-                    f"inbox:{self.service}", complete, json.dumps([_plain(f) for f in kept]).encode()
-                )
-        self.judged, self.inbox = complete, [*self.inbox, *found]
+        return Asked(self.service, self.judge, self.read, complete, complete - self._age)
+
+    def by_rule(self, complete: int) -> tuple[Sequence[Finding], Sequence[str]]:
+        """What is found beside the judge, by rule, up to ``complete`` (microseconds); and what the watch is
+        to remember of it."""
+        return self.watch.look(complete)
 
     def _counted_cohorts(self) -> int:
         """Cohorts before this instant were counted when an earlier step judged."""
         return (self.judged - self._age) // HOUR * HOUR
+
+    def may_be_due(self, stamp: Stamp | None) -> bool:
+        """``is_due``, asked only when a moment has come or ``stamp`` (of what was written, None where that is
+        not known) is not the one under which nothing was due."""
+        came = self._next is not None and self._next <= self.clock.now()
+        if stamp is not None and stamp == self._still and not came:
+            return False
+        due = self.is_due()
+        self._still = None if due else stamp
+        return due
 
     def is_due(self) -> bool:
         """Whether the journal has grown, something was told, a measure waits, or a moment has come."""
@@ -255,8 +271,3 @@ def _of_alert(fact: Fact) -> Change:
     return Change(
         fact.at, "infrastructure", f"alert: {said}", fact.service, link=fact.body.get("link") or None
     )
-
-
-def _plain(found: Finding) -> dict[str, object]:
-    told = Alert("", found, found.at, found.urgency, found.because).as_json()
-    return told | {"evidence": found.evidence, "threshold": found.threshold}

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,6 +21,7 @@ from fireline.live.counting import Counting
 from fireline.live.door import Answer, Door
 from fireline.live.folder import spool_id
 from fireline.live.guards import Guards
+from fireline.live.judging import Judging
 from fireline.live.keys import signature, switch_key
 from fireline.live.news import News
 from fireline.live.pulling import Pulling
@@ -33,6 +34,7 @@ from fireline.runbook.load import read
 from fireline.runbook.schema import Runbook
 from fireline.sources.pull import refuse
 from fireline.store import Store
+from fireline.store.glance import Stamp, glance
 from fireline.store.leases import give_up_lease, take_lease
 from fireline.store.switches import StoredSwitchBoard
 from fireline.telemetry.lake import Lake
@@ -89,6 +91,8 @@ class _Kept:
     counted: float = 0.0
     trouble: str = ""
     torn: bool = False
+    alone: bool = False
+    """Whether it is judged by itself, because judging it failed."""
     term: int | None = None
 
 
@@ -119,6 +123,7 @@ class Running:
         self.board = StoredSwitchBoard(self.store)
         self.holder = f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}"
         self.leads = False
+        self.judging = Judging(self.store, services=[book.runbook.service for book in self.books])
         self.drill = isinstance(self.clock, ManualClock)
         self._lock, self._wake, self._stop = threading.RLock(), threading.Event(), threading.Event()
         self._started = monotonic()
@@ -151,7 +156,7 @@ class Running:
         self.doors[name] = door
         self.pulses[name] = Pulse(
             book, self.store, lake, counting, self.clock, self.board, mode, self._tell, self.holder,
-            behind=lambda measure: self._behind(name, measure),
+            self.judging, behind=lambda measure: self._behind(name, measure),
         )  # fmt: skip
         self._kept[name] = _Kept()
 
@@ -264,8 +269,12 @@ class Running:
         """One look at every service, and whatever is due."""
         with self._lock:
             term = self._lead()
-            for name, pulse in self.pulses.items():
-                self._one(name, pulse, term)
+            stamps = self._glance() if term is not None else {}
+            due = [n for n in self.pulses if self._one(n, partial(self._count, n, term, stamps.get(n)))]
+            self._judge(due)
+            for name in due:
+                if not self._kept[name].torn:
+                    self._one(name, partial(self._look, name, stamps.get(name)))
             for tidying in self._tidyings if self.leads else ():
                 self._guarded(partial(tidying.tidy, self.clock.now()), "tidying up")
             for after in self.after_beat:
@@ -281,34 +290,79 @@ class Running:
         self.leads = term is not None
         return term
 
-    def _one(self, name: str, pulse: Pulse, term: int | None) -> None:
-        kept, door = self._kept[name], self.doors[name]
-        door.catching_up = door.catching_up and monotonic() - self._started < 3 * self.catch_up
+    def _glance(self) -> Mapping[str, Stamp | None]:
+        """By service, what changes whenever anything is written that its loop may have to act on."""
         try:
-            if kept.torn or kept.term != term:
-                pulse.counting.take_up()
-                if term is not None:
-                    pulse.take_up()
-                kept.torn, kept.term = False, term
-            self._step(kept, pulse, term is not None)
-            if not kept.torn:
-                kept.trouble = ""
+            seen = glance(self.store, self.clock.now())
+        except StoreError:  # each service that needs the store will say so itself
+            return {}
+        return {name: seen.stamp(name) for name in self.pulses}
+
+    def _one(self, name: str, work: Callable[[], bool]) -> bool:
+        """Does some work of one service; False when there was none, or it failed."""
+        kept = self._kept[name]
+        try:
+            return work()
         except Exception as error:  # one service's trouble must not stop the others, and is shown on its page
             kept.trouble, kept.torn = _said(error), True
             LOG.exception("service %s: %s", name, error)
+            return False
 
-    def _step(self, kept: _Kept, pulse: Pulse, leads: bool) -> None:
-        """What is due of one service: all of it where this process leads, else counting alone."""
+    def _count(self, name: str, term: int | None, stamp: Stamp | None) -> bool:
+        """Counts what is due of one service; whether this process is to go on with it."""
+        kept, pulse, door = self._kept[name], self.pulses[name], self.doors[name]
+        door.catching_up = door.catching_up and monotonic() - self._started < 3 * self.catch_up
+        if kept.torn or kept.term != term:
+            pulse.counting.take_up()
+            if term is not None:
+                pulse.take_up()
+            kept.torn, kept.term = False, term
         count = self._should_count(kept, pulse)
         if count:
             kept.counted = monotonic()
-        if leads and not self._is_catching_up(pulse.counting.door):
-            if (self.drill or count or pulse.waits_for_traffic or pulse.is_due()) and pulse.step():
-                self.news.told()
-        elif count and leads:
+        goes_on = term is not None and not self._is_catching_up(door)
+        if goes_on and not (self.drill or count or pulse.may_be_due(stamp)):
+            goes_on = False
+        elif goes_on or (count and term is not None):
             pulse.count()
         elif count:
             pulse.follow()
+        kept.trouble = "" if not goes_on else kept.trouble
+        return goes_on
+
+    def _judge(self, names: Sequence[str]) -> None:
+        """Judges every tick that is complete: of all services together, and each by itself where one of them
+        is in trouble."""
+        complete = {name: self.pulses[name].complete() for name in names}
+        due = [name for name in names if complete[name] > self.pulses[name].judged]
+        together = [name for name in due if not self._kept[name].alone]
+        apart = [name for name in due if self._kept[name].alone]
+        try:
+            if together:
+                self.judging.judge([(self.pulses[name], complete[name]) for name in together])
+        except StoreError as error:
+            for name in together:
+                self._kept[name].trouble, self._kept[name].torn = _said(error), True
+            LOG.exception("%d services were not judged: %s", len(together), error)
+        except Exception as error:  # whose trouble it is shows when each is judged by itself
+            LOG.exception("%d services are judged one by one: %s", len(together), error)
+            apart = due
+        for name in apart:
+            self._kept[name].alone = not self._one(name, partial(self._judge_alone, name, complete[name]))
+
+    def _judge_alone(self, name: str, complete: int) -> bool:
+        pulse = self.pulses[name]
+        if complete > pulse.judged:
+            pulse.take_up()
+            pulse.count()
+            self.judging.judge([(pulse, complete)])
+        return True
+
+    def _look(self, name: str, stamp: Stamp | None) -> bool:
+        if self.pulses[name].look(stamp):
+            self.news.told()
+        self._kept[name].trouble = ""
+        return True
 
     def _is_catching_up(self, door: Door) -> bool:
         return door.catching_up and monotonic() - self._started < self.catch_up

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from fireline.errors import StoreError
 from fireline.store.locks import hold
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in ``migrations/versions``; a test holds this equal."""
 
 TRIES = 12

@@ -14,14 +14,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from fireline.errors import StoreError
-from fireline.store import batches, claims, journal, ledger, memory, migrate, pages
+from fireline.store import batches, claims, journal, ledger, memory, migrate, pages, sweep
 from fireline.store.cache import Memory, Told
 from fireline.store.connect import QUESTION, READING, SNAPSHOT, connect, url_of
 from fireline.store.equality import differences
 from fireline.store.locks import hold
 from fireline.store.reading import Reading
 from fireline.store.refusals import in_words
-from fireline.store.rows import Claim, Fold, Gate, LakeFile, Mark
+from fireline.store.rows import Claim, Fold, Gate, LakeFile, Mark, Stored
 from fireline.terms.counts import CountsRow
 from fireline.terms.fold import fold
 from fireline.terms.guards import allowed
@@ -94,9 +94,9 @@ class Store(Reading):
         self._memory.keep({incident: told})
         return told
 
-    def reads(self) -> AbstractContextManager[sa.Connection]:
+    def reads(self, how: str = QUESTION) -> AbstractContextManager[sa.Connection]:
         """A connection to read from, for the store's other modules."""
-        return self._reads()
+        return self._reads(how)
 
     @contextmanager
     def writes(self) -> Iterator[sa.Connection]:
@@ -299,6 +299,10 @@ class Tx(Reading):
     def put_state(self, name: str, tick: int, body: bytes) -> None:
         """Keep ``body`` under ``name``, with the tick it belongs to."""
         memory.put_state(self._connection, name, tick, body)
+
+    def put_states(self, kept: Sequence[Stored]) -> None:
+        """Keep many bodies, each under its name with the tick it belongs to, in one statement."""
+        sweep.put_states(self._connection, kept)
 
     def put_mark(self, mark: Mark, was: Mark | None) -> None:
         """Say how far a service was judged; StoreError when the mark is not ``was`` any more."""

@@ -115,6 +115,8 @@ counts = sa.Table(
     sa.Index("counts_by_tick", "grain", "first_tick"),
     sa.Index("counts_by_length", "grain", "ticks"),
     sa.Index("counts_by_batch", "batch"),
+    sa.Index("counts_by_end", "grain", sa.text("(first_tick + ticks)")),
+    sa.Index("counts_by_service", "service", "grain", "first_tick"),
 )
 
 dedup_keys = sa.Table(

@@ -12,6 +12,11 @@ from fireline.terms.counts import CountsRow, Scope
 from fireline.terms.plan import Layout
 
 LEVEL = 1
+SMALL = 256
+"""Bytes up to which counts are left as they are: a tick of one scope, where taking a frame apart would cost
+more than everything else that is done with it."""
+FRAME = b"\x28\xb5\x2f\xfd"
+"""How every zstd frame begins."""
 
 
 def narrowest(counts: Array) -> type[np.generic]:
@@ -24,11 +29,14 @@ def narrowest(counts: Array) -> type[np.generic]:
 
 def pack(counts: Array) -> bytes:
     """Counts [ticks, width] in the narrowest integers that hold them: their type, their size, and zstd's
-    bytes."""
+    bytes, or, where they are few, the integers themselves."""
     kind = np.dtype(narrowest(counts)).newbyteorder("<")
     raw = counts.astype(kind, copy=False).tobytes()
+    head = kind.char.encode() + len(raw).to_bytes(8, "little")
+    if len(raw) <= SMALL and not raw.startswith(FRAME):
+        return head + raw
     packed: bytes = pa.Codec("zstd", compression_level=LEVEL).compress(raw, asbytes=True)
-    return kind.char.encode() + len(raw).to_bytes(8, "little") + packed
+    return head + packed
 
 
 def unpack(body: bytes, ticks: int) -> Array:
@@ -38,9 +46,33 @@ def unpack(body: bytes, ticks: int) -> Array:
 
 def _narrow(body: bytes, ticks: int) -> Array:
     kind = np.dtype(body[:1].decode()).newbyteorder("<")
-    raw = pa.Codec("zstd").decompress(body[9:], int.from_bytes(body[1:9], "little"), asbytes=True)
+    raw = Unpacker()(body)
     found: Array = np.frombuffer(raw, kind).reshape(ticks, -1)
     return found
+
+
+class Unpacker:
+    """Unpacks many bodies, one after another: the codec is made once."""
+
+    def __init__(self) -> None:
+        self._codec = pa.Codec("zstd")
+
+    def __call__(self, body: bytes) -> bytes:
+        """The counts ``pack`` packed, as they lie in memory: integers of the kind that ``body[0]`` names."""
+        size = int.from_bytes(body[1:9], "little")
+        if len(body) == 9 + size and body[9:13] != FRAME:  # what looks like a frame is one
+            return body[9:]
+        raw: bytes = self._codec.decompress(body[9:], size, asbytes=True)
+        return raw
+
+    def added(self, ticks: list[bytes], kind: int) -> Array:
+        """Ticks of one width and one kind of integers, added up: int64 [width]."""
+        counts = np.frombuffer(b"".join(ticks), _KINDS[kind]).reshape(len(ticks), -1)
+        return np.asarray(counts.sum(axis=0, dtype=np.int64))
+
+
+_KINDS = {ord(np.dtype(kind).char): np.dtype(kind).newbyteorder("<") for kind in (
+    np.uint8, np.uint16, np.uint32, np.int64)}  # fmt: skip
 
 
 def add_up(

@@ -1,0 +1,43 @@
+"""A glance at what was written: a few questions that say for every service whether to look closer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from fireline.store.claims import claimable
+from fireline.store.connect import SNAPSHOT
+from fireline.store.store import Store
+from fireline.store.tables import facts, incidents
+
+Stamp = tuple[int, int, int, int]
+_JOURNALS = sa.select(
+    incidents.c.service, sa.func.count(), sa.func.sum(incidents.c.last_seq)
+).group_by(incidents.c.service)  # fmt: skip
+_FACTS = sa.select(sa.func.count(), sa.func.coalesce(sa.func.max(facts.c.taken_at), 0))
+
+
+@dataclass(frozen=True)
+class Glance:
+    """``journals``: by service how many incidents there are, and how many entries in all; ``told``: how many
+    facts, and when the last came; whether any measure ``waits`` to be done."""
+
+    journals: Mapping[str, tuple[int, int]]
+    told: tuple[int, int]
+    waits: bool
+
+    def stamp(self, service: str) -> Stamp | None:
+        """Changes whenever something is written that the service's loop may have to act on; None while a
+        measure waits, when everybody looks for himself."""
+        return None if self.waits else (*self.journals.get(service, (0, 0)), *self.told)
+
+
+def glance(store: Store, now: datetime) -> Glance:
+    """What stands written now."""
+    with store.reads(SNAPSHOT) as connection:
+        journals = {row[0]: (int(row[1]), int(row[2])) for row in connection.execute(_JOURNALS)}
+        count, last = connection.execute(_FACTS).one()
+        return Glance(journals, (int(count), int(last)), bool(claimable(connection, now)))
