@@ -44,14 +44,15 @@ HARM = frozenset(
 )
 
 
+QUALITY = frozenset({"auc", "accuracy", "calibration", "kpi"})
 Key = tuple[str, str, str, str, str]
 
 
 @cache
 def signs() -> frozenset[str]:
-    """Monitors of harmful families that by themselves ask for a ticket: estimates, and comparisons without a
-    control."""
-    return frozenset(kind.name for kind in kinds() if kind.family in HARM and kind.urgency == "ticket")
+    """Monitors of quality and business figures that by themselves ask for a ticket: estimates, and
+    comparisons without a control."""
+    return frozenset(kind.name for kind in kinds() if kind.family in QUALITY and kind.urgency == "ticket")
 
 
 def key_of(finding: Finding) -> Key:

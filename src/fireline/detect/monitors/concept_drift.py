@@ -21,8 +21,8 @@ class ConceptDrift(Kind):
     Each event is compared with the share of positives that the reference had in its score's bin, so that
     another mix of scores alone moves nothing. `level` is the mean of label less that share; `slope` weighs it
     by how high the share is, so that a relation that flattened reads below 0. What changes within one score
-    bin unseen by the score (a new kind of request that scores like an old one) counts as concept. A cause to
-    look into: a ticket, `calibration` and `auc` page on the harm.
+    bin unseen by the score (a new kind of request that scores like an old one) counts as concept, and so do
+    labels that broke. A cause to look into: a ticket; `calibration` and `auc` page on the harm.
 
     >>> from dataclasses import replace
     >>> from fireline.detect.example import counted
@@ -45,6 +45,7 @@ class ConceptDrift(Kind):
     least = 20
     merge_to = 100
     unit = "share difference"
+    optional = True
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor of two channels, where the reference shows what scores mean."""

@@ -29,11 +29,6 @@ class _AtThreshold(Kind):
     unit = "share"
     optional = True
 
-    def by_itself(self, plan: Plan) -> bool:
-        """Where the answers themselves are logged; a threshold nobody set says little."""
-        series = plan.layout(self.layout).series
-        return bool(series) and series[0].values[0] == "prediction"
-
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor, where positive answers meet labels."""
         return (Monitor(self.name, "confusion"),) if plan.layout(self.layout).series else ()
@@ -101,10 +96,6 @@ class F1(_AtThreshold):
 
     name = "f1"
     unit = "F1"
-
-    def by_itself(self, plan: Plan) -> bool:
-        """Never: precision and recall say which of the two it is."""
-        return False
 
     def ticks(self, plan: Plan, counts: Array) -> Means:
         """F1 [T, 1]; n is the positives."""
