@@ -106,7 +106,7 @@ def columns_against(file: RunbookFile, log: Collection[str]) -> Iterator[Found]:
     """Columns the log does not have, and columns the runbook does not name."""
     columns, key = file.runbook.columns, ("columns",)
     mapped: list[tuple[Key, str]] = [((*key, role), column) for role, column in columns.roles().items()]
-    for role in ("segments", "flags", "groups", "ignore"):
+    for role in ("segments", "flags", "groups", "texts", "embeddings", "ignore"):
         mapped += [((*key, role, at), column) for at, column in enumerate(getattr(columns, role))]
     mapped += [((*key, "features", column), column) for column in columns.features]
     mapped += [((*key, "class_scores", name), column) for name, column in columns.class_scores.items()]

@@ -13,6 +13,7 @@ from fireline.runbook.values import Duration, Instant, Share
 from fireline.terms.alert import Urgency
 
 FeatureKind = Literal["numeric", "categorical"]
+LatencyUnit = Literal["s", "ms", "us", "ns"]
 Indicator = Literal["availability", "latency", "auc", "accuracy", "rmse"]
 
 
@@ -71,11 +72,26 @@ class Columns(Part):
         default=None, description="True for shadow calls: scored and logged, never answered with."
     )
     weight: str | None = Field(default=None, description="1 / sampling share, where the log is a sample.")
+    texts: tuple[str, ...] = Field(
+        default=(),
+        description="Columns of free text, such as prompts and answers: figures of it are watched.",
+    )
+    embeddings: tuple[str, ...] = Field(
+        default=(), description="Columns that hold an embedding: a list of numbers, of one length."
+    )
+    latency_unit: LatencyUnit = Field(
+        default="ms", description="What the numbers of `latency_ms` count in the log: s, ms, us or ns."
+    )
     ignore: tuple[str, ...] = Field(default=(), description="Columns of the log that are watched by nobody.")
 
     def roles(self) -> dict[str, str]:
         """Every single-column role that is mapped: role -> column, in the order of the fields."""
-        return {n: v for n, v in self if isinstance(v, str)}
+        return {n: v for n, v in self if isinstance(v, str) and n != "latency_unit"}
+
+    @property
+    def to_ms(self) -> float:
+        """Milliseconds in one of the log's units of latency."""
+        return {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}[self.latency_unit]
 
 
 class Labels(Part):
