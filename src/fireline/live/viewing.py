@@ -53,7 +53,7 @@ def service_view(pulse: Pulse, guards: Guards, trouble: str = "") -> ServiceView
         hourly=_hourly(pulse),
         switch=pulse.board.current(pulse.service),
         guards=guards.of(pulse.service),
-        monitors=_monitors(pulse),
+        monitors=monitor_views(pulse),
         budgets=tuple(b for slo in runbook.slos if (b := _budget(pulse, slo)) is not None),
         changes=pulse.changes[-50:],
         reports=_reports(pulse),
@@ -107,7 +107,8 @@ def _hourly(pulse: Pulse) -> tuple[tuple[Any, int], ...]:
 # -- monitors -----------------------------------------------------------------------------------------------
 
 
-def _monitors(pulse: Pulse) -> tuple[MonitorView, ...]:
+def monitor_views(pulse: Pulse) -> tuple[MonitorView, ...]:
+    """Every monitor as it stands, those that alert first."""
     told = {
         (row["monitor"], row["scope"]): f"{row['usual']} -> {row['smallest']}"
         for row in noticeable(pulse.judge)
@@ -119,6 +120,12 @@ def _monitors(pulse: Pulse) -> tuple[MonitorView, ...]:
         for view in _of_round(pulse.judge, pulse.judge.rounds[key], told, alerting)
     ]
     return tuple(sorted(found, key=lambda m: (m.state != "alert", -(m.evidence - m.page_at), m.name)))
+
+
+def loud(pulse: Pulse) -> tuple[str, ...]:
+    """What fires or rises now of the service as a whole, in words."""
+    found = [one for one in monitor_views(pulse) if one.state in ("alert", "rising")]
+    return tuple(dict.fromkeys(one.name for one in found if one.segment is None and one.version is None))
 
 
 def _alerting(pulse: Pulse) -> set[tuple[Any, ...]]:
