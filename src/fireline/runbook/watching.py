@@ -14,7 +14,9 @@ from fireline.terms.alert import Urgency
 
 FeatureKind = Literal["numeric", "categorical"]
 LatencyUnit = Literal["s", "ms", "us", "ns"]
-Indicator = Literal["availability", "latency", "auc", "accuracy", "rmse"]
+Indicator = Literal[
+    "availability", "latency", "auc", "accuracy", "rmse", "null_share", "flag_rate", "fallback_share"
+]
 
 
 class Columns(Part):
@@ -166,14 +168,17 @@ class Slo(Part):
     name: str = Field(min_length=1, description="Its name.")
     indicator: Indicator = Field(
         description="availability (share of answers without an error), latency (share of answers within "
-        "`threshold` milliseconds), auc, accuracy, or rmse."
+        "`threshold` milliseconds), auc, accuracy, rmse, null_share (share of events that have the feature "
+        "`of`), flag_rate (share without the flag `of`), or fallback_share (share not answered by a fallback)."
     )
     objective: float = Field(
-        description="What is promised: a share for availability, latency and accuracy, a floor for auc, "
-        "a ceiling for rmse."
+        description="What is promised: a share of good events, a floor for auc, a ceiling for rmse."
     )
     threshold: float | None = Field(
         default=None, gt=0, description="For latency: the milliseconds an answer may take."
+    )
+    of: str | None = Field(
+        default=None, description="For null_share the feature, for flag_rate the flag it is about."
     )
     window: Duration = Field(default=timedelta(days=28), description="Over how long it is promised.")
 
