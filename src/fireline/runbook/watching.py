@@ -169,7 +169,7 @@ class Slo(Part):
     indicator: Indicator = Field(
         description="availability (share of answers without an error), latency (share of answers within "
         "`threshold` milliseconds), auc, accuracy, rmse, null_share (share of events that have the feature "
-        "`of`), flag_rate (share without the flag `of`), or fallback_share (share not answered by a fallback)."
+        "`of`), flag_rate (share without the flag `of`), or fallback_share (share not from a fallback)."
     )
     objective: float = Field(
         description="What is promised: a share of good events, a floor for auc, a ceiling for rmse."
