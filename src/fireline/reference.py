@@ -29,6 +29,8 @@ from fireline.telemetry.tally import add_up, outcome, tally, tally_signals
 from fireline.terms.counts import CountsRow, Scope
 from fireline.terms.plan import Layout, Plan
 
+DAY = 86_400
+DAY_US = DAY * MICROS
 LEAST_ROWS = 200
 ROWS = 100_000
 Progress = Callable[[str, float], None]
@@ -49,36 +51,61 @@ def take_baseline(
     if log is None:
         log = log_of(runbook, events, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
     since, until = runbook.reference.since, runbook.reference.until
-    table = log.events(since, until)
+    where = Where(file=str(runbook_path), key="reference")
+    baseline = learn_window(
+        runbook, log.events(since, until), log.labels, signals=signals, where=where, progress=progress
+    )
+    baseline.save(runbook_path.parent / runbook.reference.baseline)
+    return baseline
+
+
+def learn_window(
+    runbook: Runbook,
+    table: pa.Table,
+    labels: pa.Table,
+    *,
+    stand_in: Mapping[int, int] | None = None,
+    signals: pa.Table | None = None,
+    where: Where | None = None,
+    progress: Progress = lambda what, done: None,
+) -> Baseline:
+    """What is usual in ``table``, the canonical events of the runbook's reference window.
+
+    ``stand_in`` names days (since 1970, UTC) that are left out, and for each the day whose counts stand in
+    for its own. Raises InputError when the window holds too little.
+    """
+    since, until = runbook.reference.since, runbook.reference.until
+    if stand_in:
+        out = np.isin(times(table) // DAY_US, list(stand_in))
+        table = table.filter(pa.array(~out))
     if has(table, "late"):
         table = table.filter(pa.array(~booleans(table, "late")))
     live = table.filter(pa.array(~booleans(table, "shadow")))
     if len(live) < LEAST_ROWS:
         raise InputError(
             f"the reference {iso(since)} to {iso(until)} holds {len(live)} events, too few to learn from",
-            where=Where(file=str(runbook_path), key="reference"),
+            where=where or Where(key="reference"),
             todo="choose a later --until or give a longer log; two weeks are a good reference, four a "
             "better one",
         )
-    plan = _with_labels(declare(runbook, live), runbook, live, log.labels)
-    sampled = _between(signals, since, until)
+    plan = _with_labels(declare(runbook, live), runbook, live, labels)
+    sampled = _between(signals, since, until, stand_in or {})
     further = declared(runbook, plan, Rows(sampled, Words(sampled)), ("signals",))
     plan = replace(plan, extras=(*plan.extras, *further))
-    read = _Counted(plan, runbook, table, log.labels, progress)
+    read = _Counted(plan, runbook, table, labels, progress, stand_in or {})
     read.keep(tally_signals(plan, sampled))
     age = int(runbook.labels.age.total_seconds()) * MICROS if runbook.labels else 0
     first = max(micros(since), int(times(live).min()))
-    baseline = learn(plan, read, first, micros(until), micros(until) - age, lambda what: progress(what, 1.0))
-    baseline.save(runbook_path.parent / runbook.reference.baseline)
-    return baseline
+    return learn(plan, read, first, micros(until), micros(until) - age, lambda what: progress(what, 1.0))
 
 
-def _between(signals: pa.Table | None, since: datetime, until: datetime) -> pa.Table:
-    """The signals of the reference's window, oldest first."""
+def _between(signals: pa.Table | None, since: datetime, until: datetime, out: Mapping[int, int]) -> pa.Table:
+    """The signals of the reference's window but for the days ``out``, oldest first."""
     if signals is None or not len(signals):
         return NO_SIGNALS
     at = times(signals)
-    return signals.filter(pa.array((at >= micros(since)) & (at < micros(until)))).sort_by("time")
+    inside = (at >= micros(since)) & (at < micros(until)) & ~np.isin(at // DAY_US, list(out))
+    return signals.filter(pa.array(inside)).sort_by("time")
 
 
 def _with_labels(plan: Plan, runbook: Runbook, live: pa.Table, labels: pa.Table) -> Plan:
@@ -115,8 +142,15 @@ class _Counted:
     """The reference's counts, held in memory; read like any others."""
 
     def __init__(
-        self, plan: Plan, runbook: Runbook, table: pa.Table, labels: pa.Table, progress: Progress
+        self,
+        plan: Plan,
+        runbook: Runbook,
+        table: pa.Table,
+        labels: pa.Table,
+        progress: Progress,
+        stand_in: Mapping[int, int],
     ) -> None:
+        self.stand_in = stand_in
         dedup = Dedup(runbook.service, runbook.dedup_horizon)
         self.rows: dict[tuple[str, int], list[CountsRow]] = {}
         for start in range(0, len(table), ROWS):
@@ -133,4 +167,13 @@ class _Counted:
             self.rows.setdefault((row.layout, row.grain), []).append(row)
 
     def __call__(self, layout: Layout, grain: int, low: int, high: int) -> Mapping[Scope, Array]:
-        return add_up(self.rows.get((layout.identity, grain), []), layout, grain, low, high)
+        found = add_up(self.rows.get((layout.identity, grain), []), layout, grain, low, high)
+        per_day = DAY // grain
+        for day, other in self.stand_in.items():
+            first, last = max(low, day * per_day), min(high, (day + 1) * per_day)
+            shift = (other - day) * per_day
+            last = min(last, high - shift) if shift > 0 else last
+            first = max(first, low - shift) if shift < 0 else first
+            for counts in found.values() if first < last else ():
+                counts[first - low : last - low] = counts[first + shift - low : last + shift - low]
+        return found

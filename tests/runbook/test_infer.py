@@ -10,10 +10,13 @@ import pyarrow as pa
 import pytest
 
 from fireline.errors import InputError
-from fireline.runbook.infer import find_time, infer_columns, infer_task
-from fireline.runbook.leaks import auc
+from fireline.runbook.infer import find_time, infer_columns
+from fireline.runbook.leaks import auc, follows, rank_correlation
 from fireline.runbook.looks import NO_TIME, instants, look_at, typed
+from fireline.runbook.task import infer_task
 from tests.support.books import log
+
+MIXED = np.random.default_rng(0).permutation(100)
 
 
 def as_text(table: pa.Table) -> pa.Table:
@@ -95,9 +98,9 @@ def test_names_as_logs_write_them(name: str, values: Any, role: str) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "why"),
     [
-        ("credit_score", np.linspace(300, 850, 100), "no share, so no score: an input"),
+        ("credit_score", MIXED * 5.5 + 300, "no share, so no score: an input"),
         ("app_version", ["1", "2"] * 50, "the client's version, not the model's"),
-        ("position", list(range(100)), "a rank needs a query"),
+        ("position", MIXED, "a rank needs a query"),
         ("is_member", [True, False] * 50, "a truth value that says nothing bad"),
         ("zip_code", [10_000 + i % 40 for i in range(100)], "a code is a category"),
         ("hour", [i % 24 for i in range(100)], "few values, but an amount"),
@@ -128,7 +131,8 @@ def test_features_know_neither_the_label_nor_the_future() -> None:
         error=[False] * 3_000,
     )
     columns, notes = infer_columns(table)
-    left_out = {"arrival_delay", "target", "refund_date", "comment", "payload", "nothing", "error", "user_id"}
+    assert columns.texts == ("comment",)
+    left_out = {"arrival_delay", "target", "refund_date", "payload", "nothing", "error", "user_id"}
     assert set(columns.ignore) == left_out
     assert "only afterwards" in notes["arrival_delay"]
     assert "of its own" in notes["error"]
@@ -289,3 +293,53 @@ def test_a_protected_group_is_a_category_even_in_numbers() -> None:
     columns, _ = infer_columns(log(SEX=np.random.default_rng(0).integers(1, 3, 3_000)))
     assert columns.groups == ("SEX",)
     assert columns.features["SEX"] == "categorical"
+
+
+def test_the_rank_correlation_equals_its_oracle() -> None:
+    from scipy.stats import spearmanr
+
+    rng = np.random.default_rng(4)
+    one = np.round(rng.normal(size=300), 1)
+    other = one + rng.normal(size=300)
+    assert rank_correlation(one, other) == pytest.approx(spearmanr(one, other).statistic, abs=1e-12)
+    assert rank_correlation(np.ones(5), np.arange(5.0)) == 0.0
+
+
+def test_words_that_are_nearly_unique_do_not_tell_the_label_by_being_so() -> None:
+    rng = np.random.default_rng(5)
+    label = rng.integers(0, 2, 2_000).astype(float)
+    unique = pa.chunked_array([[f"u{i}" for i in range(2_000)]])
+    told = pa.chunked_array([["gone" if y else None for y in label]])
+    weak = pa.chunked_array([["a" if y == (rng.random() < 0.8) else "b" for y in label]])
+    assert [follows(column, label) for column in (unique, told, weak)] == [False, True, False]
+
+
+def test_what_came_of_a_plan_is_no_feature() -> None:
+    table = log(planned_minutes=np.arange(3_000.0) % 90, minutes=np.arange(3_000.0) % 91)
+    columns, notes = infer_columns(table)
+    assert "minutes" in columns.ignore
+    assert "`planned_minutes` is what was planned" in notes["minutes"]
+    assert columns.features["planned_minutes"] == "numeric"
+
+
+def test_a_service_that_the_log_does_not_name_is_no_filter() -> None:
+    from fireline.runbook.draft import draft
+
+    table = log(service=["a"] * 1_500 + ["b"] * 1_500)
+    until = datetime(2026, 1, 20, tzinfo=UTC)
+    known = draft(table, "a", until)
+    assert known.runbook.columns.service == "service"
+    assert known.past.rows <= 1_500
+    other = draft(table, "c", until)
+    assert other.runbook.columns.service is None
+    assert "service" in other.runbook.columns.ignore
+
+
+def test_a_latency_in_seconds_is_watched_in_milliseconds() -> None:
+    from fireline.runbook.draft import draft
+
+    made = draft(
+        log(duration_ms=None, took_seconds=np.full(3_000, 0.2)), "p", datetime(2026, 1, 20, tzinfo=UTC)
+    )
+    assert made.runbook.columns.latency_unit == "s"
+    assert made.past.latency_p95 == pytest.approx(200)

@@ -10,6 +10,7 @@ import typer
 
 from fireline import __version__
 from fireline.cli import (
+    baseline,
     canary,
     check,
     collect,
@@ -74,6 +75,7 @@ for one in incidents.COMMANDS:
     app.command(one.__name__, rich_help_panel=ACT, epilog=incidents.EXAMPLES[one.__name__])(one)
 app.command("commands", hidden=True)(commands.commands)
 app.add_typer(runbook.app, name="runbook", rich_help_panel=AGREED)
+app.add_typer(baseline.app, name="baseline", rich_help_panel=AGREED)
 app.add_typer(people.user, name="user", rich_help_panel=PEOPLE)
 app.add_typer(people.token, name="token", rich_help_panel=PEOPLE)
 app.add_typer(demo.app, name="demo", rich_help_panel=LEARN)

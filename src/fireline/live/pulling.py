@@ -16,9 +16,9 @@ import pyarrow as pa
 from fireline.clock import Clock, iso
 from fireline.errors import FirelineError, InputError
 from fireline.ids import stable_id
+from fireline.live.book import Book
 from fireline.live.door import Busy, Door
 from fireline.live.links import Link, cursor_name, standing
-from fireline.live.pulse import Book
 from fireline.live.spool import Place
 from fireline.live.telling import change_in, job_in
 from fireline.live.views import SourceView

@@ -7,23 +7,22 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from fireline.act import Worker
 from fireline.casefile import CaseFile
 from fireline.clock import Clock, from_micros, micros
-from fireline.detect.baseline import Baseline
 from fireline.detect.fleet import Asked
 from fireline.detect.grouping import Desk
 from fireline.detect.judge import Judge
 from fireline.detect.size import sizes
+from fireline.live.book import Book
 from fireline.live.counting import Counting
 from fireline.live.jobs import JobWatch
 from fireline.live.judging import Judging, Stands, restored
+from fireline.live.usual import Usual
 from fireline.loop import House, Tell, tick
 from fireline.reader import CountsReader
 from fireline.recording import Archive, Cohorts
-from fireline.runbook.schema import Runbook
 from fireline.schedule import next_moment
 from fireline.store import Store, Tx
 from fireline.store.facts import Fact, read_facts
@@ -38,16 +37,6 @@ from fireline.terms.switch import SwitchBoard
 
 MINUTE = 60 * 1_000_000
 HOUR = 60 * MINUTE
-
-
-@dataclass(frozen=True)
-class Book:
-    """A service as its runbook tells it, with what was usual: read once, when the server starts."""
-
-    runbook: Runbook
-    baseline: Baseline
-    path: Path
-    text: str
 
 
 @dataclass(eq=False)
@@ -83,21 +72,38 @@ class Pulse:
     _facts: int = -1
 
     def __post_init__(self) -> None:
+        self.service, self.since = self.book.runbook.service, 0
+        self.usual = Usual(self)
+        self._open()
+        self.take_up()
+
+    def _open(self) -> None:
+        """What hangs on the book alone."""
         runbook = self.book.runbook
-        self.service = runbook.service
         self.read = CountsReader(self.store, self.service)
         self.archive = Archive(self.store, self.lake, self.service, self.counting.spool_id)
         self.cohorts = Cohorts(self.book.baseline.plan, runbook, self.store, self.archive, self.read)
         self._age = int(runbook.labels.age.total_seconds()) * 1_000_000 if runbook.labels else 0
         self._lateness = int(runbook.allowed_lateness.total_seconds()) * 1_000_000
-        self.take_up()
+
+    def keep_up(self) -> bool:
+        """Goes over to the baseline that is in force, where it is another: its series begin anew, and nothing
+        of the old ones is mixed in. Whether it was another."""
+        book = self.usual.book()
+        if book is None or book is self.book:
+            return False
+        self.book = book
+        self.counting.plan, self.counting.runbook = book.baseline.plan, book.runbook
+        self._open()
+        return True
 
     # -- across restarts ----------------------------------------------------------------------------------
 
     def take_up(self) -> None:
         """Goes on from what is stored: after a start, and when another process led meanwhile."""
+        self.keep_up()
         runbook, baseline = self.book.runbook, self.book.baseline
-        self.since = self._beginning()
+        self.since = max(self._beginning(), self.usual.begins)
         self.read.forget_days(0, micros(self.clock.now() + timedelta(days=2)))
         self.judge, self.judged = Judge(baseline, runbook, self.since), self.since
         self.stands = {}
@@ -106,7 +112,7 @@ class Pulse:
             if restored(self.store, self.service, self.judge, kept.body):
                 self.judged = kept.tick
             else:  # another baseline or another code's monitors: cold, from now on
-                self.since = self.judged = max(kept.tick, self.complete())
+                self.since = self.judged = max(kept.tick, self.complete(), self.usual.begins)
                 self.judge = Judge(baseline, runbook, self.since)
         inbox = self.store.get_state(f"inbox:{self.service}")
         self.inbox = [finding_of(one) for one in json.loads(inbox.body)] if inbox else []
@@ -158,13 +164,16 @@ class Pulse:
 
     def look(self, stamp: Stamp | None = None) -> bool:
         """What comes after judging: whatever is due is done; whether anything was."""
+        self.usual.look(self.clock.now())
         if not (self.inbox or self.may_be_due(stamp)):
             return False
         self._tick()
         return True
 
     def count(self) -> None:
-        """Counts what was taken."""
+        """Counts what was taken, by the baseline that is in force."""
+        if self.keep_up():
+            self.take_up()
         span = self.counting.count(self.judged)
         if span is not None:
             self.read.forget_days(*span)
@@ -173,6 +182,7 @@ class Pulse:
 
     def follow(self) -> None:
         """Counts what was taken while another process leads, by how far that one has judged."""
+        self.keep_up()
         kept = self.store.get_state(f"judge:{self.service}")
         self.judged = max(self.judged, kept.tick if kept else 0)
         self.counting.count(self.judged)
@@ -208,13 +218,13 @@ class Pulse:
     def is_due(self) -> bool:
         """Whether the journal has grown, something was told, a measure waits, or a moment has come."""
         now = self.clock.now()
-        entries = sum(len(i.timeline) for i in self._open())
+        entries = sum(len(i.timeline) for i in self._unended())
         facts = len(self._told_changes())
         grown = entries != self._entries or facts != self._facts
         moving = bool(self.store.claimable(now)) or self.waits_for_traffic
         return grown or moving or (self._next is not None and self._next <= now)
 
-    def _open(self) -> list:  # type: ignore[type-arg]
+    def _unended(self) -> list:  # type: ignore[type-arg]
         return [self.store.incident(n) for n in self.store.incidents(self.service, open_only=True)]
 
     def _tick(self) -> None:
@@ -230,7 +240,7 @@ class Pulse:
             self._heard(tx)
             tx.put_state(f"desk:{self.service}", micros(now), self.house.desk.save())
             tx.put_state(f"looked:{self.service}", micros(now), b"")
-        incidents = self._open()
+        incidents = self._unended()
         moments = [m for i in incidents if (m := next_moment(i, now)) is not None]
         self._next = min(moments, default=None)
         self._entries = sum(len(i.timeline) for i in incidents)

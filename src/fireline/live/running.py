@@ -13,10 +13,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from fireline.clock import Clock, ManualClock, SystemClock, from_micros, iso, micros
 from fireline.detect.baseline import Baseline
 from fireline.errors import FirelineError, InputError, StoreError, Where
+from fireline.live.book import Book
 from fireline.live.counting import Counting
 from fireline.live.door import Answer, Door
 from fireline.live.folder import spool_id
@@ -25,10 +27,11 @@ from fireline.live.judging import Judging
 from fireline.live.keys import signature, switch_key
 from fireline.live.news import News
 from fireline.live.pulling import Pulling
-from fireline.live.pulse import Book, Pulse
+from fireline.live.pulse import Pulse
 from fireline.live.spool import Spool
 from fireline.live.tidying import Tidying
-from fireline.live.viewing import service_view
+from fireline.live.usual import Usual
+from fireline.live.viewing import loud, service_view
 from fireline.live.views import ServiceView
 from fireline.runbook.load import read
 from fireline.runbook.schema import Runbook
@@ -158,6 +161,7 @@ class Running:
             book, self.store, lake, counting, self.clock, self.board, mode, self._tell, self.holder,
             self.judging, behind=lambda measure: self._behind(name, measure),
         )  # fmt: skip
+        self.pulses[name].usual.firing = partial(loud, self.pulses[name])
         self._kept[name] = _Kept()
 
     # -- what the faces ask -------------------------------------------------------------------------------
@@ -182,6 +186,22 @@ class Running:
         view = replace(view, sources=self.pulling.views(name))
         self._views[name] = (monotonic(), view)
         return view
+
+    def baselines(self, name: str) -> dict[str, Any]:
+        """The service's baselines: in force, kept, proposed, and who decided what. Raises InputError."""
+        self._known(name)
+        with self._lock:
+            return self.pulses[name].usual.as_json()
+
+    def decide_baseline(self, name: str, decide: Callable[[Usual], object]) -> dict[str, Any]:
+        """``decide`` about the baselines of a service, between two steps of its loop; what stands then. What
+        was put in force is taken up at once, by other servers within seconds."""
+        self._known(name)
+        with self._lock:
+            decide(self.pulses[name].usual)
+        self._views.pop(name, None)
+        self.wake()
+        return self.baselines(name)
 
     def trouble(self, name: str) -> str:
         """Why nothing is judged now, or ""."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 from fireline.clock import from_micros, micros
 from fireline.detect.judge import Judge, Round
 from fireline.detect.noticeable import noticeable
+from fireline.detect.promise import spent
 from fireline.live.guards import Guards
 from fireline.live.pulse import Pulse
 from fireline.live.views import BudgetView, MonitorState, MonitorView, ServiceView
@@ -53,7 +54,7 @@ def service_view(pulse: Pulse, guards: Guards, trouble: str = "") -> ServiceView
         hourly=_hourly(pulse),
         switch=pulse.board.current(pulse.service),
         guards=guards.of(pulse.service),
-        monitors=_monitors(pulse),
+        monitors=monitor_views(pulse),
         budgets=tuple(b for slo in runbook.slos if (b := _budget(pulse, slo)) is not None),
         changes=pulse.changes[-50:],
         reports=_reports(pulse),
@@ -107,7 +108,8 @@ def _hourly(pulse: Pulse) -> tuple[tuple[Any, int], ...]:
 # -- monitors -----------------------------------------------------------------------------------------------
 
 
-def _monitors(pulse: Pulse) -> tuple[MonitorView, ...]:
+def monitor_views(pulse: Pulse) -> tuple[MonitorView, ...]:
+    """Every monitor as it stands, those that alert first."""
     told = {
         (row["monitor"], row["scope"]): f"{row['usual']} -> {row['smallest']}"
         for row in noticeable(pulse.judge)
@@ -119,6 +121,12 @@ def _monitors(pulse: Pulse) -> tuple[MonitorView, ...]:
         for view in _of_round(pulse.judge, pulse.judge.rounds[key], told, alerting)
     ]
     return tuple(sorted(found, key=lambda m: (m.state != "alert", -(m.evidence - m.page_at), m.name)))
+
+
+def loud(pulse: Pulse) -> tuple[str, ...]:
+    """What fires or rises now of the service as a whole, in words."""
+    found = [one for one in monitor_views(pulse) if one.state in ("alert", "rising")]
+    return tuple(dict.fromkeys(one.name for one in found if one.segment is None and one.version is None))
 
 
 def _alerting(pulse: Pulse) -> set[tuple[Any, ...]]:
@@ -167,11 +175,12 @@ def _of_round(
 
 
 def _budget(pulse: Pulse, slo: Slo) -> BudgetView | None:
-    """The budget of an SLO on errors or latency; others are judged by their monitors."""
-    found = _answers(pulse, slo)
+    """The budget of an SLO on a share of events; others are judged by their monitors."""
+    found = spent(pulse.book.baseline.plan, slo, pulse.read, micros(pulse.clock.now()))
     if found is None:
         return None
-    n, bad, per_hour = found
+    n, bad, grain = found
+    per_hour = 3600 // grain
     promise = Promise(slo.name, slo.objective, slo.window)
     return BudgetView(
         slo=slo.name,
@@ -181,24 +190,3 @@ def _budget(pulse: Pulse, slo: Slo) -> BudgetView | None:
         burn=burn_rate(float(bad[-per_hour:].sum()), float(n[-per_hour:].sum()), promise),
         events=int(n.sum()),
     )
-
-
-def _answers(pulse: Pulse, slo: Slo) -> tuple[Any, Any, int] | None:
-    """All answers and the bad ones [ticks] over the SLO's window, and the ticks of an hour."""
-    plan = pulse.book.baseline.plan
-    layout = plan.rates if slo.indicator == "availability" else plan.delays
-    if slo.indicator not in ("availability", "latency") or not layout.series:
-        return None
-    grain = layout.grains["service"]
-    now = micros(pulse.clock.now()) // (grain * 1_000_000) + 1
-    counts = pulse.read(layout, grain, now - int(slo.window.total_seconds() // grain), now).get(SERVICE)
-    if counts is None:
-        return None
-    series = layout.series[0]
-    if slo.indicator == "availability":
-        n, bad = (counts[:, series.cells.index(cell)] for cell in ("n", "error"))
-        return n, bad, 3600 // grain
-    timed = counts[:, : len(series.edges) + 1]  # the bins, below and above; "null" was not timed
-    slow = [i for i, low in enumerate(series.edges[:-1]) if low >= float(slo.threshold or 0)]
-    slow.append(series.cells.index("above"))
-    return timed.sum(axis=1), counts[:, slow].sum(axis=1), 3600 // grain

@@ -195,6 +195,9 @@ def _promises(file: RunbookFile) -> Iterator[Found]:
         "auc": ("label", columns.label or runbook.labels),
         "accuracy": ("label", columns.label or runbook.labels),
         "rmse": ("label", columns.label or runbook.labels),
+        "null_share": ("features", columns.features),
+        "flag_rate": ("flags", columns.flags),
+        "fallback_share": ("rung", columns.rung),
     }
     for at, slo in enumerate(runbook.slos):
         role, mapped = needs[slo.indicator]

@@ -9,15 +9,17 @@ from math import floor, log10
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fireline.clock import iso
 from fireline.runbook.default_decisions import default_decisions
 from fireline.runbook.durations import say_duration, write_duration
-from fireline.runbook.infer import infer_columns, infer_task
+from fireline.runbook.infer import infer_columns
 from fireline.runbook.looks import look_at, typed
 from fireline.runbook.past import Past, Served, study
 from fireline.runbook.problem import Key
 from fireline.runbook.schema import Columns, Contact, Runbook
+from fireline.runbook.task import infer_task
 from fireline.runbook.write import write
 from fireline.terms import words
 from fireline.terms.change import Change
@@ -65,7 +67,11 @@ def draft(
     """
     zone = timezone or "UTC"
     table, labels = typed(table, zone), typed(labels, zone) if labels is not None else None
+    table, aside = _of_service(table, service, roles or {})
     columns, said = infer_columns(table, labels, roles)
+    if aside and columns.service is not None:
+        columns = columns.model_copy(update={"service": None, "ignore": (*columns.ignore, columns.service)})
+        said = {**said, columns.ignore[-1]: aside}
     task, why = infer_task(table, columns, labels)
     past = study(table, columns, until, task, labels, zone)
     good, good_note = _last_known_good(past, changes)
@@ -154,12 +160,35 @@ def _with_guards(columns: Columns, table: pa.Table, guarded: bool) -> Columns:
     return columns.model_copy(update={role: role for role in missing})
 
 
+def _of_service(table: pa.Table, service: str, roles: Mapping[str, str]) -> tuple[pa.Table, str]:
+    """The rows of ``service`` where a column names services; and why that column is none when no row names
+    it."""
+    columns, _ = infer_columns(table.slice(0, 2_000), roles=roles)
+    if columns.service is None:
+        return table, ""
+    named = pc.equal(table.column(columns.service).cast(pa.string()), service)
+    if not pc.any(named, min_count=0).as_py():
+        return table, f"no row names `{service}`: give --service as the log writes it to tell services apart"
+    return table.filter(pc.fill_null(named, False)), ""
+
+
 def _column_notes(columns: Columns, said: Mapping[str, str]) -> dict[Key, str]:
     notes: dict[Key, str] = {
         ("columns", role): said.get(column, "") for role, column in columns.roles().items()
     }
     notes |= {("columns", "features", name): said.get(name, "") for name in columns.features}
-    notes |= {("columns", "ignore", at): said.get(name, "") for at, name in enumerate(columns.ignore)}
+    for role in ("flags", "texts", "embeddings", "ignore"):
+        notes |= {("columns", role, at): said.get(name, "") for at, name in enumerate(getattr(columns, role))}
+    notes |= {
+        ("columns", "segments", at): f"because it has few values; {said.get(name, '')}"
+        for at, name in enumerate(columns.segments)
+    }
+    notes |= {
+        ("columns", "groups", at): "because its name is that of a group to be treated alike"
+        for at in range(len(columns.groups))
+    }
+    if columns.latency_unit != "ms":
+        notes["columns", "latency_unit"] = "because the name of the column says so"
     return notes
 
 

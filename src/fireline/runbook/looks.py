@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,10 @@ Kind = Literal["time", "number", "integer", "bool", "text", "nested", "empty"]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 SHOWN = 60
 _TRUTH = {"true", "false"}
+_YES_NO = (
+    {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"ja", "nein"}, {"oui", "non"}, {"si", "no"}, {"wahr", "falsch"},
+    {"vrai", "faux"},
+)  # fmt: skip
 _DATE = re.compile(r"^\s*\d{4}-\d{2}-\d{2}")
 _NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
 _CODE = re.compile(r"^0\d")
@@ -44,12 +49,16 @@ class Look:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """The words of its name, in lower case.
+        """The words of its name, in lower case and without accents.
 
         >>> Look("HTTPStatusCode", "integer", 1, 1, 1).words
         ('http', 'status', 'code')
+        >>> Look("dureeRéponse", "number", 1, 1, 1).words
+        ('duree', 'reponse')
         """
-        parts = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)([A-Z][a-z])", r"\1\3_\2\4", self.name)
+        letters = unicodedata.normalize("NFKD", self.name.replace("ß", "ss"))
+        name = "".join(char for char in letters if not unicodedata.combining(char))
+        parts = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)([A-Z][a-z])", r"\1\3_\2\4", name)
         return tuple(word for word in re.split(r"[^a-zA-Z0-9]+", parts.lower()) if word)
 
     @property
@@ -73,7 +82,10 @@ class Look:
 
     @property
     def is_truth(self) -> bool:
-        """Whether its values say yes or no."""
+        """Whether its values say yes or no, in whatever words."""
+        if self.kind == "text" and self.distinct <= 2:
+            said = {value.lower() for value in self.values}
+            return any(said <= pair for pair in _YES_NO)
         return self.kind == "bool" or (self.kind == "integer" and self.is_share)
 
     def describe(self) -> str:

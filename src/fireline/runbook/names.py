@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-NAMES: dict[str, tuple[str, ...]] = {
+from fireline.runbook.spoken import MORE_NAMES
+
+_OURS: dict[str, tuple[str, ...]] = {
     "time": (
         "time",
         "timestamp",
@@ -164,7 +166,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "variant",
         "experiment",
     ),
-    "query": ("query", "query_id", "qid", "search_id", "impression_id"),
+    "query": ("query_id", "qid", "search_id", "impression_id", "query"),
     "item": ("item", "item_id", "doc_id", "document_id", "product_id", "asin", "sku"),
     "rank": ("rank", "position", "pos"),
     "host": (
@@ -192,19 +194,23 @@ NAMES: dict[str, tuple[str, ...]] = {
     "rung": ("rung", "fallback_rung", "fallback_level"),
     "switch": ("switch", "switch_version"),
 }
+
+NAMES: dict[str, tuple[str, ...]] = {role: (*names, *MORE_NAMES[role]) for role, names in _OURS.items()}
 """Role -> names in snake case. Order matters twice: roles claim columns in it, and names win in it."""
 
 FLAG_WORDS = frozenset((
     "toxic", "toxicity", "refusal", "refused", "refuse", "pii", "injection", "jailbreak", "unsafe",
     "flagged", "hallucination", "hallucinated", "abuse", "abusive", "nsfw", "profanity", "violation",
     "blocked", "timeout", "timed", "failed", "failure", "error", "fallback", "truncated", "leak",
-    "breaker", "moderated", "harmful", "hate", "defaulted", "imputed",
+    "breaker", "moderated", "harmful", "hate", "defaulted", "imputed", "fehler", "toxisch", "abgelehnt",
+    "toxique", "refus", "erreur", "harassment", "violence",
 ))  # fmt: skip
 """A yes/no column with one of these words says that something bad happened."""
 
 GROUP_NAMES = frozenset((
     "gender", "sex", "race", "ethnicity", "ethnic_group", "age_group", "age_band", "disability",
-    "disabled", "religion", "nationality", "marital_status", "protected_group",
+    "disabled", "religion", "nationality", "marital_status", "protected_group", "rac1p", "rac1_p",
+    "geschlecht",    "altersgruppe", "sexe", "genre", "tranche_age", "nationalite", "herkunftsland",
 ))  # fmt: skip
 
 CODE_WORDS = frozenset((
@@ -217,11 +223,11 @@ ID_WORDS = frozenset((
     "id", "ids", "uuid", "guid", "key", "token", "hash", "index", "idx", "rowid",
 ))  # fmt: skip
 
-SECONDS_WORDS = frozenset((
-    "s", "sec", "secs", "second", "seconds", "us", "micros", "microseconds", "ns", "nanos",
-))  # fmt: skip
-
-CLASS_SCORE_PREFIXES = ("score", "prob", "proba", "probability", "p", "y_pred_proba")
+CLASS_SCORE_PREFIXES = (
+    "score", "scores", "prob", "probs", "proba", "probas", "probability", "probabilities", "p",
+    "y_pred_proba", "class_score", "class_scores", "class_prob", "class_probabilities",
+    "wahrscheinlichkeit", "probabilite",
+)  # fmt: skip
 
 POSITIVE_WORDS = (
     "1",
@@ -242,6 +248,13 @@ POSITIVE_WORDS = (
     "approved",
     "toxic",
     "sick",
+    "ja",
+    "oui",
+    "si",
+    "betrug",
+    "fraude",
+    "wahr",
+    "vrai",
 )
 
 ERROR_WORDS = frozenset((

@@ -320,5 +320,5 @@ def _p95(live: pa.Table, columns: Columns) -> float | None:
     if columns.latency_ms is None:
         return None
     values = _numbers(live.column(columns.latency_ms))
-    values = values[np.isfinite(values)]
+    values = values[np.isfinite(values)] * columns.to_ms
     return None if len(values) == 0 else float(np.quantile(values, 0.95))

@@ -218,6 +218,11 @@ def contradictions(runbook: Runbook) -> list[tuple[tuple[str | int, ...], str]]:
     for at, slo in enumerate(runbook.slos):
         if slo.indicator == "latency" and slo.threshold is None:
             found.append((("slos", at), "a latency objective needs `threshold`, in milliseconds"))
+        held = {"null_share": columns.features, "flag_rate": columns.flags}.get(slo.indicator)
+        if held is not None and slo.of not in held:
+            found.append(
+                (("slos", at, "of"), f"{slo.indicator} needs `of`: one of {', '.join(held) or 'none'}")
+            )
         if slo.indicator != "rmse" and not 0 < slo.objective <= 1:
             found.append(
                 (("slos", at, "objective"), f"{slo.objective:g} is not a share: write 0.99 for 99 %")

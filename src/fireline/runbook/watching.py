@@ -13,7 +13,10 @@ from fireline.runbook.values import Duration, Instant, Share
 from fireline.terms.alert import Urgency
 
 FeatureKind = Literal["numeric", "categorical"]
-Indicator = Literal["availability", "latency", "auc", "accuracy", "rmse"]
+LatencyUnit = Literal["s", "ms", "us", "ns"]
+Indicator = Literal[
+    "availability", "latency", "auc", "accuracy", "rmse", "null_share", "flag_rate", "fallback_share"
+]
 
 
 class Columns(Part):
@@ -90,6 +93,9 @@ class Columns(Part):
         description="A moderation result as `/v1/moderations` gives it; the flags that the log has no column "
         "of their own for are read from it.",
     )
+    latency_unit: LatencyUnit = Field(
+        default="ms", description="What the numbers of `latency_ms` count in the log: s, ms, us or ns."
+    )
     ignore: tuple[str, ...] = Field(default=(), description="Columns of the log that are watched by nobody.")
 
     def watched(self) -> dict[str, FeatureKind]:
@@ -102,7 +108,12 @@ class Columns(Part):
 
     def roles(self) -> dict[str, str]:
         """Every single-column role that is mapped: role -> column, in the order of the fields."""
-        return {n: v for n, v in self if isinstance(v, str)}
+        return {n: v for n, v in self if isinstance(v, str) and n != "latency_unit"}
+
+    @property
+    def to_ms(self) -> float:
+        """Milliseconds in one of the log's units of latency."""
+        return {"s": 1e3, "ms": 1.0, "us": 1e-3, "ns": 1e-6}[self.latency_unit]
 
 
 class Scorer(Part):
@@ -192,14 +203,17 @@ class Slo(Part):
     name: str = Field(min_length=1, description="Its name.")
     indicator: Indicator = Field(
         description="availability (share of answers without an error), latency (share of answers within "
-        "`threshold` milliseconds), auc, accuracy, or rmse."
+        "`threshold` milliseconds), auc, accuracy, rmse, null_share (share of events that have the feature "
+        "`of`), flag_rate (share without the flag `of`), or fallback_share (share not from a fallback)."
     )
     objective: float = Field(
-        description="What is promised: a share for availability, latency and accuracy, a floor for auc, "
-        "a ceiling for rmse."
+        description="What is promised: a share of good events, a floor for auc, a ceiling for rmse."
     )
     threshold: float | None = Field(
         default=None, gt=0, description="For latency: the milliseconds an answer may take."
+    )
+    of: str | None = Field(
+        default=None, description="For null_share the feature, for flag_rate the flag it is about."
     )
     window: Duration = Field(default=timedelta(days=28), description="Over how long it is promised.")
 

@@ -155,6 +155,9 @@ def slo(found: Slo) -> str:
         "latency": f"{share} of answers within {found.threshold or 0:g} ms",
         "auc": f"AUC of at least {found.objective:g}",
         "accuracy": f"{share} of answers right",
+        "null_share": f"{share} of events with {found.of}",
+        "flag_rate": f"{share} of answers without {found.of}",
+        "fallback_share": f"{share} of answers from the model itself",
         "rmse": f"root mean square error of at most {found.objective:g}",
     }
     return f"{said[found.indicator]}, over {say_duration(found.window)}"

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 Array = np.ndarray[Any, Any]
 
 MISSING_WORDS = frozenset({"", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>", "\\n"})
-TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1", "1.0"})
-FALSE_WORDS = frozenset({"false", "f", "no", "n", "0", "0.0"})
+TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1", "1.0", "ja", "oui", "si", "wahr", "vrai"})
+FALSE_WORDS = frozenset({"false", "f", "no", "n", "0", "0.0", "nein", "non", "falsch", "faux"})
 ERROR_WORDS = frozenset(
     {
         "error",

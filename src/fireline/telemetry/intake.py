@@ -250,6 +250,8 @@ class Intake:
                 wrong = there & ~((numbers > 0) & np.isfinite(numbers))
                 reason, todo = "is no weight", "log 1 / sampling share, or leave it out"
         rejects.mark(wrong, f"bad_{m.name}", m.column, lambda value: f"{value} {reason}", todo)
+        if m.name == "latency_ms" and self.columns.latency_unit != "ms":
+            return pc.multiply(values, self.columns.to_ms)
         return values
 
     def _complete(self, found: dict[str, pa.Array], view: View) -> pa.Table:

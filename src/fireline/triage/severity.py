@@ -14,7 +14,7 @@ from fireline.triage.words import figure as say
 from fireline.triage.words import share as as_share
 
 if TYPE_CHECKING:
-    from fireline.runbook.schema import Runbook
+    from fireline.runbook.schema import Runbook, Slo
 
 HARMFUL: Mapping[str, str] = {
     "error_rate": "answers fail",
@@ -92,7 +92,9 @@ def burn_of(finding: Finding, runbook: Runbook) -> float:
     worst = 0.0
     for slo in runbook.slos:
         budget = 1 - slo.objective
-        if slo.indicator == "availability" and finding.family == "error_rate" and budget > 0:
+        if (slo.indicator == "availability" and finding.family == "error_rate" and budget > 0) or (
+            budget > 0 and _bad_of(slo, finding)
+        ):
             worst = max(worst, finding.seen / budget)
         elif slo.indicator == "accuracy" and finding.monitor == "accuracy" and budget > 0:
             wrong = finding.seen if finding.unit == "share wrong" else 1 - finding.seen
@@ -107,6 +109,14 @@ def burn_of(finding: Finding, runbook: Runbook) -> float:
         elif slo.indicator == "auc" and finding.monitor == "auc" and slo.objective > 0.5:
             worst = max(worst, (1 - finding.seen) / max(1 - slo.objective, 1e-6))
     return worst
+
+
+def _bad_of(slo: Slo, finding: Finding) -> bool:
+    """Whether a finding's figure is the share of bad events of an objective on one feature, flag or rung."""
+    about = {"null_share": "null_rate", "flag_rate": "flag_rate", "fallback_share": "fallback_share"}
+    wanted = about.get(slo.indicator)
+    named = slo.of is None or finding.feature == slo.of
+    return wanted == finding.monitor and named and finding.unit == "share"
 
 
 def judge_severity(harm: Harm, runbook: Runbook) -> tuple[Severity, str]:

@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, Response
 from fireline import __version__
 from fireline.clock import SystemClock
 from fireline.live.running import Running
-from fireline.web.api import answers, arrivals, health, incidents, otlp, switches, telemetry
+from fireline.web.api import answers, arrivals, baselines, health, incidents, otlp, switches, telemetry
 from fireline.web.auth.access import Access
 from fireline.web.auth.protect import protect, refuse_unguarded
-from fireline.web.pages import pages_router
+from fireline.web.pages import pages_router, usual
 
 ABOUT = "Incident response for machine-learning services: events and labels in, switches out, people between."
 
@@ -40,8 +40,9 @@ def create_app(running: Running, access: Access, begin: bool = True) -> FastAPI:
     app.state.fireline = running
     answers.install(app)
     app.add_exception_handler(Exception, _unexpected)
-    for part in (telemetry, otlp, switches, incidents, arrivals, health):
+    for part in (telemetry, otlp, switches, incidents, baselines, arrivals, health):
         app.include_router(part.router)
+    app.include_router(usual.router)
     app.include_router(pages_router())
     protect(app, running.store, SystemClock(), access)
     refuse_unguarded(app)
