@@ -17,7 +17,7 @@ from fireline.cli.options import RunbookPath, a_time
 from fireline.clock import SystemClock
 from fireline.runbook import check as checking
 from fireline.runbook.against import Known
-from fireline.runbook.load import read
+from fireline.runbook.load import RunbookFile, read
 from fireline.runbook.problem import Problem, UnusableRunbook
 from fireline.terms.alert import FAMILIES
 
@@ -59,10 +59,30 @@ def check(
         raise typer.Exit(2) from None
     now = a_time(at, file.runbook.timezone, "--at") if at else SystemClock().now()
     problems = checking.check(file, now=now, log=_columns(events) if events else None, known=_known())
+    problems += _dull(file)
     show(problems, console)
     grave = {"error", "warning"} if strict else {"error"}
     if any(one.level in grave for one in problems):
         raise typer.Exit(1)
+
+
+def _dull(file: RunbookFile) -> list[Problem]:
+    """Monitors that would notice next to nothing, because the reference was restless."""
+    from fireline.detect.baseline import Baseline  # here, so that `fireline --help` need not load them
+    from fireline.detect.judge import Judge
+    from fireline.detect.noticeable import dull
+
+    if not file.baseline_path.exists():
+        return []  # said already
+    baseline = Baseline.load(file.baseline_path)
+    found = []
+    for what, still, wide in dull(Judge(baseline, file.runbook, baseline.until)):
+        says = f"{what} is dull: within a day it would notice {still}, for the reference swings "
+        says += f"{wide:.0f} times as far as chance"
+        todo = "choose a calmer reference, or say `threshold:` for it under `monitors:`"
+        line = file.line("reference")
+        found.append(Problem("warning", str(file.path), line, "reference", says, todo))
+    return found
 
 
 def _known() -> Known:

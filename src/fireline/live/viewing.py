@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from fireline.clock import from_micros, micros
 from fireline.detect.judge import Judge, Round
-from fireline.detect.noticeable import noticeable
+from fireline.detect.noticeable import Recent, noticeable
 from fireline.live.guards import Guards
 from fireline.live.pulse import Pulse
 from fireline.live.views import BudgetView, MonitorState, MonitorView, ServiceView
@@ -110,7 +110,7 @@ def _hourly(pulse: Pulse) -> tuple[tuple[Any, int], ...]:
 def _monitors(pulse: Pulse) -> tuple[MonitorView, ...]:
     told = {
         (row["monitor"], row["scope"]): f"{row['usual']} -> {row['smallest']}"
-        for row in noticeable(pulse.judge)
+        for row in noticeable(pulse.judge, Recent(pulse.read, micros(pulse.clock.now())))
     }
     alerting = _alerting(pulse)
     found = [
