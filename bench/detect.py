@@ -12,9 +12,10 @@ that has them is named; those two see a part of the views, of one service. Each 
 again with its threshold (the same multiple for all it watches) tuned on the faultless days until it raises no
 more false alarms than Fireline did.
 
-Alarms are rising edges, grouped for four hours, pages and tickets alike. In brackets are 95 % intervals:
-exact Poisson for false alarms, bootstrap over services for the median delay. `=` marks a tuned peer that is
-level with Fireline within them, `!` one that is quicker. `OUT/detect.json` and `OUT/detect.svg` hold it all.
+Alarms are grouped: after one come none for four hours, pages and tickets alike. In brackets are 95 %
+intervals: exact Poisson for false alarms, bootstrap over services for the median delay. `=` marks a tuned
+peer that is level with Fireline within them, `!` one that is quicker. `OUT/detect.json` and `OUT/detect.svg`
+hold it all.
 """
 
 from __future__ import annotations

@@ -84,13 +84,13 @@ def narrow(judge: Judge, kinds: set[str]) -> None:
 
 
 def grouped(alarms: Sequence[float]) -> list[float]:
-    """Rising edges, grouped per service for four hours."""
+    """Alarms grouped per service: one, and then nothing for four hours (at most 180 in 30 days)."""
     found: list[float] = []
     last = -np.inf
     for at in sorted(alarms):
         if at - last >= GROUP:
             found.append(at)
-        last = at
+            last = at
     return found
 
 
