@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from fireline.cli.app import app
 from fireline.clock import from_micros, iso
 from fireline.detect import example
 from fireline.detect.baseline import learn
 from fireline.detect.judge import Judge
-from fireline.detect.noticeable import NOTHING, Recent, noticeable
+from fireline.detect.noticeable import NOTHING, Recent, dull, noticeable
+from fireline.runbook.load import read as load_file
 from fireline.runbook.schema import Runbook
 from fireline.terms.counts import MINUTE, SERVICE
+from tests.support.books import READY
 
 START, DAYS = 1_709_510_400, 14
 
@@ -67,3 +74,35 @@ def test_where_live_traffic_is_known_it_counts() -> None:
 def test_without_traffic_nothing_is_noticed() -> None:
     with pytest.raises(ValueError, match=NOTHING):
         smallest_error_rate(50, live=0)
+
+
+def test_a_monitor_that_storms_made_dull_says_so_and_check_passes_it_on(tmp_path: Path) -> None:
+    plan, rng = example.plan(), np.random.default_rng(3)
+    cells = plan.rates.series[0].cells
+    share = np.full(DAYS * 1440, 0.01)
+    for day in range(1, DAYS, 3):
+        share[day * 1440 : day * 1440 + 60] = 0.4
+    counts = np.zeros((len(share), plan.rates.width), np.int64)
+    counts[:, cells.index("n")] = rng.poisson(50, len(share))
+    counts[:, cells.index("error")] = rng.binomial(counts[:, cells.index("n")], share)
+
+    def read(layout, grain, low, high):  # type: ignore[no-untyped-def]
+        first = START // MINUTE
+        return (
+            {SERVICE: counts[low - first : high - first]} if (layout.name, grain) == ("rates", MINUTE) else {}
+        )
+
+    until = (START + DAYS * 86_400) * 10**6
+    baseline = learn(plan, read, START * 10**6, until, until, lambda _: None)
+    book = tmp_path / "runbook.yaml"
+    book.write_text(READY, encoding="utf-8")
+    file = load_file(book)
+    told = dull(Judge(baseline, file.runbook, until))
+    assert [what for what, _, _ in told] == ["error rate"]
+    assert told[0][2] > 10
+    baseline.save(file.baseline_path)
+    result = CliRunner().invoke(app, ["check", str(book), "--json"])
+    said = [one for one in json.loads(result.stdout) if "dull" in one["says"]]
+    assert len(said) == 1
+    assert said[0]["says"].startswith("error rate is dull: within a day it would notice ")
+    assert said[0]["key"] == "reference"
