@@ -1,8 +1,8 @@
 """The benches: what each measures, and one command for all of them.
 
-python -m bench                 tally, replay and a small judge, one after another
+python -m bench                 tally, replay and a small detect, one after another
 python -m bench --list          what there is
-python -m bench judge --services 20
+python -m bench detect --full
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-BY_DEFAULT = (("tally",), ("replay",), ("judge", "--services", "2", "--rates", "50"))
+BY_DEFAULT = (("tally",), ("replay",), ("detect", "--services", "2", "--rates", "50"))
 
 
 def benches() -> dict[str, str]:

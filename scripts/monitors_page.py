@@ -56,7 +56,7 @@ def _tolerance(kind: Kind) -> str:
     if kind.test == "silence":
         return "none"
     if kind.test == "rate":
-        return f"{kind.tolerance:g} times the usual odds ({kind.noisy_tolerance:g} times where it is noisy)"
+        return f"{kind.tolerance:g} times the usual odds"
     return f"{kind.tolerance:g} {kind.unit}"
 
 

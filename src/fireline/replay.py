@@ -22,7 +22,7 @@ from fireline.detect.baseline import Baseline
 from fireline.detect.grouping import Desk
 from fireline.detect.jobs import broken, findings
 from fireline.detect.judge import Judge
-from fireline.detect.noticeable import monitor_families, noticeable
+from fireline.detect.noticeable import Recent, monitor_families, noticeable
 from fireline.detect.size import sizes
 from fireline.errors import InputError, Where
 from fireline.ingest import log_of, signals_log
@@ -306,7 +306,7 @@ def _summary(
         "changes": [change.as_json() for change in play.changes],
         "versions": {name: iso(from_micros(at)) for name, at in play.versions.items()},
         "monitors": {"judged": play.judge.monitors, "families": dict(monitor_families(play.judge))},
-        "noticeable": noticeable(play.judge),
+        "noticeable": noticeable(play.judge, Recent(play.read, micros(log.last))),
         "activity": _activity(play, begin, log.end),
         "quarantine_examples": [row.as_json() for row in log.quarantine.items[:20]],
         "budget": {"false_pages_per_30d": runbook.false_pages_per_30d},

@@ -159,3 +159,22 @@ def test_rates_may_be_harmful_in_either_direction(direction: float) -> None:
 def test_right_after_the_alert_no_tick_is_complete_and_nothing_is_said():
     none = np.empty(0)
     assert len(recovery.rate(none, none, none, at_alert=0.1, threshold=100.0)) == 0
+
+
+def test_a_service_repaired_by_half_is_not_called_well_though_it_wobbles() -> None:
+    """The usual wanders by a tenth of the effect, half of which is left: five days, and hardly ever a yes."""
+    rng, said = np.random.default_rng(7), []
+    for _ in range(40):
+        wander = 0.4 * np.sin(2 * np.pi * (np.arange(136) / 48 + rng.random()))
+        z = np.concatenate([rng.normal(4, 1, 16), rng.normal(2, 1, 120) + wander[16:]])
+        said.append(any(asked(hours(z[:upto])).recovered for upto in range(17, 137, 3)))
+    assert np.mean(said) < 0.1
+
+
+def test_an_alert_that_chance_helped_measures_less_than_it_saw() -> None:
+    n, usual = np.full(4, 100.0), np.full(4, 0.01)
+    few = recovery._surely(np.array([3.0, 2, 3, 2]), n, usual, 1.0)
+    many = recovery._surely(np.array([30.0, 20, 30, 20]) * 10, n * 100, usual, 1.0)
+    assert 0.01 < few < 0.025 * 0.9
+    assert 0.09 < many + 0.066 < 0.1
+    assert recovery._surely(np.zeros(4), n, np.full(4, 0.2), 1.0) > 0  # a rate that fell

@@ -59,7 +59,7 @@ def check(
         raise typer.Exit(2) from None
     now = a_time(at, file.runbook.timezone, "--at") if at else SystemClock().now()
     problems = checking.check(file, now=now, log=_columns(events) if events else None, known=_known())
-    problems = [*_sources(file), *problems]
+    problems = [*_sources(file), *problems, *_dull(file)]
     show(problems, console)
     grave = {"error", "warning"} if strict else {"error"}
     if any(one.level in grave for one in problems):
@@ -71,6 +71,25 @@ def _sources(file: RunbookFile) -> list[Problem]:
     from fireline.sources.pull import problems
 
     return problems(file)
+
+
+def _dull(file: RunbookFile) -> list[Problem]:
+    """Monitors that would notice next to nothing, because the reference was restless."""
+    from fireline.detect.baseline import Baseline  # here, so that `fireline --help` need not load them
+    from fireline.detect.judge import Judge
+    from fireline.detect.noticeable import dull
+
+    if not file.baseline_path.exists():
+        return []  # said already
+    baseline = Baseline.load(file.baseline_path)
+    found = []
+    for what, still, wide in dull(Judge(baseline, file.runbook, baseline.until)):
+        says = f"{what} is dull: within a day it would notice {still}, for the reference swings "
+        says += f"{wide:.0f} times as far as chance"
+        todo = "choose a calmer reference, or say `threshold:` for it under `monitors:`"
+        line = file.line("reference")
+        found.append(Problem("warning", str(file.path), line, "reference", says, todo))
+    return found
 
 
 def _known() -> Known:

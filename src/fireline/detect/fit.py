@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fireline.detect.kinds import Array, Kind, Means, Rates
 from fireline.detect.season import CELLS, cells_of
+from fireline.detect.spread import (
+    MEDIAN,
+    between_ticks,
+    block_sums,
+    long_run,
+    median,
+    overdispersion,
+    seasonal_median,
+    shrunk,
+)
 from fireline.terms.plan import Plan
 
 PSEUDO_EVENTS = 50.0
-FEWEST_TICKS = 4
-NOISY = 0.125  # two standard errors of the base then use up the tolerance of 1.25
 UPPER = 3.09  # standard normal, one in a thousand
-TRIMMED_CHI2 = 0.873  # mean of a chi-square of one degree below its 98 % point
-UNSURE = 6.5  # a variance from n blocks is widened by 1 + 6.5/n, about its 80 % upper bound
+DAY = 86_400
+EVIDENCE_DAYS = 1.0  # how long evidence gathers against one base; longer is what the tolerance is for
 HOURS = (1, 4, 24)
 MERGES = {60: (1,), 900: (1, 2, 4, 8, 16, 32, 96), 3600: (1, 2, 3, 6, 12, 24)}
 
@@ -27,7 +34,8 @@ class Fit:
 
     base [48, C] by season cell, base_variance [48, C] of its own error, tau2 [C] variance between ticks,
     inflation [C] (autocorrelation of means, overdispersion of rates), tolerance [C], usable [C].
-    ``merge`` ticks are judged as one so that each holds enough events.
+    ``merge`` ticks are judged as one so that each holds enough events; ``spared`` [C] is how many of them
+    were left out of the reference as an incident of their own (empty: none).
     """
 
     merge: int
@@ -37,6 +45,7 @@ class Fit:
     inflation: Array
     tolerance: Array
     usable: Array
+    spared: Array = field(default_factory=lambda: np.zeros(0))
 
     def inflated(self, factors: Array) -> Fit:
         """The same with its inflation multiplied by ``factors`` [C]."""
@@ -67,18 +76,50 @@ def choose_merge(kind: Kind, plan: Plan, counts: Array, grain: int) -> int:
     return MERGES[grain][-1]
 
 
-def fit(kind: Kind, plan: Plan, counts: Array, first: int, grain: int) -> Fit:
+def fit(kind: Kind, plan: Plan, counts: Array, first: int, grain: int, spared: Array | None = None) -> Fit:
     """The baseline of ``kind`` from reference counts [T, W] of one scope, T ticks of ``grain`` s from
-    ``first``."""
+    ``first``.
+
+    ``spared`` [T / merge, C] marks merged ticks of an incident, which are no part of what is usual.
+    """
     merge = choose_merge(kind, plan, counts, grain)
     folded, start = merged(counts, first, merge)
     cells = cells_of(np.arange(start, start + len(folded)), grain * merge, plan.timezone)
     ticks = kind.ticks(plan, folded)
+    if spared is not None:
+        ticks = _without(ticks, spared)
     if kind.test == "silence":
-        return _fit_silence(ticks, cells, merge)
+        found = _fit_silence(ticks, cells, merge, grain * merge)
+    elif isinstance(ticks, Rates):
+        found = _fit_rates(kind, plan, ticks, cells, merge, grain)
+    else:
+        found = _fit_means(kind, plan, ticks, cells, merge, grain)
+    return found if spared is None else replace(found, spared=spared.sum(axis=0))
+
+
+def incidents_allowed(seconds: float) -> int:
+    """How many incidents a reference of ``seconds`` may hold and still tell what is usual: one a fortnight.
+
+    What happens more often is the service's nature, and widens its monitors.
+    """
+    return max(1, int(seconds // (14 * DAY)))
+
+
+def _without(ticks: Rates | Means, spared: Array) -> Rates | Means:
+    """The same without data where ``spared`` [T, C]."""
     if isinstance(ticks, Rates):
-        return _fit_rates(kind, plan, ticks, cells, merge, grain)
-    return _fit_means(kind, plan, ticks, cells, merge, grain)
+        return Rates(np.where(spared, 0, ticks.hits), np.where(spared, 0, ticks.n))
+    return Means(np.where(spared, np.nan, ticks.value), ticks.variance, np.where(spared, 0, ticks.n))
+
+
+def _unknown(n: Array, seconds: int) -> Array:
+    """1 + evidence / reference [C]: how much wider counts of a day are than a known base makes them, since
+    the base itself was counted, over the days with data in ``n`` [T, C] (the dispersion of the
+    beta-binomial, or of the normal, that predicts a day from so many others)."""
+    per_day = max(1, DAY // seconds)
+    padded = np.pad(n, ((0, -len(n) % per_day), (0, 0)))
+    days = (block_sums(padded, per_day) > 0).sum(axis=0)
+    return np.asarray(1 + EVIDENCE_DAYS / np.maximum(days, 1))
 
 
 def cold_fit(kind: Kind, plan: Plan) -> Fit | None:
@@ -111,13 +152,6 @@ def _blocks(grain: int, merge: int) -> tuple[int, ...]:
     return tuple(sorted(lengths - {1}))
 
 
-def _block_sums(values: Array, length: int) -> Array:
-    """Sums over whole blocks of ``length`` ticks: [T // length, C]."""
-    whole = len(values) // length * length
-    sums: Array = values[:whole].reshape(-1, length, values.shape[1]).sum(axis=1)
-    return sums
-
-
 # -- rates ---------------------------------------------------------------------------------------------------
 
 
@@ -137,16 +171,12 @@ def _fit_rates(kind: Kind, plan: Plan, ticks: Rates, cells: Array, merge: int, g
     if fixed is not None:
         base = np.where(np.isnan(fixed), base, np.maximum(base, fixed))
     tolerance = kind.tolerances(plan, np.clip(pooled, floor, 1 - floor))
-    with np.errstate(divide="ignore"):
-        error = np.sqrt(
-            (1 - pooled) / np.maximum(np.median(events, axis=0) * np.maximum(pooled, floor), 1e-9)
-        )
-    noisy = (error > NOISY) & (tolerance == kind.tolerance)
-    tolerance = np.where(noisy, np.maximum(tolerance, kind.noisy_tolerance), tolerance)
     unsure = _unsure(pooled, (n * keep).sum(axis=0), np.median(events, axis=0) + pseudo, floor)
     tolerance = np.maximum(tolerance, unsure if fixed is None else np.where(np.isnan(fixed), unsure, 0.0))
     odds = np.maximum(base, floor) * tolerance / (1 - np.maximum(base, floor))
-    phi = _overdispersion(hits, n, base[cells], (odds / (1 + odds))[cells], _blocks(grain, merge))
+    phi = overdispersion(hits, n, base[cells], (odds / (1 + odds))[cells], _blocks(grain, merge))
+    unknown = _unknown(n, grain * merge)
+    phi = phi * (unknown if fixed is None else np.where(np.isnan(fixed), unknown, 1.0))
     usable = n.sum(axis=0) >= 100
     zeros = np.zeros_like(base)
     return Fit(merge, base, zeros, np.zeros(len(phi)), phi, tolerance, usable)
@@ -188,7 +218,7 @@ def _untrimmed(hits: Array, n: Array, hour: int) -> Array:
     The median of minute rates is 0 at 1 % and 50 a minute, so the base is a ratio of sums; trimming keeps an
     incident within the reference from becoming usual.
     """
-    hour_hits, hour_n = _block_sums(hits, hour), _block_sums(n, hour)
+    hour_hits, hour_n = block_sums(hits, hour), block_sums(n, hour)
     if len(hour_hits) < 20:
         return np.ones_like(hits)
     pooled = hour_hits.sum(axis=0) / np.maximum(hour_n.sum(axis=0), 1)
@@ -200,135 +230,72 @@ def _untrimmed(hits: Array, n: Array, hour: int) -> Array:
     return np.concatenate([keep, np.ones((len(hits) - len(keep), hits.shape[1]))])
 
 
-def _overdispersion(hits: Array, n: Array, p: Array, p0: Array, blocks: tuple[int, ...]) -> Array:
-    """phi [C] >= 1: trimmed Pearson dispersion of ticks around ``p``, and of hours and days beyond ``p0``.
-
-    A rate that wobbles slowly within the tolerance costs nothing: the judge's null is p0, the tolerated rate.
-    """
-    worst = np.ones(hits.shape[1])
-    for length in (1, *blocks):
-        null = p if length == 1 else p0
-        x, e, v = (_block_sums(a, length) for a in (hits, n * null, n * null * (1 - null)))
-        for channel in range(hits.shape[1]):
-            enough = e[:, channel] >= 1
-            count = int(enough.sum())
-            if count < 10:
-                continue
-            gap = x[enough, channel] - e[enough, channel]
-            square = (gap if length == 1 else np.maximum(gap, 0)) ** 2 / np.maximum(v[enough, channel], 1e-9)
-            square = np.sort(square)[: max(1, int(np.ceil(count * 0.98)))]
-            sides = 1.0 if length == 1 else 2.0
-            worst[channel] = max(worst[channel], sides * square.mean() / TRIMMED_CHI2 - np.sqrt(2 / count))
-    return worst
-
-
 # -- means ---------------------------------------------------------------------------------------------------
 
 
 def _fit_means(kind: Kind, plan: Plan, ticks: Means, cells: Array, merge: int, grain: int) -> Fit:
     valid = (ticks.n >= kind.least) & np.isfinite(ticks.value)
     value = np.where(valid, ticks.value, np.nan)
-    base, members = _seasonal_median(value, cells)
-    residual = value - base[cells]
     variance = np.where(valid, ticks.variance, np.nan)
     with np.errstate(all="ignore"):
-        sampling = np.nan_to_num(_median(variance), nan=1.0)
-        spread = 1.4826 * _median(np.abs(residual - _median(residual)))
-    tau2 = np.maximum(np.nan_to_num(spread) ** 2 - sampling, 0.0)
+        sampling = np.nan_to_num(median(variance), nan=1.0)
+    middle, members = seasonal_median(value, cells)
+    tau2 = between_ticks(value - middle[cells], sampling)
+    base, base_variance = shrunk(middle, members, sampling + tau2, valid.sum(axis=0))
+    residual = value - base[cells]
+    tau2 = between_ticks(residual, sampling)
     usable = valid.sum(axis=0) >= 12
     fixed = None if kind.cold else kind.fixed_base(plan)
     if fixed is not None:  # known beforehand: nothing has to be learnt of it
         known = ~np.isnan(fixed)
         base, usable = np.where(known, fixed, base), usable | known
+        base_variance = np.where(known, 0.0, base_variance)
         sampling, tau2 = np.where(known, 0.0, sampling), np.where(known, 0.0, tau2)
-    tolerance = kind.tolerances(plan, np.nan_to_num(_median(base)) if usable.any() else base[0])
+    tolerance = kind.tolerances(plan, np.nan_to_num(median(base)) if usable.any() else base[0])
     noise = np.where(valid, ticks.variance + tau2, np.nan)
-    inflation = _long_run(residual, noise, tolerance, _blocks(grain, merge))
-    base_variance = 1.57 * (sampling + tau2) * np.minimum(inflation, 10) / np.maximum(members, 1)
+    inflation = long_run(residual, noise, tolerance, _blocks(grain, merge))
+    error = np.sqrt(MEDIAN * (sampling + tau2) * inflation / np.maximum(valid.sum(axis=0), 1))
+    tolerance = np.maximum(tolerance, UPPER * error)
+    inflation = inflation * _unknown(np.where(valid, 1.0, 0.0), grain * merge)
+    base_variance = base_variance * np.minimum(inflation, 10)
     return Fit(merge, np.nan_to_num(base), base_variance, tau2, inflation, tolerance, usable)
 
 
-def _median(values: Array) -> Array:
-    """Median over the ticks of ``values`` [T, C] that are there: [C], NaN where none is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # that nothing has no median is no news
-        return np.asarray(np.nanmedian(values, axis=0))
+def _fit_silence(ticks: Rates | Means, cells: Array, merge: int, seconds: int) -> Fit:
+    """Usual events per tick by hour, and how clustered they are: the spread of counts over their mean.
 
-
-def _seasonal_median(value: Array, cells: Array) -> tuple[Array, Array]:
-    """Median by season cell [48, C] and how many ticks it rests on [48, C]; thin cells take the pooled
-    one."""
-    with np.errstate(all="ignore"):
-        pooled = _median(value)
-        count = np.isfinite(value).sum(axis=0)
-        base = np.tile(pooled, (CELLS, 1))
-        members = np.tile(count, (CELLS, 1)).astype(np.float64)
-        for cell in range(CELLS):
-            part = value[cells == cell]
-            inside = np.isfinite(part).sum(axis=0)
-            enough = inside >= FEWEST_TICKS
-            if enough.any():
-                base[cell, enough] = _median(part[:, enough])
-                members[cell, enough] = inside[enough]
-    return base, members
-
-
-def _long_run(residual: Array, noise: Array, tolerance: Array, blocks: tuple[int, ...]) -> Array:
-    """How much wider than independent ticks the excess of hours, of four hours and of days over the tolerance
-    is.
-
-    ``residual`` and its variance ``noise`` are [T, C], NaN without data; the result [C] >= 1. What wobbles
-    within the tolerance costs nothing; weather that swings far beyond it widens the monitor a lot. Extremes
-    are cut, so that one incident in the reference does not blind the monitor.
+    As many silences as a reference may have incidents are no part of it.
     """
-    found = np.ones(residual.shape[1])
-    for channel in range(residual.shape[1]):
-        series, variance = residual[:, channel], noise[:, channel]
-        present = np.isfinite(series) & np.isfinite(variance)
-        if present.sum() < 12:
-            continue
-        standard = series[present] / np.sqrt(variance[present])
-        worst = max(1.0, (np.quantile(np.abs(standard), 0.975) / 2.24) ** 2)
-        for length in blocks:
-            filled = np.stack([np.where(present, series, 0), np.where(present, variance, 0), present], axis=1)
-            total, spread, count = _block_sums(filled.astype(np.float64), length).T
-            full = count >= max(1, 0.25 * length)
-            if full.sum() >= 8:
-                mean, error = total[full] / count[full], np.sqrt(spread[full]) / count[full]
-                excess = np.maximum(np.abs(mean) - tolerance[channel], 0) / error
-                worst = max(worst, _winsorised(excess) * (1 + UNSURE / full.sum()))
-        found[channel] = worst
-    return found
-
-
-def _winsorised(values: Array) -> float:
-    """Mean square of values cut at three robust standard deviations, or at 3."""
-    limit = 3 * max(1.4826 * float(np.median(np.abs(values))), 1.0)
-    return float(np.mean(np.clip(values, -limit, limit) ** 2))
-
-
-def _fit_silence(ticks: Rates | Means, cells: Array, merge: int) -> Fit:
-    """Usual events per tick by hour, and how clustered they are: the spread of counts over their mean."""
     assert isinstance(ticks, Means)
-    n = ticks.value
-    base = np.stack(
-        [n[cells == cell].mean(axis=0) if (cells == cell).any() else n.mean(axis=0) for cell in range(CELLS)]
-    )
-    quarter = _block_sums(n, 15)
-    expected = _block_sums(base[cells], 15)
-    busy = expected[:, 0] >= 1
-    ratio = (quarter[busy] - expected[busy]) ** 2 / expected[busy]
-    phi = np.maximum(np.median(ratio, axis=0) / 0.455, 1.0) if busy.any() else np.ones(n.shape[1])
-    longest = [_longest_silence(one, usual) for one, usual in zip(n.T, base[cells].T, strict=True)]
-    phi = np.maximum(phi, np.asarray(longest) / 3.0)
+    known = np.isfinite(ticks.value)
+    base = np.stack([_mean(ticks.value, known & (cells == cell)[:, None]) for cell in range(CELLS)])
+    n = np.where(known, ticks.value, base[cells])
+    quarter = block_sums(n, 15)
+    expected = block_sums(base[cells], 15)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.where(expected >= 1, (quarter - expected) ** 2 / expected, np.nan)
+    phi = np.maximum(np.nan_to_num(median(ratio), nan=0.0) / 0.455, 1.0)
+    most = incidents_allowed(len(n) * seconds)
+    silences = [_silences(one, usual) for one, usual in zip(n.T, base[cells].T, strict=True)]
+    phi = np.maximum(phi, [longest[min(most, len(longest) - 1)] / 3.0 for longest in silences])
     zeros = np.zeros_like(base)
     return Fit(merge, base, zeros, np.zeros(len(phi)), phi, np.ones(len(phi)), n.sum(axis=0) >= 100)
 
 
-def _longest_silence(n: Array, usual: Array) -> float:
-    """The most events that were expected within any silence of the reference."""
-    total, worst = 0.0, 0.0
+def _mean(values: Array, inside: Array) -> Array:
+    """Mean [C] of ``values`` [T, C] where ``inside``; of all that are known where nothing is."""
+    inside = np.where(inside.any(axis=0), inside, np.isfinite(values))
+    total = np.where(inside, np.nan_to_num(values), 0.0).sum(axis=0)
+    return np.asarray(total / np.maximum(inside.sum(axis=0), 1))
+
+
+def _silences(n: Array, usual: Array) -> list[float]:
+    """How many events were expected within each silence of the reference, longest first."""
+    total, found = 0.0, [0.0]
     for count, expected in zip(n, usual, strict=True):
-        total = 0.0 if count > 0 else total + float(expected)
-        worst = max(worst, total)
-    return worst
+        if count > 0:
+            found.append(total)
+            total = 0.0
+        else:
+            total += float(expected)
+    return sorted([*found, total], reverse=True)

@@ -14,7 +14,7 @@ import numpy as np
 from fireline.clock import MICROS, from_micros
 from fireline.detect.bank import Bank, Reading
 from fireline.detect.baseline import Baseline
-from fireline.detect.budget import RESERVE, purse, reserve_share
+from fireline.detect.budget import RESERVE, purse, reserve_share, split
 from fireline.detect.choice import judged, measures
 from fireline.detect.duel import duel
 from fireline.detect.fit import Fit, merged
@@ -95,17 +95,14 @@ class Judge:
         self.fixed = FixedThresholds(baseline, runbook, since)
         self.rounds: dict[tuple[bool, int, int], Round] = {}
         self.terms: dict[str, Terms | None] = {}  # of kinds, where a lane asked for them
-        budget = runbook.budget
-        pools = {"service": budget.service, "drift": budget.drift}
         known = [Scope("version", "", v) for v in self.plan.versions] if len(self.plan.versions) > 1 else []
-        counts = self._monitor_counts(len(known))
+        shares = self._shares(len(known))
         for kind in self.kinds:
             for grain, _, fits in self._fits(kind):
-                owner = next(iter(fits))
-                if owner.kind == "segment":
-                    share = budget.segments * (1 - RESERVE) / max(counts["segment"], 1)
+                if next(iter(fits)).kind == "segment":
+                    share = shares["segment"][kind.name]
                 else:
-                    share = pools[kind.pool] * (1 - RESERVE) / max(counts[kind.pool], 1)
+                    share = shares[kind.pool][kind.name]
                     fits |= {s: fits[SERVICE] for s in known if "version" in kind.scopes and SERVICE in fits}
                 self._seat(self._court(kind.name, kind, fits, grain, share))
 
@@ -145,15 +142,24 @@ class Judge:
                         tolerance[meant] = rule.tolerance
         return replace(one, usable=usable, tolerance=tolerance)
 
-    def _monitor_counts(self, known: int) -> dict[str, int]:
-        found = {"service": 0, "drift": 0, "segment": 0}
+    def _shares(self, known: int) -> dict[str, dict[str, float]]:
+        """What part of the service's budget one monitor holds: by pool and kind. ``known`` versions share
+        the service's."""
+        budget = self.runbook.budget
+        pools = {"service": budget.service, "drift": budget.drift, "segment": budget.segments}
+        counts: dict[str, dict[str, int]] = {pool: {} for pool in pools}
         for kind in self.kinds:
             monitors = len(kind.monitors(self.plan))
             for name, scope in self.baseline.fits:
                 if name == kind.name:
-                    found["segment" if scope.kind == "segment" else kind.pool] += monitors
-            found[kind.pool] += monitors * known if "version" in kind.scopes else 0
-        return found
+                    mine = counts["segment" if scope.kind == "segment" else kind.pool]
+                    mine[name] = mine.get(name, 0) + monitors
+            if kind.name in counts[kind.pool] and "version" in kind.scopes:
+                counts[kind.pool][kind.name] += monitors * known
+        return {
+            pool: {name: part * pools[pool] * (1 - RESERVE) for name, part in split(counts[pool]).items()}
+            for pool in pools
+        }
 
     @property
     def courts(self) -> list[Court]:

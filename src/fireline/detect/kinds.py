@@ -101,7 +101,6 @@ class Kind(ABC):
     scopes: ClassVar[tuple[ScopeKind, ...]] = ("service", "version", "segment")
     sides: ClassVar[Sides] = "up"
     tolerance: ClassVar[float] = 1.25
-    noisy_tolerance: ClassVar[float] = 1.5
     floor: ClassVar[float] = 1e-4
     k: ClassVar[int] = 5
     pool: ClassVar[Pool] = "service"

@@ -1,8 +1,9 @@
-"""The smallest effect each monitor would notice within 24 hours at the traffic the reference had."""
+"""The smallest effect each monitor would notice within 24 hours: at today's traffic where that is known."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,24 +13,40 @@ from fireline.detect.evalue import LAMBDAS, ODDS
 from fireline.detect.judge import Court, Judge
 from fireline.detect.kinds import Array, Means
 from fireline.detect.report import share_in_words
-from fireline.terms.counts import SERVICE
+from fireline.terms.counts import SERVICE, Scope
+from fireline.terms.plan import Layout
 
 DAY = 86_400.0
+MOST_DAYS = 7
+DULL = 10.0
 NOTHING = "nothing within a day"
+Read = Callable[[Layout, int, int, int], Mapping[Scope, Array]]
 
 
-def noticeable(judge: Judge) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Recent:
+    """Where counts of live traffic lie: ``read``, and the microsecond up to which they are complete."""
+
+    read: Read
+    until: int
+
+
+def noticeable(judge: Judge, recent: Recent | None = None) -> list[dict[str, Any]]:
     """For each monitor of the whole service: its usual figure and the smallest that fires within a day.
+
+    At the traffic of the last whole days (seven at most) that ``recent`` knows since the judge began, else at
+    the reference's; ``at`` says which.
 
     The expected growth of the statistic's best component over a day's ticks must reach the page level;
     effects of that size are noticed about half of the time within the day, larger ones sooner.
     """
     found = []
+    days: dict[tuple[str, int], tuple[Array, str] | None] = {}
     for court in judge.courts:
         bank = court.bank
         if court.rival is not None or SERVICE not in bank.scopes or bank.kind.test == "silence":
             continue
-        events = _events_a_day(judge.baseline, court)
+        events, at = _traffic(judge, court, recent, days)
         for group, (scope, monitor) in enumerate(bank.owners):
             if scope != SERVICE:
                 continue
@@ -48,8 +65,63 @@ def noticeable(judge: Judge) -> list[dict[str, Any]]:
                 "usual": _words(bank.kind.unit, usual),
                 "smallest": NOTHING if smallest is None else _words(bank.kind.unit, smallest),
                 "within": "24 h",
+                "at": at,
             })  # fmt: skip
     return found
+
+
+def dull(judge: Judge) -> list[tuple[str, str, float]]:
+    """Monitors of the whole service that a restless reference made dull: (what, what it would notice still,
+    how many times the spread of chance its reference has)."""
+    spread = {}
+    for court in judge.courts:
+        for group, (scope, monitor) in enumerate(court.bank.owners):
+            start = int(court.bank.groups[group])
+            channels = slice(start, start + int(court.bank.sizes[group]))
+            if court.rival is None and scope == SERVICE and court.bank.kind.test != "silence":
+                name = court.bank.kind.name.replace("_", " ")
+                spread[name, monitor.feature] = float(court.bank.inflation[channels].max())
+    found = []
+    for row in noticeable(judge):
+        feature = None if row["scope"] == "the whole service" else row["scope"]
+        wide = spread[row["monitor"], feature]
+        if wide >= DULL:
+            what = f"{row['monitor']} of {feature}" if feature else str(row["monitor"])
+            found.append((what, f"{row['smallest']} (usually {row['usual']})", wide))
+    return found
+
+
+def _traffic(
+    judge: Judge, court: Court, recent: Recent | None, known: dict[tuple[str, int], tuple[Array, str] | None]
+) -> tuple[Array, str]:
+    """Events behind each channel on an average day, and which days those were; ``known`` keeps what was
+    read."""
+    kind = court.bank.kind
+    if recent is not None:
+        key = kind.layout, court.grain
+        if key not in known:
+            known[key] = _lately(judge, court, recent)
+        lately = known[key]
+        if lately is not None:
+            a_day, said = lately
+            return np.asarray(kind.ticks(judge.plan, a_day[None, :]).n[0], dtype=np.float64), said
+    return _events_a_day(judge.baseline, court), "the reference's traffic"
+
+
+def _lately(judge: Judge, court: Court, recent: Recent) -> tuple[Array, str] | None:
+    """Counts [width] of an average one of the last days, and the days in words; None before there is one."""
+    layout, until = court.bank.kind.laid_out(judge.plan), recent.until
+    if layout.name == "quality" and judge.runbook.labels is not None:
+        until -= int(judge.runbook.labels.age.total_seconds() * 1e6)
+    days = min(MOST_DAYS, int((until - judge.since) / 1e6 // DAY))
+    if days < 1:
+        return None
+    last = until // (court.grain * 1_000_000)
+    counts = recent.read(layout, court.grain, last - int(days * DAY) // court.grain, last).get(SERVICE)
+    if counts is None:
+        return None
+    said = f"the traffic of the last {days} days" if days > 1 else "the last day's traffic"
+    return counts.sum(axis=0) / days, said
 
 
 def _words(unit: str, value: float) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from fireline.clock import from_micros, micros
 from fireline.detect.judge import Judge, Round
-from fireline.detect.noticeable import noticeable
+from fireline.detect.noticeable import Recent, noticeable
 from fireline.detect.promise import spent
 from fireline.live.guards import Guards
 from fireline.live.pulse import Pulse
@@ -112,7 +112,7 @@ def monitor_views(pulse: Pulse) -> tuple[MonitorView, ...]:
     """Every monitor as it stands, those that alert first."""
     told = {
         (row["monitor"], row["scope"]): f"{row['usual']} -> {row['smallest']}"
-        for row in noticeable(pulse.judge)
+        for row in noticeable(pulse.judge, Recent(pulse.read, micros(pulse.clock.now())))
     }
     alerting = _alerting(pulse)
     found = [

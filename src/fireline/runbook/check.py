@@ -298,8 +298,8 @@ def _reference(file: RunbookFile) -> Iterator[Found]:
     days = f"{length / DAY:.1f} days".replace(".0 days", " days")
     if length < 7 * DAY:
         says = (
-            f"only {days}: no weekday is known yet, tolerances are doubled, and business figures only "
-            f"open tickets"
+            f"only {days}: no weekday is known yet, monitors are duller by what so few days leave "
+            f"unknown, and business figures only open tickets"
         )
         yield "warning", key, says, "take the baseline again once there are 28 days"
     elif length < 14 * DAY:

@@ -1,8 +1,9 @@
 """The judge with its roles swapped: is the service well again?
 
-The null is half of the effect measured at the alert: against the detection tolerance itself it would take
-weeks. The threshold is the one of detection, so a service that stays half as bad is called recovered once in
-30 days.
+The null is that two fifths of the effect are left: against the detection tolerance it would take weeks,
+and at a full half a service that stays half as bad sits on the border, where a wobble of the usual calls it
+well within days. The effect is the one measured at the alert, less its standard error, since an alert fires
+when chance helps it. The threshold is the one of detection.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from fireline.verify.stats import Floats
 LAMBDAS = np.array([0.25, 0.5, 1.0, 2.0])
 ODDS = np.array([1.4, 2.0, 4.0, 10.0])
 MONTH = 30 * 86_400
+LEFT = 0.4
+MEDIAN_ERROR = 1.2533
 GONE_TICKS = 4
 GONE_FOR = timedelta(hours=1)
 
@@ -100,12 +103,12 @@ def detector(log_e: Floats, threshold: float) -> Floats:
 
 
 def gauss(z: Floats, effect: Floats | float, threshold: float, k: int = 3) -> Floats:
-    """The statistic [T] of "less than half of the effect is left".
+    """The statistic [T] of "less than two fifths of the effect are left".
 
     ``z`` [T] are standardised residuals, positive in the alert's direction; ``effect`` the effect at the
     alert on the same scale, one number or [T].
     """
-    better = np.asarray(effect) / 2 - z
+    better = np.asarray(effect) * LEFT - z
     cap = math.log(threshold) / k
     return detector(np.minimum(np.outer(better, LAMBDAS) - LAMBDAS**2 / 2, cap), threshold)
 
@@ -120,12 +123,12 @@ def rate(
     """
     if not len(n):
         return np.empty(0)  # no tick is complete since the alert
-    half = np.clip(usual + (at_alert - usual) / 2, 1e-6, 1 - 1e-6)
-    odds = half / (1 - half)
+    null = np.clip(usual + (at_alert - usual) * LEFT, 1e-6, 1 - 1e-6)
+    odds = null / (1 - null)
     steps = ODDS if at_alert >= float(np.nanmedian(usual)) else 1 / ODDS
     lower = odds[:, None] / steps[None, :]
     p1 = lower / (1 + lower)
-    p0 = half[:, None]
+    p0 = null[:, None]
     x, total = bad[:, None], n[:, None]
     log_e = (x * np.log(p1 / p0) + (total - x) * np.log((1 - p1) / (1 - p0))) / max(phi, 1.0)
     log_e[~(n > 0)] = np.nan
@@ -167,13 +170,22 @@ def _statistic(
     n = np.where(full, ticks.n, 0.0)
     if alert.get("unit") == "share" and alert["family"] in words.SHARES - {"accuracy"}:
         bad = np.where(full, np.rint(ticks.seen * ticks.n), 0.0)
-        at_alert = float(bad[during].sum() / n[during].sum())
+        at_alert = _surely(bad[during], n[during], ticks.usual[during], ticks.infl)
         return rate(bad[after], n[after], ticks.usual[after], at_alert, threshold, ticks.infl)
     z = np.where(full, ticks.z, np.nan) / math.sqrt(max(ticks.infl, 1.0))
     effect = float(np.median(z[full & during]))
+    effect = max(effect - MEDIAN_ERROR / math.sqrt((full & during).sum()), effect / 2)
     usual_n = float(np.median(n[full & during]))
     scale = np.minimum(1.0, np.sqrt(n[after] / usual_n))
     return gauss(z[after], max(effect, 0.0) * scale, threshold)
+
+
+def _surely(bad: Floats, n: Floats, usual: Floats, phi: float) -> float:
+    """The rate at the alert, a standard error nearer to what is usual, but no more than half the way."""
+    seen, total = float(bad.sum() / n.sum()), float(n.sum())
+    expected = float((np.nan_to_num(usual) * n).sum() / total)
+    error = math.sqrt(max(phi, 1.0) * max(seen * (1 - seen), 1 / total) / total)
+    return seen - math.copysign(min(error, abs(seen - expected) / 2), seen - expected)
 
 
 def _says(

@@ -22,7 +22,6 @@ class LabelCoverage(Kind):
     scopes = ("service",)
     urgency = "ticket"
     tolerance = 1.5
-    noisy_tolerance = 2.0
     k = 2
     floor = 1e-2
 

@@ -25,7 +25,6 @@ class Latency(Kind):
     family = "latency"
     layout = "rates"
     tolerance = 1.5
-    noisy_tolerance = 1.5
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor of two channels, where latency is logged."""

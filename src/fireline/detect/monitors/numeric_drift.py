@@ -27,7 +27,7 @@ class NumericDrift(Kind):
     pool = "drift"
     urgency = "ticket"
     least = 5
-    merge_to = 30
+    merge_to = 15
     unit = "reference sd"
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:

@@ -41,7 +41,6 @@ class ReportRate(Kind):
     scopes = ("service",)
     urgency = "ticket"
     tolerance = 2.0
-    noisy_tolerance = 2.0
     floor = USUAL
     cold = True
     unit = "share of chances"
@@ -78,7 +77,6 @@ class ErrorLines(Kind):
     scopes = ("service",)
     urgency = "ticket"
     tolerance = 2.0
-    noisy_tolerance = 2.0
     floor = USUAL
     cold = True
     unit = "share of chances"

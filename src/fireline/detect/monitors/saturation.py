@@ -39,7 +39,6 @@ class Saturation(Kind):
     layout = "signals"
     scopes = ("service",)
     tolerance = 2.0
-    noisy_tolerance = 2.0
     floor = USUAL
     cold = True
 
@@ -71,7 +70,6 @@ class Staleness(Kind):
     layout = "signals"
     scopes = ("service",)
     tolerance = 2.0
-    noisy_tolerance = 2.0
     floor = USUAL
     k = 3
     cold = True

@@ -1,0 +1,1 @@
+"""What `bench/detect.py` is made of: simulated services, the scenes, the peers, and the tables."""
