@@ -20,9 +20,8 @@ from fireline.telemetry.dedup import Dedup, Keys
 from fireline.telemetry.labels import join_labels
 from fireline.telemetry.lake import Kind, Lake
 from fireline.telemetry.log import Batch, Log
-from fireline.telemetry.tally import outcome, tally, tally_quality, tally_signals
 from fireline.telemetry.pushdown.arriving import CountedLog
-from fireline.telemetry.tally import outcome, tally, tally_quality
+from fireline.telemetry.tally import outcome, tally, tally_quality, tally_signals
 from fireline.terms.counts import CountsRow
 from fireline.terms.plan import Plan
 from fireline.terms.quarantine import BadRow

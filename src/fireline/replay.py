@@ -39,10 +39,10 @@ from fireline.sources import find
 from fireline.store import Store
 from fireline.telemetry.changes import infer_versions, read_changes
 from fireline.telemetry.lake import Lake
+from fireline.telemetry.pushdown.arriving import CountedLog, read_counts
 from fireline.telemetry.quarantine import Quarantine
 from fireline.telemetry.runs import read_runs
 from fireline.telemetry.signals import NO_SIGNALS
-from fireline.telemetry.pushdown.arriving import CountedLog, read_counts
 from fireline.terms.alert import Finding
 from fireline.terms.change import Change
 from fireline.terms.counts import SERVICE
@@ -99,22 +99,11 @@ def run(
     paths = list(events)
     announced, bad_changes = read_changes(changes, runbook.service, runbook.timezone) if changes else ([], [])
     progress("reading the log", 0.0)
-    log = log_of(runbook, paths, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
     sampled, bad_signals = signals_log(runbook, signals) if signals else (NO_SIGNALS, Quarantine())
     runs, bad_runs = read_runs(jobs, runbook.service, runbook.timezone) if jobs else ([], [])
-    baseline = _baseline(runbook_path, runbook, log, sampled, progress)
+    baseline, log = _read_in(runbook_path, runbook, paths, counts, sampled, progress)
     out.mkdir(parents=True, exist_ok=True)
-    state = _state_folder(out, runbook_path, [*paths, *signals], [changes, jobs], since)
-    with Store.open(state / "store.sqlite", fold=fold, gate=allowed) as store:
-        lake = Lake(state / "lake")
-        recorder = Recorder(baseline.plan, runbook, store, lake)
-        recorder.take(log, BEGINNING, lambda done, n: progress("counting events", done / max(n, 1)))
-        recorder.signals(sampled, BEGINNING)
-        bad = [*bad_changes, *bad_signals.items, *bad_runs]
-        recorder.quarantine([*log.quarantine.items, *bad], BEGINNING)
-    baseline, log = _read_in(runbook_path, runbook, paths, counts, progress)
-    out.mkdir(parents=True, exist_ok=True)
-    state = _state_folder(out, runbook_path, [*paths, *counts], changes, since)
+    state = _state_folder(out, runbook_path, [*paths, *counts, *signals], [changes, jobs], since)
     with Store.open(state / "store.sqlite", fold=fold, gate=allowed) as store:
         lake = Lake(state / "lake")
         recorder = Recorder(baseline.plan, runbook, store, lake)
@@ -122,7 +111,9 @@ def run(
             recorder.take_counts(log, BEGINNING)
         else:
             recorder.take(log, BEGINNING, lambda done, n: progress("counting events", done / max(n, 1)))
-        recorder.quarantine([*log.quarantine.items, *bad_changes], BEGINNING)
+        recorder.signals(sampled, BEGINNING)
+        bad = [*bad_changes, *bad_signals.items, *bad_runs]
+        recorder.quarantine([*log.quarantine.items, *bad], BEGINNING)
         known = sorted(
             [*announced, *infer_versions(recorder.versions, runbook.service, announced)], key=lambda c: c.at
         )
@@ -146,14 +137,12 @@ def run(
     return Outcome(tuple(incidents), summary, out)
 
 
-def _baseline(
-    runbook_path: Path, runbook: Runbook, log: Any, signals: pa.Table, progress: Progress
-) -> Baseline:
 def _read_in(
     runbook_path: Path,
     runbook: Runbook,
     paths: Sequence[Path | str],
     counts: Sequence[Path],
+    signals: pa.Table,
     progress: Progress,
 ) -> tuple[Baseline, Any]:
     """The baseline and the log: of events, or of counts."""
@@ -173,10 +162,12 @@ def _read_in(
         baseline = Baseline.load(frozen)
         return baseline, read_counts(baseline.plan, counts)
     log = log_of(runbook, paths, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
-    return _baseline(runbook_path, runbook, log, progress), log
+    return _baseline(runbook_path, runbook, log, signals, progress), log
 
 
-def _baseline(runbook_path: Path, runbook: Runbook, log: Any, progress: Progress) -> Baseline:
+def _baseline(
+    runbook_path: Path, runbook: Runbook, log: Any, signals: pa.Table, progress: Progress
+) -> Baseline:
     """The frozen baseline beside the runbook; where there is none, one taken from the log's reference
     part."""
     path = runbook_path.parent / runbook.reference.baseline

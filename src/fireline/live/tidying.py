@@ -18,9 +18,6 @@ from fireline.runbook.schema import Runbook
 from fireline.store import LakeFile, Store
 from fireline.store.tidy import Heap, counts_of, forget_keys, heaps, put_together
 from fireline.telemetry.lake import Kind, Lake
-from fireline.telemetry.packing import pack, unpack
-from fireline.terms.counts import CountsRow
-from fireline.telemetry.lake import Lake
 
 LOG = logging.getLogger("fireline")
 EVERY = timedelta(hours=1)

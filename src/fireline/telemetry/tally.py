@@ -248,38 +248,6 @@ def _quality(plan: Plan, events: pa.Table, label: Array) -> Marks:
     return marks
 
 
-def outcome(
-    plan: Plan, label: pa.ChunkedArray | pa.Array, prediction: pa.ChunkedArray | None = None
-) -> Array:
-    """Labels as float64 [n], NaN unknown.
-
-    Binary: 1 for the positive class, else 0. Several classes: 1 when the prediction named the class, else 0.
-    Regression: the number itself.
-    """
-    if plan.task == "multiclass" and prediction is not None:
-        named = prediction.cast(pa.string()).to_numpy(zero_copy_only=False).astype(object)
-        truth = label.cast(pa.string()).to_numpy(zero_copy_only=False).astype(object)
-        right = (named == truth).astype(np.float64)
-        right[[t is None for t in truth]] = np.nan
-        return np.asarray(right)
-    if pa.types.is_string(label.type) or pa.types.is_large_string(label.type):
-        text = label.to_numpy(zero_copy_only=False).astype(object)
-        positive = plan.positive if plan.positive is not None else "1"
-        return np.array([np.nan if t is None else float(t == positive) for t in text], np.float64)
-    values = np.asarray(label.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
-    if plan.task in ("binary", "llm", "unknown", "ranking") and plan.positive is not None:
-        return np.where(np.isnan(values), np.nan, (values == as_number(plan.positive)).astype(np.float64))
-    return values
-
-
-def as_number(positive: str) -> float:
-    """The positive class as a number, NaN (which no label equals) where it is a word."""
-    try:
-        return float(positive)
-    except ValueError:
-        return float("nan")
-
-
 def _correct(plan: Plan, events: pa.Table, label: Array) -> Array | None:
     """1 where the prediction was right, 0 wrong, NaN without one; None when there is nothing to compare."""
     if plan.task == "multiclass":

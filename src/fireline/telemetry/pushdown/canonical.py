@@ -17,10 +17,10 @@ from fireline.runbook.schema import Runbook
 from fireline.telemetry.batch import Mapped, mapped
 from fireline.telemetry.casts import ERROR_WORDS
 from fireline.telemetry.intake import EARLIEST, LATEST
+from fireline.telemetry.outcomes import as_number
 from fireline.telemetry.pushdown.cells import words
 from fireline.telemetry.pushdown.dialects import Dialect
 from fireline.telemetry.pushdown.statement import Canonical
-from fireline.telemetry.tally import as_number
 from fireline.terms.plan import Plan
 
 Types = Mapping[str, pa.DataType]
