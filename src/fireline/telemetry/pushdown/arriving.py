@@ -39,6 +39,11 @@ class CountedLog:
     labels: tuple[()] = ()
     quarantine: Quarantine = field(default_factory=Quarantine)
 
+    @property
+    def end(self) -> datetime:
+        """The time at the last event: rows put aside are not in counts."""
+        return self.last
+
 
 def read_counts(plan: Plan, paths: Sequence[Path]) -> CountedLog:
     """The counts in ``paths``: Parquet or JSON lines as `fireline tally` writes them.
