@@ -1,17 +1,23 @@
 """What counting costs: the tally of a log beside a full scan of the same Parquet columns, in alternated runs.
 
-    python -m bench.tally [--rows 1000000] [--rounds 5]
+    python -m bench.tally [--rows 1000000] [--rounds 5] [--peers none] [--venvs out/venvs]
 
 The log is 28 days of one service: 20 features (16 numeric, 4 categorical), a score, latency, errors, 5
 segment columns and 2 versions; the tally counts all of it in every scope. The scan reads the same columns and
 sums each of them (the lengths of words). Runs alternate, so that a busy machine slows both; the ratio is that
 of the medians.
+
+Then the job that drift tools do, PSI of 20 features against a frozen reference, beside Evidently and whylogs,
+each in a virtual environment of its own (made under --venvs the first time); and ten times the rows in the
+memory of one.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from bench import _psi
 from fireline.runbook.schema import Runbook
 from fireline.telemetry.layout import declare
 from fireline.telemetry.tally import outcome, tally, tally_quality
@@ -143,7 +150,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peers", choices=("all", "none"), default="all")
+    parser.add_argument("--venvs", type=Path, default=Path("out/venvs"))
     asked = parser.parse_args()
+    whole(asked)
+    if asked.peers == "all":
+        for segmented in (False, True):
+            with tempfile.TemporaryDirectory() as folder:
+                found = _psi.compare(Path(folder), asked.venvs.absolute(), asked.rows, 3, segmented)
+            _psi.show(found, segmented)
+
+
+def whole(asked: argparse.Namespace) -> None:
+    """The whole tally beside a scan, and in ten times the rows."""
     table = log(asked.rows)
     plan = declare(runbook(), table.slice(0, 100_000))
     scopes = 1 + len(plan.versions) + len(plan.segment_scopes)
@@ -166,6 +185,7 @@ def main() -> None:
             f"and tick, "
             f"{count(plan, table) / 1e6:.1f} MB of counts, {path.stat().st_size / 1e6:.0f} MB of Parquet"
         )
+        streamed = {times: streaming(path, times) for times in (1, 10)}
     median = {
         name: [statistics.median(part) for part in zip(*found, strict=True)] for name, found in runs.items()
     }
@@ -179,6 +199,20 @@ def main() -> None:
             for scan in ("scan, pyarrow", "scan, duckdb")
         ]
         print(f"{name:20}{wall:9.3f}{cpu:9.3f}{ratios[0]:>15}{ratios[1]:>15}")
+    _psi.bar(
+        "the whole tally within 10 x of DuckDB's scan (cpu)",
+        median["tally, in memory"][1] / median["scan, duckdb"][1], at_most=10,
+    )  # fmt: skip
+    for rows, peak in streamed.values():
+        print(f"streamed: {rows:,} rows, peak {peak} MB")
+    _psi.bar("ten times the rows in at most 1.2 x the memory", streamed[10][1] / streamed[1][1], at_most=1.2)
+
+
+def streaming(path: Path, times: int) -> tuple[int, int]:
+    """Rows counted and peak megabytes of a process that reads ``path`` again and again."""
+    command = ["nice", sys.executable, "-m", "bench._stream", str(path), str(times)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return int(said[0]), int(said[1])
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from fireline.telemetry.dedup import Dedup, Keys
 from fireline.telemetry.labels import join_labels
 from fireline.telemetry.lake import Kind, Lake
 from fireline.telemetry.log import Batch, Log
+from fireline.telemetry.pushdown.arriving import CountedLog
 from fireline.telemetry.tally import outcome, tally, tally_quality, tally_signals
 from fireline.terms.counts import CountsRow
 from fireline.terms.plan import Plan
@@ -62,6 +63,12 @@ class Recorder:
             self._labels(batch, at)
             done += len(batch.events)
             progress(done, log.rows)
+
+    def take_counts(self, log: CountedLog, at: datetime) -> None:
+        """Records counts that an engine made, in one batch without rows."""
+        self.versions, self.duplicates = dict(log.versions), log.duplicates
+        with self.store.begin() as tx:
+            tx.commit_batch(f"{self.prefix}counts", at=at, service=self.service, counts=log.counts)
 
     def _events(self, batch: Batch, at: datetime) -> None:
         name = f"{self.prefix}events-{batch.number:06d}"

@@ -39,6 +39,7 @@ from fireline.sources import find
 from fireline.store import Store
 from fireline.telemetry.changes import infer_versions, read_changes
 from fireline.telemetry.lake import Lake
+from fireline.telemetry.pushdown.arriving import CountedLog, read_counts
 from fireline.telemetry.quarantine import Quarantine
 from fireline.telemetry.runs import read_runs
 from fireline.telemetry.signals import NO_SIGNALS
@@ -81,12 +82,14 @@ def run(
     signals: Sequence[Path | str] = (),
     jobs: Path | None = None,
     since: datetime | None = None,
+    counts: Sequence[Path] = (),
     on_entry: Tell = lambda incident, entry: None,
     on_tick: Callable[[datetime, float], None] = lambda now, done: None,
     progress: Progress = lambda what, done: None,
 ) -> Outcome:
     """Replays ``events`` (and label logs among them) under the runbook from ``since`` (default: the end of
-    its reference) and writes ``incidents.json`` into ``out``.
+    its reference) and writes ``incidents.json`` into ``out``. ``counts`` are files of `fireline tally`, in
+    the place of events.
 
     A replay that was killed goes on where it stopped when it is started again with the same inputs; the same
     inputs give the same bytes. ``on_entry`` hears each entry as it is written, ``on_tick`` the virtual time,
@@ -96,16 +99,18 @@ def run(
     paths = list(events)
     announced, bad_changes = read_changes(changes, runbook.service, runbook.timezone) if changes else ([], [])
     progress("reading the log", 0.0)
-    log = log_of(runbook, paths, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
     sampled, bad_signals = signals_log(runbook, signals) if signals else (NO_SIGNALS, Quarantine())
     runs, bad_runs = read_runs(jobs, runbook.service, runbook.timezone) if jobs else ([], [])
-    baseline = _baseline(runbook_path, runbook, log, sampled, progress)
+    baseline, log = _read_in(runbook_path, runbook, paths, counts, sampled, progress)
     out.mkdir(parents=True, exist_ok=True)
-    state = _state_folder(out, runbook_path, [*paths, *signals], [changes, jobs], since)
+    state = _state_folder(out, runbook_path, [*paths, *counts, *signals], [changes, jobs], since)
     with Store.open(state / "store.sqlite", fold=fold, gate=allowed) as store:
         lake = Lake(state / "lake")
         recorder = Recorder(baseline.plan, runbook, store, lake)
-        recorder.take(log, BEGINNING, lambda done, n: progress("counting events", done / max(n, 1)))
+        if isinstance(log, CountedLog):
+            recorder.take_counts(log, BEGINNING)
+        else:
+            recorder.take(log, BEGINNING, lambda done, n: progress("counting events", done / max(n, 1)))
         recorder.signals(sampled, BEGINNING)
         bad = [*bad_changes, *bad_signals.items, *bad_runs]
         recorder.quarantine([*log.quarantine.items, *bad], BEGINNING)
@@ -116,7 +121,7 @@ def run(
         if micros(log.end) <= micros(begin):
             raise InputError(
                 f"the log ends {iso(log.end)}, before the replay starts ({iso(begin)})",
-                where=Where(file=str(paths[0])), todo="give a later log, or an earlier --from",
+                where=Where(file=str([*paths, *counts][0])), todo="give a later log, or an earlier --from",
             )  # fmt: skip
         play = _Play(store, lake, runbook, baseline, known, recorder.versions, on_entry, on_tick)
         play.file.runs = runs
@@ -130,6 +135,34 @@ def run(
     _write(out / "summary.json", summary)
     (state / "done").write_text("done\n")
     return Outcome(tuple(incidents), summary, out)
+
+
+def _read_in(
+    runbook_path: Path,
+    runbook: Runbook,
+    paths: Sequence[Path | str],
+    counts: Sequence[Path],
+    signals: pa.Table,
+    progress: Progress,
+) -> tuple[Baseline, Any]:
+    """The baseline and the log: of events, or of counts."""
+    if counts and paths:
+        raise InputError(
+            "events and counts together would count twice",
+            where=Where(key="--counts"),
+            todo="give one of them",
+        )
+    if counts:
+        frozen = runbook_path.parent / runbook.reference.baseline
+        if not frozen.exists():
+            raise InputError(
+                "the baseline is missing: counts alone cannot make one", where=Where(file=str(frozen)),
+                todo="take one with `fireline init` from a sample of the events",
+            )  # fmt: skip
+        baseline = Baseline.load(frozen)
+        return baseline, read_counts(baseline.plan, counts)
+    log = log_of(runbook, paths, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
+    return _baseline(runbook_path, runbook, log, signals, progress), log
 
 
 def _baseline(

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fireline.clock import from_micros, micros
-from fireline.live.tidying import STAY, Tidying, added
+from fireline.live.adding import added
+from fireline.live.tidying import STAY, Tidying
 from fireline.recording import Archive
 from fireline.runbook.schema import Columns, Reference, Runbook
 from fireline.store import LakeFile, Store

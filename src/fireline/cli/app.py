@@ -28,6 +28,7 @@ from fireline.cli import (
     screen,
     send,
     serve,
+    tally,
 )
 
 HELP = """
@@ -64,6 +65,7 @@ app.command("replay", rich_help_panel=BEGIN, epilog=replay.EXAMPLES)(replay.repl
 app.command("coverage", rich_help_panel=LEARN, epilog=coverage.EXAMPLES)(coverage.coverage)
 app.command("serve", rich_help_panel=LIVE, epilog=serve.EXAMPLES)(serve.serve)
 app.command("backfill", rich_help_panel=LIVE, epilog=serve.BACKFILL)(serve.backfill)
+app.command("tally", rich_help_panel=LIVE, epilog=tally.EXAMPLES)(tally.tally)
 app.command("collect", rich_help_panel=LIVE, epilog=collect.EXAMPLES)(collect.collect)
 app.command("doctor", rich_help_panel=LIVE, epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("pull", rich_help_panel=LIVE, epilog=pull.EXAMPLES)(pull.pull)

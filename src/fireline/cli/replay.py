@@ -27,21 +27,30 @@ EXAMPLES = "Example: fireline replay runbook.yaml --events events.parquet --chan
 
 def replay(
     runbook: RunbookPath,
-    events: Annotated[
-        list[Path],
-        typer.Option(
-            "--events",
-            metavar="EVENTS",
-            help="An event log: file, folder or pattern; may be given again.",
-            show_default=False,
-        ),
-    ],
     out: Annotated[
         Path,
         typer.Option(
             "--out", metavar="DIR", help="Where incidents.json and report.html go.", show_default=False
         ),
     ],
+    events: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--events",
+            metavar="EVENTS",
+            help="An event log: file, folder or pattern; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    counts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--counts",
+            metavar="FILE",
+            help="Counts of `fireline tally` in the place of events; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
     labels: Labels = None,
     changes: Changes = None,
     signals: Signals = None,
@@ -66,17 +75,20 @@ def replay(
     from fireline.replay import run  # here, so that `fireline --help` need not load the whole loop
     from fireline.web import report
 
+    if not events and not counts:
+        raise typer.BadParameter("give the events, or counts of them with --counts", param_hint="--events")
     agreed = load(runbook)
     start = a_time(since, agreed.timezone, "--from") if since else None
     with Telling(screen.out(), agreed.timezone, quiet) as telling:
         done = run(
             runbook,
-            [*events, *(labels or ())],
+            [*(events or ()), *(labels or ())],
             out=out,
             changes=changes,
             signals=signals or (),
             jobs=jobs,
             since=start,
+            counts=counts or (),
             on_entry=telling.entry,
             on_tick=telling.time,
             progress=telling.work,

@@ -7,28 +7,22 @@ What is read stays the same: rows keep their order of arrival, counts add up to 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import numpy as np
-
+from fireline.clock import from_micros
 from fireline.ids import stable_id
+from fireline.live.adding import added
+from fireline.live.keeping import Keeping, keep_small
 from fireline.runbook.schema import Runbook
 from fireline.store import LakeFile, Store
 from fireline.store.tidy import Heap, counts_of, forget_keys, heaps, put_together
 from fireline.telemetry.lake import Kind, Lake
-from fireline.telemetry.packing import pack, unpack
-from fireline.terms.counts import CountsRow
 
 LOG = logging.getLogger("fireline")
 EVERY = timedelta(hours=1)
 STAY = timedelta(minutes=10)
 """How long files that nobody lists any more stay, for who had listed them before."""
-APART = 4
-"""Rows of counts further apart than this many times their length are not put together: late rows."""
-
-Key = tuple[str, int, str, bool]
 
 
 @dataclass(eq=False)
@@ -42,6 +36,7 @@ class Tidying:
     lake: Lake
     runbook: Runbook
     due: datetime | None = None
+    keeping: Keeping = field(default_factory=Keeping)
     gone: list[tuple[datetime, str]] = field(default_factory=list)
 
     def tidy(self, now: datetime) -> int:
@@ -55,6 +50,9 @@ class Tidying:
         for heap in found:
             self._one(heap, now)
         forget_keys(self.store, self.runbook.service, now - 2 * self.runbook.dedup_horizon)
+        judged = self.store.get_state(f"judge:{self.runbook.service}")
+        if judged is not None:
+            keep_small(self.store, self.runbook.service, from_micros(judged.tick), now, self.keeping)
         return len(found)
 
     def _one(self, heap: Heap, now: datetime) -> None:
@@ -76,39 +74,3 @@ class Tidying:
         for file in over:
             (self.lake.folder / file).unlink(missing_ok=True)
         self.gone = [(until, file) for until, file in self.gone if until > now]
-
-
-def added(rows: Iterable[CountsRow]) -> Iterator[CountsRow]:
-    """Rows of the same place added up: as few as cover the same ticks, with the same sums."""
-    groups: dict[Key, list[CountsRow]] = {}
-    for row in rows:
-        groups.setdefault((row.layout, row.grain, row.scope, row.late), []).append(row)
-    for key in sorted(groups):
-        for near in _near(sorted(groups[key], key=lambda r: r.first_tick)):
-            yield near[0] if len(near) == 1 else _sum(key, near)
-
-
-def _near(rows: list[CountsRow]) -> Iterator[list[CountsRow]]:
-    """``rows``, in order of their ticks, in runs without long gaps."""
-    run: list[CountsRow] = []
-    end = covered = 0
-    for row in rows:
-        if run and row.first_tick > end + APART * (covered + row.ticks):
-            yield run
-            run, covered = [], 0
-        run.append(row)
-        end = max(end, row.first_tick + row.ticks) if len(run) > 1 else row.first_tick + row.ticks
-        covered += row.ticks
-    if run:
-        yield run
-
-
-def _sum(key: Key, rows: list[CountsRow]) -> CountsRow:
-    first = min(row.first_tick for row in rows)
-    last = max(row.first_tick + row.ticks for row in rows)
-    parts: Mapping[int, np.ndarray] = {i: unpack(row.body, row.ticks) for i, row in enumerate(rows)}
-    whole = np.zeros((last - first, parts[0].shape[1]), np.int64)
-    for i, row in enumerate(rows):
-        whole[row.first_tick - first : row.first_tick - first + row.ticks] += parts[i]
-    layout, grain, scope, late = key
-    return CountsRow(layout, grain, scope, first, last - first, late, pack(whole))

@@ -96,7 +96,7 @@ def count(
 
     def counted(task: tuple[int, Marginal]) -> list[CountsRow]:
         grain, marginal = task
-        held, found = _Held(layout, grain, late), list[CountsRow]()
+        held, found = Held(layout, grain, late), list[CountsRow]()
         for at, table in _tables(marks, dense, rows, cells, marginal, ticks[grain]):
             _keep(held, marginal, layout.grains, grain, at, table)
             if held.size > HELD_BYTES:
@@ -177,7 +177,7 @@ def _summed(index: Array, amounts: Array, size: int) -> Array:
 
 
 def _keep(
-    held: _Held, marginal: Marginal, grains: Mapping[ScopeKind, int], grain: int, ticks: Array, table: Array
+    held: Held, marginal: Marginal, grains: Mapping[ScopeKind, int], grain: int, ticks: Array, table: Array
 ) -> None:
     """Takes the scopes of this grain out of a block's table."""
     if marginal.whole is not None and grains.get(marginal.whole.kind) == grain:
@@ -189,7 +189,7 @@ def _keep(
             held.add(scope, ticks, table[slot].astype(kind))
 
 
-class _Held:
+class Held:
     """Counts of some scopes on their way to storage."""
 
     def __init__(self, layout: Layout, grain: int, late: bool) -> None:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from fireline.clock import iso
 from fireline.runbook.schema import Runbook
+from fireline.telemetry.census import numeric_counts
 from fireline.telemetry.columns import Array, codes, has, numbers, recode
 from fireline.terms.counts import HOUR, MINUTE, QUARTER, Series
 from fireline.terms.plan import (
@@ -79,7 +80,7 @@ def numeric_series(name: str, values: Array, tag: str, grain: int) -> Series:
     edges = bin_edges(values[np.isfinite(values)], BINS)
     cells = (*(f"bin{i}" for i in range(len(edges) - 1)), "below", "above", "null")
     series = Series(name, "numeric", grain, cells, edges, reference=tag)
-    return _with_shares(series, numeric_cells(series, values))
+    return _with_shares(series, numeric_counts(series, values))
 
 
 def numeric_cells(series: Series, values: Array) -> Array:
@@ -141,9 +142,9 @@ def category_cells(series: Series, coded: tuple[Array, list[str]]) -> Array:
     return recode(*coded, mapping, missing=top + 2, other=top + 1).astype(np.int32)
 
 
-def _with_shares(series: Series, cells: Array) -> Series:
-    counts = np.bincount(cells, minlength=series.width)
-    return replace(series, shares=tuple(float(c) for c in np.round(counts / max(len(cells), 1), 9)))
+def _with_shares(series: Series, counts: Array) -> Series:
+    rows = max(int(counts.sum()), 1)
+    return replace(series, shares=tuple(float(c) for c in np.round(counts / rows, 9)))
 
 
 def bin_edges(values: Array, bins: int) -> tuple[float, ...]:
@@ -182,7 +183,8 @@ def category_series(name: str, table: pa.Table, tag: str, grain: int) -> Series:
     known = tuple(value for value, _ in pairs[TOP_VALUES:KNOWN_VALUES])
     cells = (*(f"={value}" for value in top), "other", "unseen", "null")
     series = Series(f"feature:{name}", "category", grain, cells, (), top, known, reference=tag)
-    return _with_shares(series, category_cells(series, codes(table, name)))
+    found = category_cells(series, codes(table, name))
+    return _with_shares(series, np.bincount(found, minlength=series.width))
 
 
 def _feature_series(reference: pa.Table, name: str, kind: str, tag: str) -> Series:

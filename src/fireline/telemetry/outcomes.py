@@ -32,11 +32,11 @@ def outcome(
         return np.array([np.nan if t is None else float(t == positive) for t in text], np.float64)
     values = np.asarray(label.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
     if plan.task in ("binary", "llm", "unknown", "ranking") and plan.positive is not None:
-        return np.where(np.isnan(values), np.nan, (values == _as_number(plan.positive)).astype(np.float64))
+        return np.where(np.isnan(values), np.nan, (values == as_number(plan.positive)).astype(np.float64))
     return values
 
 
-def _as_number(positive: str) -> float:
+def as_number(positive: str) -> float:
     """The positive class as a number, NaN (which no label equals) where it is a word."""
     try:
         return float(positive)

@@ -1,0 +1,90 @@
+"""Where counts made by an engine differ from the tally's, or are not made at all: as data, for the docs and
+the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fireline.telemetry.pushdown.statement import COUNTED
+from fireline.terms.plan import Plan
+
+EVERY = "every"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What ``engine`` (or every one) does not do as the tally does, and what to do about it."""
+
+    engine: str
+    what: str
+    says: str
+
+
+GAPS: tuple[Gap, ...] = (
+    Gap(
+        EVERY,
+        "further layouts",
+        "Layouts that counters add (`telemetry/counters`) are counted by numpy only: monitors that "
+        "read them watch nothing where all that comes in is counts.",
+    ),
+    Gap(
+        EVERY,
+        "late rows",
+        "A table has no order of arrival, so no row of it is late. What came after its tick was "
+        "counted is in the next count of that tick, not in the one that was judged.",
+    ),
+    Gap(
+        EVERY,
+        "chains of duplicates",
+        "A row is a duplicate of the one before it within the dedup horizon. In a chain longer than "
+        "the horizon Fireline's own rule keeps one row for each horizon, SQL only the first.",
+    ),
+    Gap(
+        EVERY,
+        "labels in a log of their own",
+        "Only labels in the event's own row are counted, at the runbook's age of label. Join others "
+        "into a view and name that as the table.",
+    ),
+    Gap(
+        EVERY,
+        "quarantine",
+        "Rows that Fireline would put aside with a reason are left out without one; text where a "
+        "number belongs reads as null.",
+    ),
+    Gap(
+        EVERY,
+        "triage on raw events",
+        "Counts hold no rows: causes that need them (the slice inside a segment, examples, two "
+        "columns at once) are not looked for, and the report says so. What triage learns from rows "
+        "also inhibits later alerts; without them an incident may hold more.",
+    ),
+    Gap(
+        EVERY,
+        "the last bit of a logarithm",
+        "`slope` and `slope2` hold a logarithm whose last bit is the maths library's. Where a product "
+        "lies on half a millionth to its last bit, the sum differs by one millionth.",
+    ),
+    Gap(
+        "clickhouse",
+        "no server here",
+        "Tested in process (chdb), which is ClickHouse's own engine; a server of several shards is not.",
+    ),
+    Gap(
+        "spark",
+        "no cluster here",
+        "Tested on a local session. Spark compiles each statement for seconds: count longer stretches "
+        "at a time.",
+    ),
+)
+
+
+def uncounted(plan: Plan) -> Sequence[str]:
+    """The names of the plan's layouts that no SQL counts."""
+    return [layout.name for layout in plan.layouts if layout.name not in COUNTED]
+
+
+def table() -> str:
+    """``GAPS`` as a Markdown table."""
+    lines = ["| engine | what | |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {gap.engine} | {gap.what} | {gap.says} |" for gap in GAPS)])

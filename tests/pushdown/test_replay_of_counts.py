@@ -1,0 +1,147 @@
+"""Counts made in SQL are judged like counted events: the same alerts, and no crash where rows are missing."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from fireline.cli.entry import main
+from fireline.clock import iso, micros
+from fireline.detect.baseline import Baseline
+from fireline.detect.judge import Judge
+from fireline.drill.faults import faults
+from fireline.drill.worlds import World, write
+from fireline.reader import CountsReader
+from fireline.runbook.load import load
+from fireline.store import Store
+from fireline.telemetry.pushdown.arriving import read_counts
+from tests.pushdown.places import cells, differences
+
+WORLD = World(days=12, reference_days=9, per_minute=4, features=4, segments=1, label_hours=4)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A service whose new version breaks, its runbook, its story by events, and its counts by DuckDB."""
+    folder = tmp_path_factory.mktemp("counts")
+    world = faults()["bad_deploy"].play(WORLD, "large")
+    write(world, folder)
+    events, book = str(folder / "events.parquet"), str(folder / "runbook.yaml")
+    said = ["--service", world.service, "--timezone", world.timezone, "--until", iso(world.live_from)]
+    assert main(["init", events, *said, "-o", book, "--quiet"]) == 0
+    assert main(["replay", book, "--events", events, "--out", str(folder / "by-events"), "--quiet"]) == 0
+    assert main(["tally", book, "--table", events, "--out", str(folder / "counts.parquet"), "--quiet"]) == 0
+    asked = ["replay", book, "--counts", str(folder / "counts.parquet"), "--out", str(folder / "by-counts")]
+    assert main([*asked, "--quiet"]) == 0
+    return folder
+
+
+def alerts(folder: Path) -> list[dict]:
+    incidents = json.loads((folder / "incidents.json").read_text(encoding="utf-8"))
+    found = [alert for incident in incidents for alert in incident["alerts"]]
+    return sorted(found, key=lambda alert: json.dumps(alert, sort_keys=True))
+
+
+def findings(place: Path, story: str) -> list:
+    """All that the judge finds in the counts of one story, day by day."""
+    runbook = load(place / "runbook.yaml")
+    baseline = Baseline.load(place / "runbook.baseline.npz")
+    first = micros(runbook.reference.until)
+    judge = Judge(baseline, runbook, first)
+    judge.meet("B")
+    with Store.open(place / story / "state" / "store.sqlite") as store:
+        read = CountsReader(store, runbook.service)
+        days = range(first + 86_400_000_000, first + 4 * 86_400_000_000, 86_400_000_000)
+        return [finding for stop in days for finding in judge.advance(read, stop, stop)]
+
+
+def test_the_judge_finds_in_counts_what_it_finds_in_events(place):
+    by_events = findings(place, "by-events")
+    assert len(by_events) > 3
+    assert findings(place, "by-counts") == by_events
+
+
+def test_alerts_from_events_are_all_there_from_counts(place):
+    """There may be more: what triage learns from rows inhibits later alerts, and without rows it does not."""
+    by_events, by_counts = alerts(place / "by-events"), alerts(place / "by-counts")
+    assert {alert["urgency"] for alert in by_events} >= {"page"}
+    assert [alert for alert in by_events if alert not in by_counts] == []
+    told = [json.loads((place / story / "summary.json").read_text()) for story in ("by-events", "by-counts")]
+    assert told[0]["monitors"] == told[1]["monitors"]
+
+
+def test_counts_of_a_log_are_those_its_replay_counted(place):
+    plan = Baseline.load(place / "runbook.baseline.npz").plan
+    log = read_counts(plan, [place / "counts.parquet"])
+    with Store.open(place / "by-events" / "state" / "store.sqlite") as store:
+        rows = [row for grain in (60, 900, 3600) for row in store.counts(grain, 0, 1 << 40, late=None)]
+    assert differences(cells(plan, list(log.counts)), cells(plan, rows)) == []
+
+
+def test_who_has_only_counts_is_told_what_was_not_looked_for(place):
+    summary = json.loads((place / "by-counts" / "summary.json").read_text(encoding="utf-8"))
+    assert any("only counts came in" in note for note in summary["notes"])
+    assert "only counts came in" in (place / "by-counts" / "report.html").read_text(encoding="utf-8")
+
+
+def test_counts_as_json_lines_say_the_same(place, tmp_path):
+    events, book = str(place / "events.parquet"), str(place / "runbook.yaml")
+    lines = tmp_path / "counts.jsonl"
+    assert main(["tally", book, "--table", events, "--out", str(lines), "--quiet"]) == 0
+    plan = Baseline.load(place / "runbook.baseline.npz").plan
+    one, other = (read_counts(plan, [p]) for p in (lines, place / "counts.parquet"))
+    assert cells(plan, list(one.counts)) == cells(plan, list(other.counts))
+
+
+def test_two_stretches_count_what_the_whole_counts(place, tmp_path):
+    book, events = str(place / "runbook.yaml"), str(place / "events.parquet")
+    middle = "2026-01-08T05:17:00Z"
+    parts = [(["--until", middle], tmp_path / "a.parquet"), (["--since", middle], tmp_path / "b.parquet")]
+    first = pq.read_table(place / "events.parquet", columns=["time"]).column("time")[0].as_py()
+    assert iso(first) < middle
+    for bounds, out in parts:
+        assert main(["tally", book, "--table", events, *bounds, "--out", str(out), "--quiet"]) == 0
+    plan = Baseline.load(place / "runbook.baseline.npz").plan
+    whole = read_counts(plan, [place / "counts.parquet"])
+    cut = read_counts(plan, [out for _, out in parts])
+    assert differences(cells(plan, list(cut.counts)), cells(plan, list(whole.counts))) == []
+
+
+SPOILT = {
+    "cell": lambda t: t.drop_columns(["cell"]),
+    "has": lambda t: t.set_column(5, "cell", pc.add(t.column("cell"), 10_000)),
+    "scope": lambda t: t.set_column(2, "scope", pa.array(["everything"] * len(t))),
+    "layout": lambda t: t.set_column(0, "layout", pa.array(["rates-0"] * len(t))),
+}
+
+
+@pytest.mark.parametrize("says", SPOILT)
+def test_counts_that_are_none_are_refused_with_their_file(place, tmp_path, capsys, says):
+    path = tmp_path / "spoilt.parquet"
+    pq.write_table(SPOILT[says](pq.read_table(place / "counts.parquet").slice(0, 500)), path)
+    assert (
+        main(["replay", str(place / "runbook.yaml"), "--counts", str(path), "--out", str(tmp_path / "o")])
+        == 2
+    )
+    said = capsys.readouterr().err.replace("\n", "")
+    assert "spoilt.parquet" in said
+    assert says in said
+
+
+def test_the_sql_is_printed_for_every_engine(place, capsys):
+    for engine in ("duckdb", "clickhouse", "spark"):
+        capsys.readouterr()
+        asked = [
+            "tally",
+            str(place / "runbook.yaml"),
+            "--engine",
+            engine,
+            "--table",
+            "ml.events",
+            "--sql-only",
+        ]
+        assert main(asked) == 0
+        assert "GROUP BY" in capsys.readouterr().out
