@@ -49,8 +49,10 @@ def test_its_numbers_are_the_servers() -> None:
     assert "ends after 12 hours without use, and after a week in any case" in GUIDE.replace("\n", " ")
     assert (Guesses.PAIR, Guesses.WINDOW.total_seconds(), STALE.total_seconds()) == (5, 15 * 60, 10)
     sizes = {path: limit // MIB for path, limit in access.max_bodies.items()}
-    assert sizes == {"/v1/events": 64, "/v1/labels": 64, "/v1/changes": 8, "/v1/reports": 8, "/v1/jobs": 8}
-    assert "64 MiB (events, labels), 8 MiB (changes, reports, jobs) or 1 MiB" in GUIDE
+    otlp = {f"/v1/otlp/v1/{what}": 8 for what in ("traces", "logs", "metrics")}
+    told = {"/v1/changes": 8, "/v1/reports": 8, "/v1/jobs": 8, **otlp}
+    assert sizes == {"/v1/events": 64, "/v1/labels": 64, "/v1/signals": 64, **told}
+    assert "64 MiB (events, labels, signals), 8 MiB (changes, reports, jobs, OpenTelemetry) or 1 MiB" in GUIDE
 
 
 @pytest.mark.parametrize("word", [*LEVELS, *SCOPES])

@@ -313,7 +313,7 @@ def test_a_loop_in_trouble_and_judging_that_stands_still(up: Up, monkeypatch):
     def broken() -> bool:
         raise StoreError("the disk is full", todo="make room")
 
-    monkeypatch.setattr(pulse, "step", broken)
+    monkeypatch.setattr(pulse, "count", broken)
     monkeypatch.setattr(pulse, "is_due", lambda: True)
     pulse.since -= 2 * 3_600_000_000
     pulse.judged = pulse.since

@@ -130,7 +130,7 @@ def test_a_missing_file_is_answered_likewise(tmp_path: Path) -> None:
 def test_totals_by_season_hold_every_event() -> None:
     town, baseline = towns.calm()
     for (layout, scope), total in baseline.totals.items():
-        grain = getattr(town.plan, layout).grains[scope.kind]
+        grain = town.plan.layout(layout).grains[scope.kind]
         days = slice(0, 28 * 86_400 // grain)
         np.testing.assert_array_equal(total.sum(axis=0), town.tables[layout, grain][scope][days].sum(axis=0))
 

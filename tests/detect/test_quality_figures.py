@@ -38,7 +38,7 @@ def counted(task: str, table: pa.Table, label: np.ndarray) -> tuple[Plan, dict[s
     rows = tally(plan, table) + tally_quality(plan, table, label)
     first = logs.START // 3600
     found = {}
-    for layout in (plan.quality, *plan.extras):
+    for layout in (one for one in (plan.quality, *plan.extras) if 3600 in one.grains.values()):
         found[layout.name] = add_up(rows, layout, 3600, first, first + 14 * 24)[SERVICE].sum(axis=0)[None]
     return plan, found
 

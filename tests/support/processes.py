@@ -37,7 +37,7 @@ from tests.support.played import small
 PATIENCE = 45.0
 EDITS = (
     ("\n    authority: observe", "\n    authority: auto"),
-    ("  shadow: shadow\n", "  shadow: shadow\n  rung: rung\n  switch: switch\n"),
+    ("  shadow: shadow", "  rung: rung\n  switch: switch\n  shadow: shadow"),
     ("\nmonitors:", "\nmonitors:\n  - {monitor: latency, off: true, because: it is the machine's own}"),
     ("watch: 1d", "watch: 2h"),
 )

@@ -15,6 +15,7 @@ from fireline import sources
 from fireline.cli import screen
 from fireline.cli.options import RunbookPath, a_time
 from fireline.clock import SystemClock
+from fireline.errors import InputError
 from fireline.runbook import check as checking
 from fireline.runbook.against import Known
 from fireline.runbook.load import RunbookFile, read
@@ -81,7 +82,11 @@ def _dull(file: RunbookFile) -> list[Problem]:
 
     if not file.baseline_path.exists():
         return []  # said already
-    baseline = Baseline.load(file.baseline_path)
+    try:
+        baseline = Baseline.load(file.baseline_path)
+    except InputError as error:
+        todo = error.todo or "take a new one with `fireline runbook baseline`"
+        return [Problem("warning", str(file.baseline_path), None, "reference.baseline", error.message, todo)]
     found = []
     for what, still, wide in dull(Judge(baseline, file.runbook, baseline.until)):
         says = f"{what} is dull: within a day it would notice {still}, for the reference swings "

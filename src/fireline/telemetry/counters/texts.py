@@ -8,12 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from fireline.clock import MICROS
 from fireline.runbook.schema import Runbook
-from fireline.telemetry.columns import Array, has
+from fireline.telemetry.columns import Array, has, times
 from fireline.telemetry.counters import Counter, Rows
 from fireline.telemetry.grid import Marks
 from fireline.telemetry.texts import HASHES, unsketched
-from fireline.terms.counts import QUARTER, ScopeKind, Series
+from fireline.terms.counts import HOUR, QUARTER, ScopeKind, Series
 from fireline.terms.plan import Layout, Plan
 
 LEAST_TEXTS = 200
@@ -35,7 +36,8 @@ class Texts(Counter):
             if has(reference.table, name):
                 hashes, sizes = unsketched(reference.table.column(name))
                 if (sizes > 0).sum() >= LEAST_TEXTS:
-                    found.append(_series(text, hashes, plan.reference))
+                    hours = np.repeat(times(reference.table) // (HOUR * MICROS), sizes)
+                    found.append(_series(text, hashes, hours, plan.reference))
         return tuple(found)
 
     def marks(self, plan: Plan, layout: Layout, rows: Rows) -> Marks:
@@ -55,11 +57,14 @@ class Texts(Counter):
         return marks
 
 
-def _series(text: str, hashes: Array, tag: str) -> Series:
+def _series(text: str, hashes: Array, hours: Array, tag: str) -> Series:
+    # A word of one text alone is as likely as not to be a name, and one text may come many times within a
+    # session: what was said in two different hours is a word that will be said again.
+    within = np.bincount(np.unique(hours * HASHES + hashes) % HASHES, minlength=HASHES)
     counts = np.bincount(hashes, minlength=HASHES)
-    # A word of one text alone is as likely as not to be a name: it would make half of the unknown known.
-    bits = base64.b64encode(np.packbits(counts >= 2).tobytes()).decode()
-    shares = (1.0, 1.0, round(float(counts[counts < 2].sum() / max(counts.sum(), 1)), 9))
+    known = within >= 2
+    bits = base64.b64encode(np.packbits(known).tobytes()).decode()
+    shares = (1.0, 1.0, round(float(counts[~known].sum() / max(counts.sum(), 1)), 9))
     return Series(
         text, "conditions", QUARTER, ("n", "words", "unknown"), (), (bits,), shares=shares, reference=tag
     )
