@@ -28,6 +28,7 @@ from fireline.cli import (
     screen,
     send,
     serve,
+    slo,
     tally,
 )
 
@@ -78,6 +79,7 @@ for one in incidents.COMMANDS:
 app.command("commands", hidden=True)(commands.commands)
 app.add_typer(runbook.app, name="runbook", rich_help_panel=AGREED)
 app.add_typer(baseline.app, name="baseline", rich_help_panel=AGREED)
+app.add_typer(slo.app, name="slo", rich_help_panel=AGREED)
 app.add_typer(people.user, name="user", rich_help_panel=PEOPLE)
 app.add_typer(people.token, name="token", rich_help_panel=PEOPLE)
 app.add_typer(demo.app, name="demo", rich_help_panel=LEARN)
