@@ -74,15 +74,25 @@ def _sources(file: RunbookFile) -> list[Problem]:
 
 
 def _dull(file: RunbookFile) -> list[Problem]:
-    """Monitors that would notice next to nothing, because the reference was restless."""
+    """Monitors that would notice next to nothing, because the reference was restless; and inputs that were
+    served otherwise than trained even then."""
     from fireline.detect.baseline import Baseline  # here, so that `fireline --help` need not load them
     from fireline.detect.judge import Judge
     from fireline.detect.noticeable import dull
+    from fireline.detect.skew import skews
 
     if not file.baseline_path.exists():
         return []  # said already
     baseline = Baseline.load(file.baseline_path)
-    found = []
+    found = [
+        Problem(
+            "warning", str(file.path), file.line("training"), "training",
+            f"served otherwise than trained: {skew}",
+            "find out which side is right; the monitor training_skew takes this for usual and tells only "
+            "when it grows",
+        )
+        for skew in skews(baseline)
+    ]  # fmt: skip
     for what, still, wide in dull(Judge(baseline, file.runbook, baseline.until)):
         says = f"{what} is dull: within a day it would notice {still}, for the reference swings "
         says += f"{wide:.0f} times as far as chance"
