@@ -27,6 +27,8 @@ from fireline.telemetry.order import Order, arrange
 from fireline.telemetry.quarantine import Quarantine
 from fireline.telemetry.rejects import as_text, aside_at, with_reason
 from fireline.telemetry.signals import signals_of
+from fireline.telemetry.training import training_counts
+from fireline.terms.plan import Plan
 from fireline.terms.quarantine import BadRow
 from fireline.terms.words import day_time, length, share
 
@@ -83,6 +85,17 @@ def signals_log(runbook: Runbook, paths: Iterable[str | Path]) -> tuple[pa.Table
     files, _ = sources.find(paths)
     pieces = (piece for path in files for piece in sources.read(path))
     return signals_of(pieces, runbook.service, runbook.timezone, aside), aside
+
+
+def training_of(plan: Plan, path: Path) -> dict[str, tuple[int, ...]]:
+    """The training data in ``path`` as ``training_counts`` counts it. Raises InputError where there is none
+    that can be read."""
+    if not path.is_file():
+        raise InputError(
+            "the training data is not there", where=Where(file=str(path), key="training.file"),
+            todo="name the file, as seen from the runbook's folder, or give it with --training",
+        )  # fmt: skip
+    return training_counts(plan, sources.read(path, only=frozenset(plan.features)), str(path))
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from fireline.clock import MICROS, iso, micros
 from fireline.detect.baseline import Baseline, learn
 from fireline.detect.kinds import Array
 from fireline.errors import InputError, Where
-from fireline.ingest import log_of
+from fireline.ingest import log_of, training_of
 from fireline.recording import quality_rows
 from fireline.runbook.load import load
 from fireline.runbook.schema import Runbook
@@ -42,19 +42,24 @@ def take_baseline(
     *,
     log: Log | None = None,
     signals: pa.Table | None = None,
+    training: Path | None = None,
     progress: Progress = lambda what, done: None,
 ) -> Baseline:
     """Takes the runbook's reference window out of ``events`` (or of a ``log`` that was read already), learns
     what is usual and writes the baseline file the runbook names. ``signals`` are canonical ones of the same
-    past. Raises InputError when the window holds too little."""
+    past, ``training`` the training data in place of the file that the runbook names. Raises InputError when
+    the window holds too little."""
     runbook = load(runbook_path)
     if log is None:
         log = log_of(runbook, events, lambda path, i, n: progress(f"reading {path.name}", i / max(n, 1)))
     since, until = runbook.reference.since, runbook.reference.until
     where = Where(file=str(runbook_path), key="reference")
+    if training is None and runbook.training is not None:
+        training = runbook_path.parent / runbook.training.file
     baseline = learn_window(
-        runbook, log.events(since, until), log.labels, signals=signals, where=where, progress=progress
-    )
+        runbook, log.events(since, until), log.labels, signals=signals, training=training, where=where,
+        progress=progress,
+    )  # fmt: skip
     baseline.save(runbook_path.parent / runbook.reference.baseline)
     return baseline
 
@@ -66,13 +71,15 @@ def learn_window(
     *,
     stand_in: Mapping[int, int] | None = None,
     signals: pa.Table | None = None,
+    training: Path | None = None,
     where: Where | None = None,
     progress: Progress = lambda what, done: None,
 ) -> Baseline:
     """What is usual in ``table``, the canonical events of the runbook's reference window.
 
     ``stand_in`` names days (since 1970, UTC) that are left out, and for each the day whose counts stand in
-    for its own. Raises InputError when the window holds too little.
+    for its own; ``training`` is the file of the training data. Raises InputError when the window holds too
+    little.
     """
     since, until = runbook.reference.since, runbook.reference.until
     if stand_in:
@@ -89,6 +96,8 @@ def learn_window(
             "better one",
         )
     plan = _with_labels(declare(runbook, live), runbook, live, labels)
+    if training is not None:
+        plan = replace(plan, training=training_of(plan, training))
     sampled = _between(signals, since, until, stand_in or {})
     further = declared(runbook, plan, Rows(sampled, Words(sampled)), ("signals",))
     plan = replace(plan, extras=(*plan.extras, *further))

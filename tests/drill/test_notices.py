@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,36 +17,37 @@ import pytest
 from fireline.cli.sample import read_sample
 from fireline.clock import micros, parse_time
 from fireline.detect.baseline import Baseline
+from fireline.detect.grouping import Desk
+from fireline.detect.jobs import broken, findings
 from fireline.drill.coverage.judging import Bench, Copy, Tallied, count
 from fireline.drill.fault import Fault
 from fireline.drill.faults import pairs
 from fireline.drill.worlds import World, write
-from fireline.ingest import log_of
+from fireline.ingest import log_of, signals_log
 from fireline.reference import take_baseline
 from fireline.runbook.draft import draft
 from fireline.runbook.load import load
-from fireline.runbook.schema import Runbook
+from fireline.runbook.schema import Job, Runbook
 from fireline.telemetry.columns import booleans
 from fireline.telemetry.dedup import Dedup
+from fireline.telemetry.runs import read_runs
+from fireline.telemetry.signals import NO_SIGNALS
+from fireline.telemetry.tally import tally_signals
 from fireline.terms.alert import Alert
 
 SMALL = World(seed=11, days=3.2, reference_days=2.4, per_minute=8, features=5, segments=1, label_hours=2,
               harmless_deploys=0, timezone="UTC")  # fmt: skip
-LONG = replace(SMALL, days=15, reference_days=14, per_minute=2, timezone="Europe/Berlin")
+LONG = replace(SMALL, days=16.5, reference_days=14, per_minute=2, timezone="Europe/Berlin")
 """Clocks change on a Sunday: what is usual then takes two weeks to learn."""
 ONSET = timedelta(hours=4)
 SOON = timedelta(hours=12)
 
 WAITING = {
-    "canary_failing": "judged from signals, which are not counted here",
-    "clock_change_bug": "an input that is a function of the local hour is not noticed within a day yet",
-    "embedding_drift": "needs a monitor of given vectors",
-    "job_trouble": "judged from runs of jobs, which are not counted here",
     "stream_stall": "a recorded log so far out of order is sorted by time: only a live server's clock tells",
-    "user_reports": "judged from signals, which are not counted here",
-    "win_rate_drop": "a drafted runbook for a language model has no win rate to judge yet",
 }
 """Faults that nothing notices here yet, and why. Their twins must be silent all the same."""
+OWED = (Job(name="train"),)
+"""What a team writes of its training job; a draft names none."""
 SOFTER = {"holiday_dip": "medium"}
 """More than half of the traffic gone pages, announced or not: a person silences such a holiday beforehand."""
 KINDS = {"text_drift": "language"}
@@ -65,11 +66,12 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Callable[[World], Books]:
     made: dict[str, Books] = {}
 
     def of(world: World) -> Books:
-        asked = (world.task, world.groups, world.kpi, world.rungs, world.embedding, world.ages, world.hours)
+        asked = (world.task, world.groups, world.kpi, world.rungs, world.embedding, world.ages, world.hours,
+                 world.signals, world.jobs)  # fmt: skip
         key = repr((asked, world.base_rate, world.start))
         if key not in made:
             folder = tmp_path_factory.mktemp("books")
-            write(replace(world, signals=False), folder)
+            write(world, folder)
             events, labels = folder / "events.parquet", folder / "labels.parquet"
             sample = read_sample([events], [labels], world.live_from, world.timezone)
             drafted = draft(
@@ -78,24 +80,49 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Callable[[World], Books]:
             )  # fmt: skip
             path = folder / "runbook.yaml"
             path.write_text(drafted.text, encoding="utf-8")
-            made[key] = Books(load(path), take_baseline(path, [events, labels]))
+            runbook = load(path)
+            if world.jobs:
+                runbook = runbook.model_copy(update={"jobs": OWED})
+            made[key] = Books(
+                runbook, take_baseline(path, [events, labels], signals=signals(runbook, folder))
+            )
         return made[key]
 
     return of
 
 
+def signals(runbook: Runbook, folder: Path) -> pa.Table:
+    """The canonical signals of a world that has any."""
+    file = folder / "signals.jsonl"
+    return signals_log(runbook, [file])[0] if file.exists() else NO_SIGNALS
+
+
+def troubles(runbook: Runbook, world: World, file: Path, until: datetime) -> list[Alert]:
+    """What is told of runs of jobs from the world's live part on."""
+    if not file.exists():
+        return []
+    runs, bad = read_runs(file, runbook.service, runbook.timezone)
+    assert not bad
+    broke = [one for one in broken(runs, runbook.jobs, world.live_from, until) if one.at > world.live_from]
+    desk = Desk(runbook, {})
+    return [told for one in findings(broke, runbook.jobs) if (told := desk.hear(one, set(desk.told)))]
+
+
 def alerts(books: Books, world: World, folder: Path) -> list[Alert]:
     """The alerts of the world's live part."""
     runbook, baseline = books.runbook, books.baseline
-    write(replace(world, signals=False), folder)
+    write(world, folder)
     log = log_of(runbook, [folder / "events.parquet", folder / "labels.parquet"])
     table = log.events(world.live_from)
     table = table.filter(pa.array(~booleans(table, "late")))
     split = Dedup(runbook.service, runbook.dedup_horizon).split(table)
     copy = Copy(split.kept, split.dropped, log.labels)
     since, until = micros(world.live_from), micros(log.last)
-    bench = Bench(runbook, baseline, Tallied(count(baseline.plan, runbook, copy), since, until), since, {})
-    return bench.judge(bench.calm, until, copy.versions, cohorts=until - bench.age)
+    rows = count(baseline.plan, runbook, copy)
+    rows += tally_signals(baseline.plan, signals(runbook, folder))
+    bench = Bench(runbook, baseline, Tallied(rows, since, until), since, {})
+    told = bench.judge(bench.calm, until, copy.versions, cohorts=until - bench.age)
+    return [*told, *troubles(runbook, world, folder / "jobs.jsonl", log.last)]
 
 
 def played(fault: Fault, size: str) -> World:
@@ -111,6 +138,7 @@ def test_a_large_fault_is_noticed_by_its_family(fault: Fault, books, tmp_path):
     world = played(fault, "large")
     truth = world.truth
     onset = parse_time(truth["onset"])
+    assert onset + SOON <= world.end, "the world ends before the fault can be noticed"
     told = alerts(books(world), world, tmp_path)
     mine = [a for a in told if a.finding.family in truth["families"] and a.fired_at > onset]
     assert mine, sorted({a.finding.family for a in told})

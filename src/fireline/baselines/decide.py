@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from fireline.baselines import shelf as shelves
 from fireline.baselines.days import day_of, is_harmless, stand_ins, told_harmless
@@ -65,9 +66,11 @@ def reject(store: Store, clock: Clock, found: Shelf, name: str, by: str, because
     return found
 
 
-def take(runbook: Runbook, archive: Archive, one: Proposal) -> tuple[Runbook, Baseline]:
-    """The baseline that ``one`` proposes, learnt from the events kept, and the runbook that goes with it.
-    Raises InputError when too few events are kept."""
+def take(
+    runbook: Runbook, archive: Archive, one: Proposal, folder: Path | None = None
+) -> tuple[Runbook, Baseline]:
+    """The baseline that ``one`` proposes, learnt from the events kept, and the runbook that goes with it;
+    ``folder`` is where the runbook's training data lies. Raises InputError when too few events are kept."""
     reference = runbook.reference.model_copy(update={"since": one.since, "until": one.until})
     changed = runbook.model_copy(update={"reference": reference})
     age = runbook.labels.age if runbook.labels else timedelta(0)
@@ -76,7 +79,8 @@ def take(runbook: Runbook, archive: Archive, one: Proposal) -> tuple[Runbook, Ba
     out = [day_of(day) for day in one.left_out]
     aside = stand_ins(one.since, one.until, out)
     sampled = archive.signals(one.since, one.until)
-    return changed, learn_window(changed, table, labels, stand_in=aside, signals=sampled)
+    training = folder / runbook.training.file if folder and runbook.training else None
+    return changed, learn_window(changed, table, labels, stand_in=aside, signals=sampled, training=training)
 
 
 def accept(

@@ -75,10 +75,12 @@ def _sources(file: RunbookFile) -> list[Problem]:
 
 
 def _dull(file: RunbookFile) -> list[Problem]:
-    """Monitors that would notice next to nothing, because the reference was restless."""
+    """Monitors that would notice next to nothing, because the reference was restless; and inputs that were
+    served otherwise than trained even then."""
     from fireline.detect.baseline import Baseline  # here, so that `fireline --help` need not load them
     from fireline.detect.judge import Judge
     from fireline.detect.noticeable import dull
+    from fireline.detect.skew import skews
 
     if not file.baseline_path.exists():
         return []  # said already
@@ -87,7 +89,13 @@ def _dull(file: RunbookFile) -> list[Problem]:
     except InputError as error:
         todo = error.todo or "take a new one with `fireline runbook baseline`"
         return [Problem("warning", str(file.baseline_path), None, "reference.baseline", error.message, todo)]
-    found = []
+    todo = "find out which side is right; the monitor training_skew takes this for usual and tells only when "
+    todo += "it grows"
+    line = file.line("training")
+    found = [
+        Problem("warning", str(file.path), line, "training", f"served otherwise than trained: {skew}", todo)
+        for skew in skews(baseline)
+    ]
     for what, still, wide in dull(Judge(baseline, file.runbook, baseline.until)):
         says = f"{what} is dull: within a day it would notice {still}, for the reference swings "
         says += f"{wide:.0f} times as far as chance"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,17 @@ import typer
 from rich.text import Text
 
 from fireline.cli import screen
-from fireline.cli.options import Changes, Labels, Quiet, Signals, a_time, a_zone, contacts_of, roles_of
+from fireline.cli.options import (
+    Changes,
+    Labels,
+    Quiet,
+    Signals,
+    Training,
+    a_time,
+    a_zone,
+    contacts_of,
+    roles_of,
+)
 from fireline.cli.sample import Sample, read_sample
 from fireline.clock import iso
 from fireline.errors import InputError, Where
@@ -53,6 +64,7 @@ def init(
     changes: Changes = None,
     labels: Labels = None,
     signals: Signals = None,
+    training: Training = None,
     timezone: Annotated[
         str | None,
         typer.Option(
@@ -100,6 +112,7 @@ def init(
     Columns, task, label age, objectives and the version to go back to are read off the events before --until.
     What no log can tell is marked `fill in`.
     """
+    from fireline.detect.skew import skews
     from fireline.ingest import signals_log
     from fireline.replay import take_baseline  # here, so that `fireline --help` need not load the whole loop
 
@@ -127,13 +140,16 @@ def init(
         guarded=guarded,
         team=owner,
         contacts=contacts,
+        training=os.path.relpath(training, output.parent) if training else None,
         baseline=f"{output.stem}.baseline.npz",
         source=words.listing([path.name for path in sample.event_files[:3]]),
     )
     output.write_text(drafted.text, encoding="utf-8")
     with screen.busy("counting what normal looks like", quiet):
         sampled = signals_log(drafted.runbook, signals)[0] if signals else None
-        take_baseline(output, [*sample.event_files, *sample.label_files], signals=sampled)
+        taken = take_baseline(output, [*sample.event_files, *sample.label_files], signals=sampled)
+    if training is not None:
+        notes += [f"served otherwise than trained: {skew}" for skew in skews(taken)]
     if not quiet:
         _tell(drafted, sample, [*sample.notes, *notes], output)
 

@@ -28,6 +28,15 @@ Signals = Annotated[
         show_default=False,
     ),
 ]
+Training = Annotated[
+    Path | None,
+    typer.Option(
+        "--training",
+        metavar="FILE",
+        help="The model's training data: tells inputs that are served otherwise than trained.",
+        show_default=False,
+    ),
+]
 Jobs = Annotated[
     Path | None,
     typer.Option(

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from fireline.cli import screen
-from fireline.cli.options import Quiet, RunbookPath, Signals
+from fireline.cli.options import Quiet, RunbookPath, Signals, Training
 from fireline.runbook.check import check
 from fireline.runbook.load import read
 from fireline.runbook.reference import as_markdown, json_schema
@@ -64,9 +65,11 @@ def baseline(
         ),
     ],
     signals: Signals = None,
+    training: Training = None,
     quiet: Quiet = False,
 ) -> None:
     """Freeze anew what normal looks like: after columns or the reference changed, or after a retraining."""
+    from fireline.detect.skew import skews
     from fireline.ingest import signals_log
     from fireline.replay import take_baseline
     from fireline.runbook.load import load
@@ -74,9 +77,11 @@ def baseline(
     file = read(runbook)
     with screen.busy("counting what normal looks like", quiet):
         sampled = signals_log(load(runbook), signals)[0] if signals else None
-        take_baseline(runbook, events, signals=sampled)
+        taken = take_baseline(runbook, events, signals=sampled, training=training)
     if not quiet:
         screen.out().print(f"{file.baseline_path} taken")
+        for skew in skews(taken) if training or file.runbook.training else ():
+            screen.out().print(Text(f"  note: served otherwise than trained: {skew}", "yellow"))
 
 
 def _put(text: str, output: Path | None) -> None:

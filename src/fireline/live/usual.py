@@ -118,7 +118,7 @@ class Usual:
         """Takes the proposed baseline and puts it in force. Raises StateError and InputError."""
         found = self.shelf()
         one = decide.waiting(found, name)
-        _, baseline = decide.take(self.own.runbook, self.pulse.archive, one)
+        _, baseline = decide.take(self.own.runbook, self.pulse.archive, one, self.own.path.parent)
         pulse = self.pulse
         return decide.accept(pulse.store, pulse.clock, found, one, baseline, self._incidents(), by, because)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from fireline.runbook.looks import Look
 from fireline.runbook.spoken import TEXT_WORDS
 
 LOOKED_AT = 5_000
+WRITTEN = 500
 LONG = 60
 """Mean length from which words with spaces between them are prose, whatever the column is called."""
 LEAST_LENGTH = 4
@@ -34,12 +36,34 @@ def is_text(look: Look, column: pa.ChunkedArray) -> bool:
 def embedding_length(column: pa.ChunkedArray) -> int:
     """How many numbers each list in ``column`` holds; 0 when they are no embeddings."""
     kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _written_length(column)
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not is_list or not _is_number(kind.value_type):
         return 0
     lengths: Any = pc.list_value_length(_first(column)).drop_null().to_numpy()
     if len(lengths) == 0:
         return 0
+    return _usual(lengths)
+
+
+def _written_length(column: pa.ChunkedArray) -> int:
+    """The same of lists that stand there as JSON, which is how lists within objects come."""
+    lengths = []
+    for text in _first(column).slice(0, WRITTEN).to_pylist():
+        if not text.startswith("["):
+            return 0
+        try:
+            held = json.loads(text)
+        except (ValueError, RecursionError):
+            return 0
+        if not all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in held):
+            return 0
+        lengths.append(len(held))
+    return _usual(np.asarray(lengths)) if lengths else 0
+
+
+def _usual(lengths: Any) -> int:
     values, counts = np.unique(lengths, return_counts=True)
     most = int(np.argmax(counts))
     usual, share = int(values[most]), counts[most] / counts.sum()

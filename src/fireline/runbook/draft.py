@@ -55,13 +55,15 @@ def draft(
     team: str = "",
     contacts: Iterable[Contact] = (),
     baseline: str = "runbook.baseline.npz",
+    training: str | None = None,
     source: str = "a log",
 ) -> Draft:
     """A runbook for ``service`` from the events in ``table`` before ``until``, and what could be read off
     them.
 
-    ``labels`` is a label log of its own; ``roles`` (role -> column) are what a person said; ``guarded`` says
-    that a guard will write the events from now on. Raises InputError
+    ``labels`` is a label log of its own; ``training`` names the training data, as seen from the runbook's
+    folder; ``roles`` (role -> column) are what a person said; ``guarded`` says that a guard will write the
+    events from now on. Raises InputError
     when there is no column of times or too little before ``until``, pydantic.ValidationError when what was
     said contradicts itself.
     """
@@ -83,6 +85,7 @@ def draft(
         "columns": _with_guards(columns, table, guarded).model_dump(mode="json"),
         "labels": _labels(past),
         "reference": {"since": iso(past.since), "until": iso(past.until), "baseline": baseline},
+        "training": {"file": training} if training else None,
         "slos": _slos(past),
         "severity": SEVERITY,
         "decisions": [{"authority": "observe", **row} for row in default_decisions()],

@@ -45,6 +45,7 @@ from fireline.runbook.watching import (
     Scorer,
     Silence,
     Slo,
+    Training,
 )
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "Silence",
     "Slo",
     "Task",
+    "Training",
     "contradictions",
     "upgrade",
 ]
@@ -101,6 +103,7 @@ class Runbook(Part):
         default=None, description="When the truth is known; absent where there are no labels."
     )
     reference: Reference = Field(description="The stretch of past that is called normal.")
+    training: Training | None = Field(default=None, description="The training data, where it is at hand.")
     allowed_lateness: Duration = Field(
         default=timedelta(minutes=5), description="How late an event may come and still be judged."
     )

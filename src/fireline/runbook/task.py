@@ -22,6 +22,8 @@ def infer_task(table: pa.Table, columns: Columns, labels: pa.Table | None = None
     prose = _answers_in_prose(columns)
     if prose and columns.score is None and columns.prediction is None:
         return "llm", f"the answers (`{prose}`) are free text"
+    if columns.score is None and columns.prediction is None and _by_traces(columns)[0] == "llm":
+        return _by_traces(columns)  # its labels say which answers were liked, and are no answers
     source = labels if labels is not None and columns.label in labels.column_names else table
     prediction = looks.get(columns.prediction or "")
     if columns.label is not None and columns.label in source.column_names:

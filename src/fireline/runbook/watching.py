@@ -160,6 +160,16 @@ class Reference(Part):
     )
 
 
+class Training(Part):
+    """What the model was trained on: live inputs are compared with it."""
+
+    file: str = Field(
+        min_length=1,
+        description="Parquet, CSV or JSON lines, beside the runbook, with columns named as "
+        "`columns.features`; read when the baseline is taken.",
+    )
+
+
 class Budget(Part):
     """How the accepted false pages are shared out; the three add up to 1."""
 

@@ -48,6 +48,7 @@ SECTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (("labels",), "When is the truth known well enough to judge quality?"),
     (("reference",), "Which stretch of past is called normal? Nothing known to be broken may lie in it."),
+    (("training",), "What was the model trained on? Live inputs are compared with it."),
     (
         ("allowed_lateness", "clock_skew", "dedup_horizon"),
         "How late may a row come and still be judged; how far may its clock be ahead; how long are ids "

@@ -67,6 +67,8 @@ class Plan:
     delays   latency on 2 % log bins: each quarter of an hour, service and versions
     quality  score by label, and moments: each hour of event time, counted when labels have the same age
     extras   whatever else the service's columns allow: one layout for each file in ``telemetry/counters``
+
+    ``training`` holds the training data's counts in the cells of a feature's shape, by feature.
     """
 
     service: str
@@ -88,6 +90,7 @@ class Plan:
     reference: str = ""
     notes: tuple[str, ...] = field(default=())
     extras: tuple[Layout, ...] = field(default=())
+    training: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
@@ -123,6 +126,7 @@ class Plan:
             values[name] = _layout(values[name])
         values["extras"] = tuple(_layout(one) for one in values.get("extras", ()))
         values["segments"] = {column: tuple(found) for column, found in values["segments"].items()}
+        values["training"] = {name: tuple(counts) for name, counts in values.get("training", {}).items()}
         for name in ("flags", "versions", "notes"):
             values[name] = tuple(values[name])
         return cls(**values)
