@@ -29,6 +29,7 @@ def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No colours, wide lines, and a folder of its own."""
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("fireline.cli.check._dull", lambda file: [])  # baselines here are empty files
     monkeypatch.chdir(tmp_path)
 
 
@@ -44,7 +45,6 @@ def no_baseline(monkeypatch: pytest.MonkeyPatch) -> list[list[Path]]:
         read(runbook).baseline_path.write_bytes(b"")
 
     monkeypatch.setattr(fireline.replay, "take_baseline", take)
-    monkeypatch.setattr("fireline.cli.check._dull", lambda file: [])  # there is nothing in it to be dull
     return asked
 
 

@@ -59,8 +59,8 @@ class Texts(Counter):
 
 def _series(text: str, hashes: Array, hours: Array, tag: str) -> Series:
     # A word of one text alone is as likely as not to be a name, and one text may come many times within a
-    # session: what was said in two different hours is a word that will be said again. The first quarter of the
-    # reference alone makes the vocabulary, so that what is usual is learnt mostly from texts that did not.
+    # session: what was said in two different hours is a word that will be said again. The first quarter alone
+    # makes the vocabulary, so that what is usual is learnt mostly from texts that did not.
     early = hours <= hours.min() + (hours.max() - hours.min()) // 4
     within = np.bincount(np.unique((hours * HASHES + hashes)[early]) % HASHES, minlength=HASHES)
     counts = np.bincount(hashes, minlength=HASHES)
