@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
+from typing import ClassVar
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Monitor
+from fireline.detect.kinds import Array, Kind, Monitor, Rates
 from fireline.terms.counts import MINUTE, Series
 from fireline.terms.plan import Layout, Plan
 
@@ -63,3 +64,37 @@ def example(name: str, above: float = inf, every: float = 0.0) -> Layout:
     values = (name.partition(":")[0], f"{every:g}")
     made = Series(name, "signal", MINUTE, ("n", "failed", "slow", "beyond"), (above, -inf, 50.0), values)
     return Layout(LAYOUT, (made,), {"service": MINUTE})
+
+
+CHANCES = 10_000
+SELDOM = 0.01 / CHANCES
+
+
+class SignalRate(Kind):
+    """What is told of now and then, as a rate: each minute counts as ten thousand chances of one, which makes
+    the binomial test one of Poisson counts. ``signal`` is the kind of signal counted."""
+
+    layout = "signals"
+    scopes = ("service",)
+    urgency = "ticket"
+    tolerance = 2.0
+    floor = SELDOM
+    cold = True
+    unit = "share of chances"
+    signal: ClassVar[str]
+
+    def monitors(self, plan: Plan) -> Sequence[Monitor]:
+        """One monitor a signal of the kind."""
+        return monitors(plan, self.name, self._mine)
+
+    def ticks(self, plan: Plan, counts: Array) -> Rates:
+        """Signals of ten thousand chances a minute [T, signals]; a minute without any is data too."""
+        n = np.minimum(cells(plan, counts, self._mine, "n"), CHANCES)
+        return Rates(n, np.full_like(n, CHANCES))
+
+    def fixed_base(self, plan: Plan) -> Array:
+        """One in a hundred minutes where nothing is known."""
+        return cold_base(plan, self._mine, SELDOM)
+
+    def _mine(self, series: Series) -> bool:
+        return kind_of(series) == self.signal
