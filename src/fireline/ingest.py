@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fireline import sources
 from fireline.errors import InputError, Where
@@ -34,6 +35,7 @@ from fireline.terms.words import day_time, length, share
 
 __all__ = ["Batch", "Log", "log_of", "open_log", "signals_log"]
 
+MANY_LATE = 0.05
 CHANGE_COLUMNS = frozenset({"at", "kind", "what"})
 Progress = Callable[[Path, int, int], None]
 
@@ -57,7 +59,7 @@ def open_log(
     be used.
     """
     files, passed = sources.find(paths)
-    intake = Intake(columns, service=service, task=task, positive=positive, zone=zone)
+    intake = Intake(columns, service=service, task=task, positive=positive, zone=zone, recorded=True)
     intake.notes.update(dict.fromkeys(passed))
     reader = _Reader(intake, clock_skew, allowed_lateness)
     for i, (path, tag) in enumerate(zip(files, _tags(files), strict=True)):
@@ -141,11 +143,18 @@ class _Reader:
 
     def _arranged(self, file: str, events: pa.Table) -> None:
         """Put one file's events in order of arrival and those of clocks gone wrong aside."""
-        order = arrange(times(events), self.clock_skew, self.allowed_lateness)
+        events, came = _arrivals(events)
+        order = arrange(times(events), self.clock_skew, self.allowed_lateness, came)
         if order.sorted:
             self._note(
                 f"{file}: not in order of time ({share(order.out_of_order)} of its rows out of place): "
                 "sorted by time, so no row counts as late"
+            )
+        if came is not None and np.mean(order.late) > MANY_LATE:
+            self._note(
+                f"{file}: {share(float(np.mean(order.late)))} of its rows arrived more than "
+                f"{length(self.allowed_lateness)} after they happened and are not judged: if that is usual, "
+                "allow more with allowed_lateness in the runbook"
             )
         self._aside(file, events, order)
         straight = len(order.index) == len(events) and bool((np.diff(order.index) == 1).all())
@@ -259,6 +268,17 @@ class _Reader:
             [_never_late(with_reason(part.slice(0, 0), (), ())), *map(_never_late, rows)]
         )
         return _by_time(table, "time")
+
+
+def _arrivals(events: pa.Table) -> tuple[pa.Table, Array | None]:
+    """The events without when they arrived, and that: microseconds [n], or None where no row says it."""
+    if ARRIVED not in events.column_names:
+        return events, None
+    said, events = events.column(ARRIVED), events.drop_columns([ARRIVED])
+    if said.null_count == len(said):
+        return events, None
+    filled = pc.coalesce(said, events.column("time"))
+    return events, times(pa.table({ARRIVED: filled}), ARRIVED)
 
 
 def _never_late(rejected: pa.Table) -> pa.Table:

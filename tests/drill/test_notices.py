@@ -42,10 +42,6 @@ LONG = replace(SMALL, days=16.5, reference_days=14, per_minute=2, timezone="Euro
 ONSET = timedelta(hours=4)
 SOON = timedelta(hours=12)
 
-WAITING = {
-    "stream_stall": "a recorded log so far out of order is sorted by time: only a live server's clock tells",
-}
-"""Faults that nothing notices here yet, and why. Their twins must be silent all the same."""
 OWED = (Job(name="train"),)
 """What a team writes of its training job; a draft names none."""
 SOFTER = {"holiday_dip": "medium"}
@@ -66,8 +62,8 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Callable[[World], Books]:
     made: dict[str, Books] = {}
 
     def of(world: World) -> Books:
-        asked = (world.task, world.groups, world.kpi, world.rungs, world.embedding, world.ages, world.hours,
-                 world.signals, world.jobs)  # fmt: skip
+        asked = (world.task, world.groups, world.kpi, world.rungs, world.embedding, world.ages,
+                 world.arrivals, world.hours, world.signals, world.jobs)  # fmt: skip
         key = repr((asked, world.base_rate, world.start))
         if key not in made:
             folder = tmp_path_factory.mktemp("books")
@@ -133,7 +129,7 @@ def played(fault: Fault, size: str) -> World:
     return fault.play(world, size, kind=KINDS.get(fault.name), shape=shape, onset=onset)
 
 
-@pytest.mark.parametrize("fault", [f for f, _ in pairs() if f.name not in WAITING], ids=lambda f: f.name)
+@pytest.mark.parametrize("fault", [f for f, _ in pairs()], ids=lambda f: f.name)
 def test_a_large_fault_is_noticed_by_its_family(fault: Fault, books, tmp_path):
     world = played(fault, "large")
     truth = world.truth
@@ -153,6 +149,6 @@ def test_its_harmless_twin_wakes_nobody(twin: Fault, books, tmp_path):
     assert not paged, [a.because for a in paged]
 
 
-def test_what_is_waiting_is_a_fault_there_is():
-    assert set(WAITING) | set(KINDS) <= {fault.name for fault, _ in pairs()}
+def test_what_is_played_otherwise_is_a_fault_there_is():
+    assert set(KINDS) <= {fault.name for fault, _ in pairs()}
     assert set(SOFTER) <= {twin.name for _, twin in pairs()}

@@ -164,3 +164,30 @@ def test_the_end_of_a_log_is_not_drawn_out_by_clocks_ahead():
 
 def test_no_rows_are_in_order():
     assert arrange(np.empty(0, np.int64), FIVE, FIVE).index.size == 0
+
+
+arrivals = st.lists(st.tuples(st.integers(0, 40 * DAY), st.integers(-2 * HOUR, 3 * DAY)), max_size=200)
+
+
+@given(arrivals, st.sampled_from([1, 5, 60]), st.sampled_from([1, 5, 60]))
+def test_where_arrival_is_said_rows_are_met_as_a_server_would_meet_them(found, skew, lateness):
+    times = START + np.array([at for at, _ in found], np.int64)
+    came = times + np.array([lag for _, lag in found], np.int64)
+    order = arrange(times, timedelta(minutes=skew), timedelta(minutes=lateness), came)
+    assert sorted([*order.index, *order.ahead, *order.far]) == list(range(len(times)))
+    assert order.clock.tolist() == came[order.index].tolist() == sorted(order.clock.tolist())
+    assert (order.late == (times < came - lateness * MINUTES)[order.index]).all()
+    assert (times[order.ahead] > came[order.ahead] + skew * MINUTES).all()
+    assert (times[order.index] <= came[order.index] + skew * MINUTES).all()
+    assert not order.sorted
+
+
+def test_a_stream_that_stalled_is_late_and_not_sorted_away():
+    times = np.sort(traffic(5_000))
+    held = (times > START + 30 * HOUR) & (times < START + 40 * HOUR) & (np.arange(len(times)) % 4 > 0)
+    came = np.where(held, START + 40 * HOUR, times)
+    shuffled = np.random.default_rng(5).permutation(len(times))
+    order = arrange(times[shuffled], FIVE, FIVE, came[shuffled])
+    late = np.zeros(len(times), bool)
+    late[shuffled[order.index]] = order.late
+    assert (late == (held & (times < START + 40 * HOUR - 5 * MINUTES))).all()

@@ -25,8 +25,12 @@ def events_table(world: World, drafts: list[Draft]) -> pa.Table:
         rows += [np.arange(draft.size) + base, *(again + base for again, _ in draft.copies)]
         arrival += [at, *(at[again] + later for again, later in draft.copies)]
         base += draft.size
-    order = np.argsort(np.concatenate(arrival), kind="stable")
-    return table.take(pa.array(np.concatenate(rows)[order]))
+    came = np.concatenate(arrival)
+    order = np.argsort(came, kind="stable")
+    if world.arrivals:  # nobody has read what had not come by the end
+        order = order[came[order] < micros(world.end)]
+    table = table.take(pa.array(np.concatenate(rows)[order]))
+    return table.append_column("arrived_at", pa.array(came[order], TIME)) if world.arrivals else table
 
 
 def labels_table(world: World, draft: Draft) -> pa.Table:

@@ -70,7 +70,8 @@ class World:
     ``task`` says what is answered: a score (binary), a number, a class, five ranked items a query, or a text
     (llm, with prompts, a tool and more flags). Further columns on request: ``groups`` (how many columns of
     protected groups), ``kpi`` (outcome and arm), ``rungs`` (the rung that answered), ``embedding`` (a vector
-    of so many numbers), ``ages`` (how old the served features are), ``hours`` (the local hour as an input).
+    of so many numbers), ``ages`` (how old the served features are), ``arrivals`` (when each row arrived),
+    ``hours`` (the local hour as an input).
     ``signals`` adds gauges, calls to dependencies, canaries and users' reports; ``jobs`` training and ETL
     runs.
 
@@ -106,6 +107,7 @@ class World:
     rungs: bool = False
     embedding: int = 0
     ages: bool = False
+    arrivals: bool = False
     hours: bool = False
     signals: bool = False
     jobs: bool = False

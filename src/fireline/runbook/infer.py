@@ -16,12 +16,15 @@ import pyarrow.compute as pc
 from fireline.runbook import afterwards
 from fireline.runbook.content import embedding_length, is_text
 from fireline.runbook.guess import class_scores, guess_answers, guess_relevance, label_log, suspect_label
-from fireline.runbook.looks import Look, floats, look_at, typed
+from fireline.runbook.looks import NO_TIME, Look, floats, instants, look_at, typed
 from fireline.runbook.names import CODE_WORDS, FLAG_WORDS, GROUP_NAMES, ID_WORDS
 from fireline.runbook.schema import Columns, FeatureKind
 from fireline.runbook.sorting import Notes, Sorting, by_name, find_time_column, say
 from fireline.runbook.spoken import ANSWER_WORDS, PREDICTED_WORDS, SHARE_NAMES, SUCCESS_NAMES
 
+SKEW, LATENESS = 60.0, 300.0
+"""Seconds: what a clock may be ahead, and what a server waits for a row unless a runbook says otherwise."""
+FEW_LATE = 0.05
 MAX_SEGMENTS = 8
 MAX_SEGMENT_VALUES = 50
 MAX_CATEGORIES = 1_000
@@ -44,6 +47,7 @@ def infer_columns(
     say(sorting, roles or {})
     by_name(sorting)
     find_time_column(sorting)
+    _late_arrivals(sorting, table)
     scores = class_scores(sorting, table)
     if labels is not None:
         label_log(sorting, Sorting(look_at(typed(labels))))
@@ -85,6 +89,21 @@ def _free_prose(sorting: Sorting, table: pa.Table) -> None:
         name = sorting.taken.get(role, "")
         if name in sorting.looks and is_text(sorting.looks[name], table.column(name)):
             sorting.give_back(role)
+
+
+def _late_arrivals(sorting: Sorting, table: pa.Table) -> None:
+    """A time of arrival goes back where rows usually arrive too late to be judged, or before they happened:
+    a table that is filled by the day, or another time altogether."""
+    names = sorting.taken.get("arrived", ""), sorting.taken["time"]
+    if not set(names) <= set(table.column_names):
+        return
+    came, was = (instants(table.column(name)) for name in names)
+    lag = ((came - was) / 1e6)[(came != NO_TIME) & (was != NO_TIME)]
+    if not len(lag) or np.mean((lag < -SKEW) | (lag > LATENESS)) > FEW_LATE:
+        usual = f"half of the rows {float(np.median(lag)):,.0f} s or more" if len(lag) else "never said"
+        sorting.give_back(
+            "arrived", f"after the time of the request ({usual}): map it to `arrived` if rows arrived then"
+        )
 
 
 def _drop_halves(sorting: Sorting) -> None:

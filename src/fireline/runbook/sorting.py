@@ -22,6 +22,7 @@ def _any(look: Look) -> bool:
 FITS: dict[str, Callable[[Look], bool]] = {
     "time": lambda look: look.kind == "time" or is_epoch(look),
     "label_time": lambda look: look.kind in ("time", "empty") or is_epoch(look),
+    "arrived": lambda look: look.kind == "time" or is_epoch(look),
     "request_id": lambda look: look.kind in ("text", "integer") and look.distinct > 0.3 * look.known,
     "version": lambda look: look.kind in ("text", "integer", "number") and look.distinct <= 200,
     "service": lambda look: look.kind == "text" and look.distinct <= 200,
@@ -112,7 +113,11 @@ def because_named(look: Look) -> str:
 
 def _named(looks: list[Look], names: tuple[str, ...], fits: Callable[[Look], bool], role: str) -> Look | None:
     by_plain = {look.plain: look for look in reversed(looks)}
-    if role in ("time", "label_time"):  # event_time_ms, label_ts_utc: what the numbers count says their size
+    if role in (
+        "time",
+        "arrived",
+        "label_time",
+    ):  # event_time_ms, label_ts_utc: what the numbers count says their size
         shorter = {_without_unit(look): look for look in reversed(looks) if look.words}
         by_plain = {**shorter, **by_plain}
     found = next((by_plain[n] for n in names if n in by_plain and fits(by_plain[n])), None)

@@ -26,6 +26,7 @@ MORE_NAMES: dict[str, tuple[str, ...]] = {
         "modell_version", "modell", "version_modele", "version_du_modele", "modele", "version_modelo",
         "modelo",
     ),
+    "arrived": ("observed_at", "observed_timestamp", "eingegangen_am", "empfangen_am", "recu_le"),
     "service": ("dienst", "nom_service", "application", "app_name"),
     "shadow": ("schatten", "is_shadow_traffic", "dark_launch"),
     "weight": ("inverse_probability_weight", "ipw", "gewicht", "poids"),

@@ -23,6 +23,11 @@ class Columns(Part):
     """Which column of the event log plays which part. Only `time` must be there."""
 
     time: str = Field(min_length=1, description="When the request was answered.")
+    arrived: str | None = Field(
+        default=None,
+        description="When the log was told of the request. A replay puts rows in that order and knows which "
+        "came late; a server goes by its own clock.",
+    )
     request_id: str | None = Field(
         default=None, description="The request's own id: joins labels and finds duplicates."
     )

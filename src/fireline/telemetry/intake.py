@@ -23,6 +23,7 @@ from fireline.runbook.schema import Columns, Task
 from fireline.telemetry.answers import Answers, tells
 from fireline.telemetry.batch import EVIDENCE, GUARDED, INSTANT, SPARSE, Mapped, mapped
 from fireline.telemetry.casts import error_of, plain, to_number, to_text, to_truth, valid
+from fireline.telemetry.columns import ARRIVED
 from fireline.telemetry.derived import derive, derived_types, hidden, made_of, moderated
 from fireline.telemetry.instants import Instants, read_instants
 from fireline.telemetry.quarantine import Quarantine
@@ -50,7 +51,8 @@ class Intake:
     """Normalises pieces of one service's log.
 
     ``zone`` is where times without an offset are taken; ``positive`` the label that counts as positive. Good
-    and bad rows are counted in ``quarantine``; ``notes`` says what was assumed.
+    and bad rows are counted in ``quarantine``; ``notes`` says what was assumed. A ``recorded`` log may say
+    when each row arrived: that stands in ``ARRIVED``.
     """
 
     columns: Columns
@@ -58,6 +60,7 @@ class Intake:
     task: Task = "unknown"
     positive: str | None = None
     zone: str = "UTC"
+    recorded: bool = False
     quarantine: Quarantine = field(default_factory=Quarantine)
     notes: dict[str, None] = field(default_factory=dict)
     events: int = 0
@@ -65,6 +68,7 @@ class Intake:
 
     def __post_init__(self) -> None:
         self._mapped = mapped(self.columns)
+        self._arrived = self.columns.arrived if self.recorded else None
         self._answers = Answers.of(self.task, self.positive)
         self._hidden = hidden(self.columns)
         self._seen: set[str] = set()
@@ -75,7 +79,9 @@ class Intake:
     def wanted(self) -> frozenset[str]:
         """The columns of the log that are used."""
         c = self.columns
-        extra = [name for name in (c.time, c.service, c.label, c.label_time) if name is not None]
+        extra = [
+            name for name in (c.time, self._arrived, c.service, c.label, c.label_time) if name is not None
+        ]
         return frozenset([m.column for m in self._mapped] + extra) | made_of(self.columns)
 
     def take(self, piece: Piece, tag: str) -> Taken:
@@ -169,6 +175,8 @@ class Intake:
         dated = ~rejects.bad
         self._check_service(view, rejects)
         found = {"time": instants.array()}
+        if self._arrived is not None:
+            found[ARRIVED] = self._arrivals(view)
         found |= {m.name: self._column(m, view, rejects) for m in self._mapped}
         found |= derive(self.columns, view.table, instants.micros, self.zone)
         found |= moderated(self.columns, view.table, list(self.columns.flags))
@@ -195,6 +203,18 @@ class Intake:
         rejects.mark(far, "far_time", column, lambda value: f"{value} is before 2000 or after 2100", todo)
         self._note_zone(instants, column)
         return instants
+
+    def _arrivals(self, view: View) -> pa.Array:
+        """When each row arrived, null where that is not said."""
+        column = str(self._arrived)
+        if not view.has(column):
+            return pa.nulls(len(view), INSTANT)
+        came = read_instants(view.table.column(column), self.zone)
+        self._note_zone(came, column)
+        unsaid = came.missing | came.bad
+        if unsaid.any():
+            self.notes[f"rows without a time in {column!r} (arrived) are taken to have come at once"] = None
+        return pa.array(came.micros, INSTANT, mask=unsaid)
 
     def _note_zone(self, instants: Instants, column: str) -> None:
         if instants.without_offset:
@@ -361,6 +381,7 @@ class Intake:
         found |= {name: pa.array([], kind) for name, kind in derived_types(self.columns).items()}
         nothing = Piece(pa.table({}), "", np.empty(0, np.int64), ())
         text = pa.array([], pa.string())
+        found |= {ARRIVED: pa.array([], INSTANT)} if self._arrived is not None else {}
         return self._complete({"time": pa.array([], INSTANT), "request_id": text} | found, View.of(nothing))
 
     def _raise_missing(self, column: str, role: str, file: str | None = None) -> None:

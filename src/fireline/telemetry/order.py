@@ -4,7 +4,7 @@ A log that a service writes is broadly in order of time, so its order is the ord
 of rows that is in order tells the time; a row that lies before it by more than the allowed lateness is late,
 one that lies after the rows that follow it by more than the allowed skew has a clock that is ahead. A log in
 which such rows are too many, and not explained by a few clocks off by a fixed amount, was not written in
-order: it is sorted, and nothing in it is late.
+order: it is sorted, and nothing in it is late. A log that says when each row arrived is taken at its word.
 """
 
 from __future__ import annotations
@@ -49,12 +49,18 @@ class Order:
     out_of_order: float = 0.0
 
 
-def arrange(times: Array, clock_skew: timedelta, allowed_lateness: timedelta) -> Order:
-    """The order of rows with ``times``, int64 microseconds [n], as they stand in the file."""
+def arrange(
+    times: Array, clock_skew: timedelta, allowed_lateness: timedelta, arrived: Array | None = None
+) -> Order:
+    """The order of rows with ``times``, int64 microseconds [n], as they stand in the file, or as they
+    ``arrived``, int64 microseconds [n], where the log says it."""
     near, far = _near(times)
     inner = times[near]
     skew, lateness = _micros(clock_skew), _micros(allowed_lateness)
-    order = _arrange(inner, skew, lateness)
+    if arrived is not None:
+        order = _by_arrival(inner, arrived[near], skew, lateness)
+    else:
+        order = _arrange(inner, skew, lateness)
     return Order(
         near[order.index], order.clock, order.late, near[order.ahead], order.ahead_by, far, order.sorted,
         order.out_of_order,
@@ -105,6 +111,16 @@ def _arrange(times: Array, skew: int, lateness: int) -> Order:
     who = np.flatnonzero(ahead)
     around = np.where(clock == NEVER, following, clock)[who] // 2 + following[who] // 2
     return Order(kept, shown, late[kept], who, times[who] - around, nothing)
+
+
+def _by_arrival(times: Array, arrived: Array, skew: int, lateness: int) -> Order:
+    """As a server would have met the rows: its clock stood at ``arrived`` when each came."""
+    order = np.argsort(arrived, kind="stable")
+    times_in, came = times[order], arrived[order]
+    ahead = times_in > came + skew
+    kept, wrong = order[~ahead], order[ahead]
+    late = times[kept] < arrived[kept] - lateness
+    return Order(kept, came[~ahead], late, wrong, times[wrong] - arrived[wrong], np.empty(0, np.int64))
 
 
 def _clock(times: Array, in_run: Array) -> tuple[Array, Array]:

@@ -41,6 +41,7 @@ FAULT = Fault(
     cause=CauseKind.INFRASTRUCTURE,
     sizes={"small": 0.5, "medium": 2, "large": 8},
     lasts=timedelta(hours=9),
+    needs={"arrivals": True},
 )
 TWIN = Fault(
     name="old_rows",
@@ -48,4 +49,5 @@ TWIN = Fault(
     apply=_old,
     sizes={"small": 0.02, "medium": 0.05, "large": 0.1},
     lasts=timedelta(hours=6),
+    needs={"arrivals": True},
 )
