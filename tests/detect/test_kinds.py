@@ -2,6 +2,7 @@
 fault."""
 
 import inspect
+import json
 import warnings
 from collections.abc import Callable
 
@@ -14,7 +15,7 @@ from fireline.detect.bank import Bank
 from fireline.detect.baseline import Baseline
 from fireline.detect.budget import purse
 from fireline.detect.fit import merged
-from fireline.detect.kinds import Kind, Means, Rates
+from fireline.detect.kinds import Behind, Kind, Means, Rates
 from fireline.detect.registry import kind_named, kinds
 from fireline.detect.track import Crossing, Track
 from fireline.terms.alert import FAMILIES
@@ -149,6 +150,26 @@ def test_whatever_was_counted_valid_ticks_have_factors_within_the_cap(kind, seed
     assert (factors <= caps(kind, town).max() + 1e-9).all()
     assert np.isfinite(reading.z[reading.valid]).all()
     assert np.isfinite(reading.seen[reading.valid]).all()
+
+
+@EVERY
+@settings(max_examples=5)
+@given(seed=st.integers(0, 2**32 - 1), most=st.sampled_from([1, 3, 10**6]))
+def test_whatever_was_counted_a_finding_can_be_told(kind, seed, most):
+    town, _ = place(kind)
+    rng = np.random.default_rng(seed)
+    now, usual = rng.integers(0, most, (2, 1, kind.laid_out(town.plan).width))
+    _consistent(kind, town, now)
+    _consistent(kind, town, usual)
+    for monitor in kind.monitors(town.plan):
+        for channel in range(len(monitor.channels)):
+            told = kind.tell(town.plan, monitor, channel, Behind(now[0], usual[0], 0.25, 0.2))
+            if told is not None:
+                assert told.because == told.because.strip()
+                assert "nan" not in told.because
+                assert (told.seen is None) == (told.usual is None)
+                assert told.seen is None or told.unit
+                json.dumps([told.seen, told.usual, dict(told.details)], allow_nan=False)
 
 
 def _consistent(kind: Kind, town: Town, counts: np.ndarray) -> None:

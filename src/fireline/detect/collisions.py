@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import numpy as np
 
-from fireline.detect.kinds import Array, Means
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
+from fireline.detect.report import share_in_words
+from fireline.terms.plan import Plan
 
 
 def collision(counts: Array, shares: Array) -> Means:
@@ -31,3 +36,37 @@ def heaviest(now: Array, usual: Array) -> tuple[float, float, int]:
     n, m = max(int(now.sum()), 1), max(int(usual.sum()), 1)
     at = int(np.argmax(now / n - usual / m))
     return float(now[at] / n), float(usual[at] / m), int(now.sum())
+
+
+class Concentration(Kind):
+    """Requests that fall into the same bucket more often than in the reference, in a layout that has buckets
+    for them. ``buckets`` is their series, and ``alike`` what those of one bucket are, for the finding."""
+
+    family = "injection"
+    test = "mean"
+    scopes = ("service",)
+    tolerance = 0.02
+    k = 3
+    urgency = "ticket"
+    least = 10
+    merge_to = 30
+    buckets: ClassVar[str]
+    alike: ClassVar[str]
+
+    def monitors(self, plan: Plan) -> Sequence[Monitor]:
+        """One monitor."""
+        return (Monitor(self.name, self.buckets),) if self.buckets in self.laid_out(plan).by_name else ()
+
+    def ticks(self, plan: Plan, counts: Array) -> Means:
+        """The collision probability of the buckets [T, 1]."""
+        layout = self.laid_out(plan)
+        shares = layout.by_name[self.buckets].shares
+        return collision(counts[:, layout.span(self.buckets)], np.asarray(shares))
+
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
+        """The share of the bucket that gained most."""
+        span = self.laid_out(plan).span(self.buckets)
+        seen, usual, n = heaviest(behind.now[span], behind.usual[span])
+        says = f"{share_in_words(seen)} of {n:,} requests {self.alike}, usually {share_in_words(usual)}"
+        details = {"collision": behind.seen, "usual_collision": behind.expected}
+        return Told(says, seen, usual, "share", details)

@@ -21,7 +21,7 @@ from fireline.detect.fit import Fit, merged
 from fireline.detect.fixed import FixedThresholds, names
 from fireline.detect.kinds import Array, Behind, Kind, Monitor, Told
 from fireline.detect.registry import kind_named
-from fireline.detect.report import finding
+from fireline.detect.report import figure, finding
 from fireline.detect.terms import Terms
 from fireline.detect.track import Crossing, Track
 from fireline.ids import stable_id
@@ -314,11 +314,12 @@ class Judge:
         now = read(layout, court.grain, crossing.since * merge, (crossing.tick + 1) * merge).get(scope)
         totals = self.baseline.totals
         usual = totals.get((layout.name, scope), totals.get((layout.name, SERVICE)))
-        if now is None or usual is None:
-            return None
-        lead = int(np.argmax(crossing.shares))
-        seen, expected = float(crossing.seen[lead]), float(crossing.usual[lead])
-        return kind.tell(self.plan, monitor, lead, Behind(now.sum(axis=0), usual.sum(axis=0), seen, expected))
+        lead, none = int(np.argmax(crossing.shares)), np.zeros((1, layout.width), np.int64)
+        behind = Behind(
+            (none if now is None else now).sum(axis=0), (none if usual is None else usual).sum(axis=0),
+            figure(crossing.seen[lead]), figure(crossing.usual[lead]),
+        )  # fmt: skip
+        return kind.tell(self.plan, monitor, lead, behind)
 
     def trace(self, found: Finding, read: Read, since: int, until: int) -> tuple[int, int, Reading] | None:
         """The finding's monitor over a stretch of time (microseconds): (first tick, seconds a tick, reading

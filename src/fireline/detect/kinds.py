@@ -41,25 +41,42 @@ class Monitor:
         return self.features[channel] if self.features else self.feature
 
 
+def for_each(kind: str, series: str, names: Sequence[str]) -> tuple[Monitor, ...]:
+    """One monitor with a channel for each of the features ``names``; none without any."""
+    names = tuple(names)
+    return (Monitor(kind, series, None, names, features=names),) if names else ()
+
+
 @dataclass(frozen=True)
 class Behind:
     """What lies behind a finding: counts [width] since its evidence began (``now``), those of the whole
-    reference (``usual``), the monitored figure ``seen`` and, at these hours, ``expected``."""
+    reference (``usual``), the monitored figure ``seen`` and, at these hours, ``expected``.
+
+    Counts that are not there any more are zeros.
+    """
 
     now: Array
     usual: Array
     seen: float
     expected: float
 
+    @property
+    def figures(self) -> tuple[float, float]:
+        """The monitored figure as it is, and as it would usually be."""
+        return self.seen, self.expected
+
 
 @dataclass(frozen=True)
 class Told:
-    """A finding in a kind's own words: ``seen`` and ``usual`` in ``unit`` as a responder reads them."""
+    """A finding in a kind's own words, with ``seen`` and ``usual`` in ``unit`` as a responder reads them.
+
+    Without figures of its own it is about the monitored ones, and over how many events is said behind it.
+    """
 
     because: str
-    seen: float
-    usual: float
-    unit: str
+    seen: float | None = None
+    usual: float | None = None
+    unit: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -124,10 +141,6 @@ class Kind(ABC):
         """Whether it is judged without the runbook asking for it."""
         return not self.optional
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
-        """The finding in words a responder understands; empty where the figure's own words will do."""
-        return ""
-
     def fixed_base(self, plan: Plan) -> Array | None:
         """Bases [C] that are known instead of learnt (NaN where learnt), or None."""
         return None
@@ -137,7 +150,8 @@ class Kind(ABC):
         return np.full(len(base), self.tolerance)
 
     def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told | None:
-        """What a finding of a channel of ``monitor`` says; None for the usual figures and words."""
+        """What a finding of a channel of ``monitor`` says, in words a responder understands; None where the
+        figure's own words will do."""
         return None
 
     def laid_out(self, plan: Plan) -> Layout:

@@ -28,9 +28,9 @@ def finding(
     """The finding of one crossing; ``seconds`` is the judged tick, ``level`` the page level, ``told`` the
     kind's own words for it."""
     lead = int(np.argmax(crossing.shares))
-    seen, usual = _figure(crossing.seen[lead]), _figure(crossing.usual[lead])
-    if told is not None:
-        seen, usual = _figure(told.seen), _figure(told.usual)
+    seen, usual = figure(crossing.seen[lead]), figure(crossing.usual[lead])
+    if told is not None and told.seen is not None and told.usual is not None:
+        seen, usual = figure(told.seen), figure(told.usual)
     direction: Literal["up", "down"] = "up" if seen >= usual else "down"
     channel = monitor.channels[lead]
     since = from_micros(crossing.since * seconds * MICROS)
@@ -50,10 +50,10 @@ def finding(
         against=against,
         seen=seen,
         usual=usual,
-        unit=told.unit if told else kind.unit,
+        unit=(told.unit if told else "") or kind.unit,
         direction=direction,
         since=since,
-        because=told.because + _where(scope)
+        because=_in_own_words(told, scope, events)
         if told
         else _sentence(kind, monitor, scope, channel, seen, usual, events, since, against),
         details={"channel": channel, "events": events, "level": crossing.level, "tick_seconds": seconds}
@@ -61,7 +61,7 @@ def finding(
     )
 
 
-def _figure(value: float) -> float:
+def figure(value: float) -> float:
     """Six significant digits: beyond them the order of adding up would show."""
     return float(f"{float(value):.6g}") if np.isfinite(value) else 0.0
 
@@ -84,6 +84,10 @@ def _where(scope: Scope) -> str:
     return f" in {scope.column} {scope.value}" if scope.segment else f" for version {scope.value}"
 
 
+def _in_own_words(told: Told, scope: Scope, events: int) -> str:
+    return told.because + _where(scope) + (f", over {events:,}" if told.seen is None else "")
+
+
 def _sentence(
     kind: Kind, monitor: Monitor, scope: Scope, channel: str, seen: float, usual: float, events: int,
     since: datetime, against: str | None,
@@ -95,8 +99,6 @@ def _sentence(
     elif channel:
         noun += f" ({channel.removeprefix('=')})"
     where = _where(scope)
-    if said := kind.says(monitor, channel, seen, usual):
-        return f"{said}{where}, over {events:,}"
     if kind.test == "silence":
         return f"no events since {since:%Y-%m-%d %H:%M} UTC, when {usual:.3g} a minute are usual"
     if kind.unit == "log events":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fireline.detect.confused import macro_f1
-from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
 from fireline.detect.quality import share_of
 from fireline.detect.report import share_in_words
 from fireline.terms.plan import Plan
@@ -59,11 +59,10 @@ class ClassRecall(_Classes):
         value, variance = share_of(hits, support)
         return Means(value, variance, support)
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The share in words."""
-        return (
-            f"{share_in_words(seen)} of {monitor.feature} recognised as it, usually {share_in_words(usual)}"
-        )
+        now, before = (share_in_words(share) for share in behind.figures)
+        return Told(f"{now} of {monitor.feature} recognised as it, usually {before}")
 
 
 class MacroF1(_Classes):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
 from fireline.detect.scored import folded
 from fireline.terms.plan import Plan
 
@@ -73,15 +73,16 @@ class ConceptDrift(Kind):
         rate = shares[2] / shares[1] if len(shares) > 2 and shares[1] > 0 else 0.1
         return np.full(2, max(self.tolerance * min(rate, 1 - rate), 1e-3))
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """Which of the two it is, in words."""
-        if channel == "slope":
+        seen, usual = behind.figures
+        if monitor.channels[channel] == "slope":
             how = "more loosely" if seen < usual else "more closely"
-            return f"the truth follows the score {how} than in the reference: {NOT_DATA}"
+            return Told(f"the truth follows the score {how} than in the reference: {NOT_DATA}")
         often = "more often" if seen > 0 else "less often"
         now, before = f"{abs(100 * seen):.1f} points {often}", f"{100 * usual:+.1f}"
         said = f"the same scores come true {now} than in the reference, usually {before}"
-        return f"{said}: {NOT_DATA}"
+        return Told(f"{said}: {NOT_DATA}")
 
 
 def _by_cell(plan: Plan, counts: Array, name: str) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Kind, Monitor, Rates
+from fireline.detect.kinds import Array, Kind, Monitor, Rates, for_each
 from fireline.terms.plan import Plan
 
 REPLACED = 0.5
@@ -28,8 +28,8 @@ class DictionaryChange(Kind):
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor, a channel for each categorical feature."""
-        names = tuple(name for name, kind in plan.features.items() if kind != "numeric")
-        return (Monitor(self.name, "rates", None, names, features=names),) if names else ()
+        names = [name for name, kind in plan.features.items() if kind != "numeric"]
+        return for_each(self.name, "rates", names)
 
     def ticks(self, plan: Plan, counts: Array) -> Rates:
         """Values the reference does not know of values present [T, categorical features]."""

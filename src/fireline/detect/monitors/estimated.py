@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
 from fireline.detect.report import share_in_words
 from fireline.detect.scored import expected_accuracy, expected_auc
 from fireline.terms.plan import Plan
@@ -64,9 +64,10 @@ class EstimatedAuc(_Estimated):
         fewer = np.minimum((scores * shares).sum(axis=1), (scores * (1 - shares)).sum(axis=1))
         return Means(value[:, None], variance[:, None], fewer[:, None])
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The estimate and what it rests on, in words."""
-        return f"estimated AUC {seen:.3f}, usually {usual:.3f} ({ASSUMED})"
+        seen, usual = behind.figures
+        return Told(f"estimated AUC {seen:.3f}, usually {usual:.3f} ({ASSUMED})")
 
 
 class EstimatedAccuracy(_Estimated):
@@ -94,6 +95,7 @@ class EstimatedAccuracy(_Estimated):
         value, variance = expected_accuracy(scores, shares, middles >= plan.line)
         return Means(value[:, None], variance[:, None], scores.sum(axis=1).astype(np.float64)[:, None])
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The estimate and what it rests on, in words."""
-        return f"estimated accuracy {share_in_words(seen)}, usually {share_in_words(usual)} ({ASSUMED})"
+        now, before = (share_in_words(share) for share in behind.figures)
+        return Told(f"estimated accuracy {now}, usually {before} ({ASSUMED})")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fireline.detect.alike import by_group, points, rate_gap, watched
-from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
 from fireline.terms.plan import Plan
 
 TP, FN, FP, TN, N, GAP, GAP2 = range(7)
@@ -68,10 +68,10 @@ class DemographicParity(_Fairness):
             parts.append(rate_gap(block[..., 1], block[..., 0], place))
         return self._beside(parts)
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The gap in words."""
-        now, before = (points(gap, "less often", "more often") for gap in (seen, usual))
-        return f"{monitor.feature} is chosen {now} than all others, usually {before}"
+        now, before = (points(gap, "less often", "more often") for gap in behind.figures)
+        return Told(f"{monitor.feature} is chosen {now} than all others, usually {before}")
 
 
 class EqualOpportunity(_Fairness):
@@ -95,10 +95,11 @@ class EqualOpportunity(_Fairness):
             parts.append(rate_gap(block[..., TP], block[..., TP] + block[..., FN], place))
         return self._beside(parts)
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The gap in words."""
-        now, before = (points(gap, "less often", "more often") for gap in (seen, usual))
-        return f"who should be chosen is chosen {now} in {monitor.feature} than elsewhere, usually {before}"
+        now, before = (points(gap, "less often", "more often") for gap in behind.figures)
+        here = f"who should be chosen is chosen {now} in {monitor.feature}"
+        return Told(f"{here} than elsewhere, usually {before}")
 
 
 class EqualizedOdds(_Fairness):
@@ -128,11 +129,12 @@ class EqualizedOdds(_Fairness):
             parts.append(rate_gap(block[..., FP], block[..., FP] + block[..., TN], place))
         return self._beside(parts)
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The gap in words."""
-        now, before = (points(gap, "less often", "more often") for gap in (seen, usual))
-        who = "who should not be" if channel == "false positives" else "who should be chosen"
-        return f"{who} is chosen {now} in {monitor.feature} than elsewhere, usually {before}"
+        now, before = (points(gap, "less often", "more often") for gap in behind.figures)
+        wrongly = monitor.channels[channel] == "false positives"
+        who = "who should not be" if wrongly else "who should be chosen"
+        return Told(f"{who} is chosen {now} in {monitor.feature} than elsewhere, usually {before}")
 
 
 class GroupCalibration(_Fairness):
@@ -159,10 +161,10 @@ class GroupCalibration(_Fairness):
             parts.append((p - q, v + w, np.minimum(own[:, 0], rest[:, 0])))
         return self._beside(parts)
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The gap in words."""
-        now, before = (points(gap, "too high", "too low") for gap in (seen, usual))
-        return f"scores of {monitor.feature} lie {now} beside all others', usually {before}"
+        now, before = (points(gap, "too high", "too low") for gap in behind.figures)
+        return Told(f"scores of {monitor.feature} lie {now} beside all others', usually {before}")
 
 
 def _mean(sums: Array) -> tuple[Array, Array]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor, Rates
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Rates, Told
 from fireline.detect.quality import FIXED_POINT
 from fireline.detect.report import share_in_words
 from fireline.terms.plan import Plan
@@ -80,9 +80,10 @@ class Kpi(Kind):
         """4 % of the usual mean."""
         return np.maximum(self.tolerance * np.abs(base), 1e-12)
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The figure in words."""
-        return f"the business figure is {seen:.4g} on average, at this hour usually {usual:.4g}"
+        seen, usual = behind.figures
+        return Told(f"the business figure is {seen:.4g} on average, at this hour usually {usual:.4g}")
 
 
 class KpiDifference(Kind):
@@ -130,11 +131,12 @@ class KpiDifference(Kind):
         """No difference for arms the reference did not know."""
         return np.array([np.nan] * (len(_arms(plan)) - 1) + [0.0])
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The difference in words."""
+        seen, usual = behind.figures
         side = "below" if seen < 0 else "above"
-        before = f"usually {100 * usual:+.1f} %"
-        return f"the business figure of {monitor.feature} is {abs(100 * seen):.1f} % {side} control, {before}"
+        now, before = f"{abs(100 * seen):.1f} % {side} control", f"usually {100 * usual:+.1f} %"
+        return Told(f"the business figure of {monitor.feature} is {now}, {before}")
 
 
 class SampleRatio(Kind):
@@ -169,7 +171,8 @@ class SampleRatio(Kind):
         total = rows[:, :arms].sum(axis=1)[:, None]
         return Rates(rows[:, 1:arms], np.broadcast_to(total, (len(counts), arms - 1)))
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The draw in words."""
-        now, before = share_in_words(seen), share_in_words(usual)
-        return f"{monitor.feature} gets {now} of the events, usually {before}: arms are drawn unlike before"
+        now, before = (share_in_words(share) for share in behind.figures)
+        draw = f"{monitor.feature} gets {now} of the events, usually {before}"
+        return Told(f"{draw}: arms are drawn unlike before")

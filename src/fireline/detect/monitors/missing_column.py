@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Kind, Monitor, Rates
+from fireline.detect.kinds import Array, Kind, Monitor, Rates, for_each
 from fireline.terms.plan import Plan
 
 GONE = 0.8
@@ -30,8 +30,7 @@ class MissingColumn(Kind):
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor, a channel for each feature."""
-        names = tuple(plan.features)
-        return (Monitor(self.name, "rates", None, names, features=names),) if names else ()
+        return for_each(self.name, "rates", tuple(plan.features))
 
     def ticks(self, plan: Plan, counts: Array) -> Rates:
         """Rows without it of rows [T, features]."""

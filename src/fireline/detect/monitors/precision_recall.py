@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fireline.detect.confused import f1
-from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
 from fireline.detect.quality import columns, share_of
 from fireline.detect.report import share_in_words
 from fireline.terms.plan import Plan
@@ -52,12 +52,10 @@ class Precision(_AtThreshold):
         value, variance = share_of(tp, tp + fp)
         return Means(value[:, None], variance[:, None], (tp + fp)[:, None])
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """Precision in words."""
-        right = share_in_words(seen)
-        return (
-            f"precision {right}: so many of the positive answers were right, usually {share_in_words(usual)}"
-        )
+        now, before = (share_in_words(share) for share in behind.figures)
+        return Told(f"precision {now}: so many of the positive answers were right, usually {before}")
 
 
 class Recall(_AtThreshold):
@@ -78,10 +76,10 @@ class Recall(_AtThreshold):
         value, variance = share_of(tp, tp + fn)
         return Means(value[:, None], variance[:, None], (tp + fn)[:, None])
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """Recall in words."""
-        found = share_in_words(seen)
-        return f"recall {found}: so many of the positives were found, usually {share_in_words(usual)}"
+        now, before = (share_in_words(share) for share in behind.figures)
+        return Told(f"recall {now}: so many of the positives were found, usually {before}")
 
 
 class F1(_AtThreshold):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
 from fireline.detect.quality import FIXED_POINT, column, columns, mean_of, share_of
 from fireline.terms.plan import Plan
 
@@ -53,9 +53,10 @@ class Ndcg(_Ranking):
         """NDCG at 10 [T, 1]; n is the queries."""
         return self._mean(plan, counts, "ndcg")
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """NDCG in words."""
-        return f"NDCG at 10 is {seen:.3f}, usually {usual:.3f}: good items stand lower in the list"
+        seen, usual = behind.figures
+        return Told(f"NDCG at 10 is {seen:.3f}, usually {usual:.3f}: good items stand lower in the list")
 
 
 class Mrr(_Ranking):

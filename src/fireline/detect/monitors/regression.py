@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
 from fireline.detect.quality import FIXED_POINT, column, mean_of
 from fireline.terms.plan import Plan
 
@@ -61,9 +61,11 @@ class Rmse(_Residual):
             variance = variance / np.maximum(4 * mean, 1e-9)
         return Means(value[:, None], variance[:, None], n[:, None])
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The error in words."""
-        return f"root mean squared error {seen:.3g} of the predictions' usual spread, usually {usual:.3g}"
+        seen, usual = behind.figures
+        error = f"root mean squared error {seen:.3g} of the predictions' usual spread"
+        return Told(f"{error}, usually {usual:.3g}")
 
 
 class ErrorBias(_Residual):
@@ -86,10 +88,11 @@ class ErrorBias(_Residual):
         value, variance = mean_of(error, square, n)
         return Means(value[:, None], variance[:, None], n[:, None])
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The bias in words."""
+        seen, usual = behind.figures
         place = "low" if seen > 0 else "high"
-        return (
+        return Told(
             f"predictions lie too {place} by {abs(seen):.3g} of their usual spread on average, "
             f"usually by {abs(usual):.3g}{'' if seen * usual >= 0 else ' the other way'}"
         )

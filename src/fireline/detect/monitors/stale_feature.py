@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Behind, Kind, Monitor, Rates, Told
+from fireline.detect.kinds import Array, Behind, Kind, Monitor, Rates, Told, for_each
 from fireline.detect.report import share_in_words
 from fireline.terms.plan import Plan
 
@@ -33,8 +33,8 @@ class StaleFeature(Kind):
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor, a channel for each feature whose time is logged."""
-        names = tuple(series.name for series in self.laid_out(plan).series)
-        return (Monitor(self.name, "ages", None, names, features=names),) if names else ()
+        names = [series.name for series in self.laid_out(plan).series]
+        return for_each(self.name, "ages", names)
 
     def ticks(self, plan: Plan, counts: Array) -> Rates:
         """Stale values of values with an age [T, features]."""

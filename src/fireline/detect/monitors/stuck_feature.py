@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fireline.detect.collisions import collision, heaviest
-from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told, for_each
 from fireline.detect.report import share_in_words
 from fireline.terms.plan import Plan
 
@@ -43,8 +43,8 @@ class StuckFeature(Kind):
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor, a channel for each numeric feature."""
-        names = tuple(s.name.removeprefix("feature:") for s in self.laid_out(plan).series)
-        return (Monitor(self.name, "values", None, names, features=names),) if names else ()
+        names = [s.name.removeprefix("feature:") for s in self.laid_out(plan).series]
+        return for_each(self.name, "values", names)
 
     def ticks(self, plan: Plan, counts: Array) -> Means:
         """The collision probability of the buckets [T, features]."""

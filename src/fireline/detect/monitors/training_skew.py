@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told, for_each
 from fireline.detect.metrics import psi, psi_noise
 from fireline.terms.plan import Plan
 
@@ -44,8 +44,8 @@ class TrainingSkew(Kind):
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor of a channel for each feature that the training data has."""
-        names = tuple(name for name in plan.features if name in plan.training)
-        return [Monitor(self.name, "training", None, names, features=names)] if names else []
+        names = [name for name in plan.features if name in plan.training]
+        return for_each(self.name, "training", names)
 
     def ticks(self, plan: Plan, counts: Array) -> Means:
         """Distances [T, features]; the variance is that of the reference's shares."""
@@ -65,10 +65,12 @@ class TrainingSkew(Kind):
         variance = (4 * np.maximum(n - 2, 0) * single + 2 * both) / pairs
         return (x * (x - 1) / p).sum(axis=1) / pairs - 1, variance, np.where(n > 1, n, 0.0)
 
-    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told | None:
         """The PSI against the training data, now and in the reference."""
         name = monitor.channels[channel]
         span, training = plan.shapes.span(f"feature:{name}"), np.asarray(plan.training[name])
+        if not behind.now[span].any():
+            return None
         now, usual = (psi(training, part[span]) for part in (behind.now, behind.usual))
         noise = psi_noise(training, behind.now[span])
         says = f"{name} lies further from the training data: PSI {now:.2f}"

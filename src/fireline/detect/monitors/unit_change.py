@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told, for_each
 from fireline.detect.units import degrees_of, unit_of
 from fireline.terms.plan import Plan
 
@@ -47,8 +47,8 @@ class UnitChange(Kind):
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor, a channel for each numeric feature."""
-        names = tuple(s.name.removeprefix("feature:") for s in self.laid_out(plan).series)
-        return (Monitor(self.name, "values", None, names, features=names),) if names else ()
+        names = [s.name.removeprefix("feature:") for s in self.laid_out(plan).series]
+        return for_each(self.name, "values", names)
 
     def ticks(self, plan: Plan, counts: Array) -> Means:
         """Mean of log|x| of the values that are not zero [T, features]."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fireline.detect.kinds import Array, Kind, Monitor, Rates
+from fireline.detect.kinds import Array, Kind, Monitor, Rates, for_each
 from fireline.terms.plan import Plan
 
 
@@ -34,8 +34,8 @@ class UnknownWords(Kind):
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor, a channel for each text column."""
-        names = tuple(series.name for series in self.laid_out(plan).series)
-        return (Monitor(self.name, "texts", None, names, features=names),) if names else ()
+        names = [series.name for series in self.laid_out(plan).series]
+        return for_each(self.name, "texts", names)
 
     def ticks(self, plan: Plan, counts: Array) -> Rates:
         """Unknown words of distinct words [T, texts]."""

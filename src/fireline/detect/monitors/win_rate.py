@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
 from fireline.detect.quality import columns, share_of
 from fireline.detect.report import share_in_words
 from fireline.terms.plan import Plan
@@ -45,6 +45,7 @@ class WinRate(Kind):
         value, variance = share_of(wins, labelled)
         return Means(value[:, None], variance[:, None], labelled[:, None])
 
-    def says(self, monitor: Monitor, channel: str, seen: float, usual: float) -> str:
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The win rate in words."""
-        return f"{share_in_words(seen)} of the judged answers were preferred, usually {share_in_words(usual)}"
+        now, before = (share_in_words(share) for share in behind.figures)
+        return Told(f"{now} of the judged answers were preferred, usually {before}")
