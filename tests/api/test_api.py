@@ -357,7 +357,7 @@ def test_health_and_readiness(api: Any, monkeypatch: pytest.MonkeyPatch) -> None
     assert api.client().get("/healthz").json() == {"status": "ok"}
     api.living.running.beat()
     assert api.here.get("/readyz").json() == {"status": "ready"}
-    api.living.running._kept[SERVICE].trouble = "the lake is gone"
+    api.living.running.turns.standing[SERVICE].trouble = "the lake is gone"
     assert api.here.get("/readyz").status_code == 503
 
 

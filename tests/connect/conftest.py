@@ -17,8 +17,9 @@ import uvicorn
 
 from fireline.cli.entry import main
 from fireline.clock import Clock, SystemClock
+from fireline.live.book import open_books
 from fireline.live.keys import switch_key
-from fireline.live.running import Running, open_books
+from fireline.live.running import Running
 from fireline.store import Store
 from fireline.store.people import People
 from fireline.terms.people import Scope
@@ -86,7 +87,11 @@ def start(book: Path, tmp_path: Path) -> Iterator[Callable[..., Up]]:
             store = stack.enter_context(Store.open(folder / "fireline.sqlite"))
             running = Running(store, folder, open_books([runbook]), clock or SystemClock())
             app = create_app(running, Access(open_on_loopback=not auth))
-            return Up(stack.enter_context(listening(app)), running)
+            up = Up(stack.enter_context(listening(app)), running)
+            end = time.monotonic() + 10  # what a test sets would be overwritten by the loop's first look
+            while running.turns.standing[SERVICE].term is None and time.monotonic() < end:
+                time.sleep(0.01)
+            return up
 
         yield begin
 

@@ -329,7 +329,8 @@ def test_a_loop_in_trouble_and_judging_that_stands_still(up: Up, monkeypatch):
 
 
 def test_a_server_that_follows_says_who_judges(start, tmp_path, book):
-    from fireline.live.running import Running, open_books
+    from fireline.live.book import open_books
+    from fireline.live.running import Running
     from fireline.web.app import create_app
     from fireline.web.auth import Access
     from tests.connect.conftest import listening

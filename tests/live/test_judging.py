@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from fireline.clock import ManualClock, SystemClock, micros
+from fireline.live.book import open_books
 from fireline.live.pulse import Book, Pulse
-from fireline.live.running import Running, open_books
+from fireline.live.running import Running
 from fireline.store import Store
 from tests.support.incidents import opened
 from tests.support.living import BEGIN, JSONL, Living, lines, rows

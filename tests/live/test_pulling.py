@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from fireline.clock import iso
+from fireline.live.book import open_books
 from fireline.live.links import Link, chained, cursor_name, standing
 from fireline.live.pulling import LONGEST, Puller
-from fireline.live.running import open_books
 from fireline.live.spool import Place, Record, Spool
 from fireline.live.trying import tried
 from fireline.live.verdicts import verdicts

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fireline.clock import Clock, ManualClock, iso, micros
+from fireline.live.book import open_books
 from fireline.live.door import Answer
-from fireline.live.running import Running, open_books
+from fireline.live.running import Running
 from fireline.reference import take_baseline
 from fireline.store import Store
 from fireline.store.leases import give_up_lease

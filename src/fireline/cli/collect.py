@@ -41,7 +41,7 @@ def collect(
 
     from fireline.clock import SystemClock
     from fireline.live.collecting import Collection
-    from fireline.live.running import filename
+    from fireline.live.folder import filename
     from fireline.store import Store
     from fireline.web.auth.access import Access
     from fireline.web.collector import create_collector

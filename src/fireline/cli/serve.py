@@ -101,9 +101,10 @@ def serve(
     import uvicorn
 
     from fireline.clock import ManualClock, SystemClock
+    from fireline.live.book import open_books
     from fireline.live.folder import owned
     from fireline.live.probing import Probing
-    from fireline.live.running import Running, open_books
+    from fireline.live.running import Running
     from fireline.store import Store
     from fireline.web.app import create_app
     from fireline.web.auth.access import Access

@@ -39,3 +39,8 @@ def spool_id(folder: Path) -> str:
         partial.write_text(secrets.token_hex(4))
         partial.replace(place)
     return place.read_text().strip()
+
+
+def filename(service: str) -> str:
+    """The service's name as a folder's: letters, digits, dots and dashes stay, the rest is written in hex."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else f"%{ord(c):x}" for c in service)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
 import secrets
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from fireline.errors import StoreError
 from fireline.store import Store
+from fireline.terms.switch import Switch
 
 STATE = "secret:server"
 SETTING = "FIRELINE_SECRET"
+NOTHING = Switch("", 0, (), datetime(2000, 1, 1, tzinfo=UTC), None, "")
 
 
 def server_secret(store: Store) -> bytes:
@@ -47,3 +52,14 @@ def switch_key(store: Store, service: str) -> str:
 def signature(key: str, text: str) -> str:
     """The HMAC-SHA256 (hex) of ``text`` under the hex ``key``."""
     return hmac.new(bytes.fromhex(key), text.encode(), hashlib.sha256).hexdigest()
+
+
+def signed(store: Store, switch: Switch) -> tuple[str, str]:
+    """The exact text of ``switch``, and its signature with its service's key."""
+    text = json.dumps(switch.as_json(), sort_keys=True)
+    return text, signature(switch_key(store, switch.service), text)
+
+
+def nothing_signed(store: Store, service: str) -> tuple[str, str]:
+    """What a guard is told where no switch was ever put, signed."""
+    return signed(store, replace(NOTHING, service=service))

@@ -11,7 +11,7 @@ from pathlib import Path
 from fireline.clock import SystemClock
 from fireline.ids import stable_id
 from fireline.ingest import log_of
-from fireline.live.running import open_books
+from fireline.live.book import open_books
 from fireline.recording import Recorder
 from fireline.store import Store
 from fireline.store.facts import Fact, add_facts

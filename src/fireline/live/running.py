@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from fireline.clock import Clock, ManualClock, SystemClock, from_micros, iso, micros
-from fireline.detect.baseline import Baseline
-from fireline.errors import FirelineError, InputError, StoreError, Where
+from fireline.errors import InputError, StoreError
 from fireline.live.book import Book
 from fireline.live.counting import Counting
 from fireline.live.door import Answer, Door
-from fireline.live.folder import spool_id
+from fireline.live.folder import filename, spool_id
 from fireline.live.guards import Guards
 from fireline.live.judging import Judging
-from fireline.live.keys import signature, switch_key
+from fireline.live.keys import nothing_signed, signed
 from fireline.live.news import News
 from fireline.live.pulling import Pulling
 from fireline.live.pulse import Pulse
 from fireline.live.spool import Spool
 from fireline.live.tidying import Tidying
+from fireline.live.turns import Turns
 from fireline.live.usual import Usual
 from fireline.live.viewing import loud, service_view
 from fireline.live.views import ServiceView
-from fireline.runbook.load import read
 from fireline.runbook.schema import Runbook
-from fireline.sources.pull import refuse
 from fireline.store import Store
 from fireline.store.glance import Stamp, glance
 from fireline.store.leases import give_up_lease, take_lease
@@ -43,60 +40,18 @@ from fireline.store.switches import StoredSwitchBoard
 from fireline.telemetry.lake import Lake
 from fireline.terms.incident import Incident, Mode
 from fireline.terms.measure import Measure
-from fireline.terms.switch import Switch
 from fireline.terms.timeline import Entry
 
 LOG = logging.getLogger("fireline")
 LEASE = timedelta(seconds=10)
 BEAT = 0.5
 """Seconds between two looks at whether anything is due."""
-COUNT_EVERY = 60.0
-"""Seconds between two counts of a busy service, where no tick is complete before: each makes a file."""
-COUNT_SOON, YOUNG = 3.0, 900.0
-"""The same in the first minutes of a server, while somebody looks whether anything arrives."""
-SPOOL_SOON = 4 << 20
 CATCH_UP = 20.0
 """Seconds after a start in which senders deliver what they held back, before ticks are judged."""
 ROUNDS = 8
 CLOCK = "clock:drill"
-NOTHING = Switch("", 0, (), datetime(2000, 1, 1, tzinfo=UTC), None, "")
 
 AfterBeat = Callable[["Running"], None]
-
-
-def open_books(paths: Iterable[Path]) -> list[Book]:
-    """The runbooks with their baselines. Raises RunbookError and InputError, with what to do."""
-    books = []
-    for path in paths:
-        file = read(path)
-        refuse(file)
-        runbook = file.runbook
-        place = path.parent / runbook.reference.baseline
-        if not place.exists():
-            raise InputError(
-                "the runbook's baseline is missing", where=Where(file=str(place)),
-                todo="take one with `fireline init`, or copy the one that belongs to this runbook",
-            )  # fmt: skip
-        books.append(Book(runbook, Baseline.load(place), path, path.read_text(encoding="utf-8")))
-    names = [book.runbook.service for book in books]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(
-            f"two runbooks are about the service {twice[0]}", todo="give one runbook for each service"
-        )
-    return books
-
-
-@dataclass
-class _Kept:
-    """What is remembered of a loop between beats."""
-
-    counted: float = 0.0
-    trouble: str = ""
-    torn: bool = False
-    alone: bool = False
-    """Whether it is judged by itself, because judging it failed."""
-    term: int | None = None
 
 
 @dataclass(eq=False)
@@ -128,8 +83,8 @@ class Running:
         self.leads = False
         self.judging = Judging(self.store, services=[book.runbook.service for book in self.books])
         self.drill = isinstance(self.clock, ManualClock)
+        self.turns = Turns(self.judging, self.news, self.drill, self.catch_up)
         self._lock, self._wake, self._stop = threading.RLock(), threading.Event(), threading.Event()
-        self._started = monotonic()
         self._thread: threading.Thread | None = None
         self._signed: dict[str, tuple[int, str, str]] = {}
         self._views: dict[str, tuple[float, ServiceView]] = {}
@@ -139,8 +94,6 @@ class Running:
         self._lessee = f"{self._kin}:{self.holder}"
         self._restore_clock()
         self.doors: dict[str, Door] = {}
-        self.pulses: dict[str, Pulse] = {}
-        self._kept: dict[str, _Kept] = {}
         self._tidyings = [Tidying(self.store, lake, book.runbook) for book in self.books]
         for book in self.books:
             self._add(book, lake, self._kin)
@@ -157,14 +110,19 @@ class Running:
         door.catching_up = known_before and not self.drill
         mode: Mode = "drill" if self.drill else "real"
         self.doors[name] = door
-        self.pulses[name] = Pulse(
+        pulse = Pulse(
             book, self.store, lake, counting, self.clock, self.board, mode, self._tell, self.holder,
             self.judging, behind=lambda measure: self._behind(name, measure),
         )  # fmt: skip
-        self.pulses[name].usual.firing = partial(loud, self.pulses[name])
-        self._kept[name] = _Kept()
+        pulse.usual.firing = partial(loud, pulse)
+        self.turns.add(name, pulse)
 
     # -- what the faces ask -------------------------------------------------------------------------------
+
+    @property
+    def pulses(self) -> Mapping[str, Pulse]:
+        """By service."""
+        return self.turns.pulses
 
     @property
     def runbooks(self) -> Mapping[str, Runbook]:
@@ -205,9 +163,8 @@ class Running:
 
     def trouble(self, name: str) -> str:
         """Why nothing is judged now, or ""."""
-        kept = self._kept[name]
-        if kept.trouble:
-            return kept.trouble
+        if trouble := self.turns.standing[name].trouble:
+            return trouble
         if not self.leads and not self.drill:
             return "Another server leads: it judges and acts, this one takes events in."
         return ""
@@ -234,7 +191,7 @@ class Running:
         version = switch.version if switch is not None else 0
         kept = self._signed.get(service)
         if kept is None or kept[0] != version:
-            kept = version, *signed(self.store, switch or replace(NOTHING, service=service))
+            kept = version, *(signed(self.store, switch) if switch else nothing_signed(self.store, service))
             self._signed[service] = kept
         return kept
 
@@ -245,7 +202,7 @@ class Running:
 
     def start(self) -> None:
         """Begins the loop; on a drill clock what is due is done now, and then when the clock is moved."""
-        self._started = monotonic()
+        self.turns.began = monotonic()
         if self.drill:
             self.beat()
         else:
@@ -289,12 +246,7 @@ class Running:
         """One look at every service, and whatever is due."""
         with self._lock:
             term = self._lead()
-            stamps = self._glance() if term is not None else {}
-            due = [n for n in self.pulses if self._one(n, partial(self._count, n, term, stamps.get(n)))]
-            self._judge(due)
-            for name in due:
-                if not self._kept[name].torn:
-                    self._one(name, partial(self._look, name, stamps.get(name)))
+            self.turns.take(term, self._glance() if term is not None else {})
             for tidying in self._tidyings if self.leads else ():
                 self._guarded(partial(tidying.tidy, self.clock.now()), "tidying up")
             for after in self.after_beat:
@@ -305,8 +257,7 @@ class Running:
             term = take_lease(self.store, "loop", self._lessee, self.wall.now(), LEASE, self._kin)
         except StoreError as error:
             term = None
-            for kept in self._kept.values():
-                kept.trouble, kept.torn = f"The store cannot be reached: {error}", True
+            self.turns.torn(f"The store cannot be reached: {error}")
         self.leads = term is not None
         return term
 
@@ -317,83 +268,6 @@ class Running:
         except StoreError:  # each service that needs the store will say so itself
             return {}
         return {name: seen.stamp(name) for name in self.pulses}
-
-    def _one(self, name: str, work: Callable[[], bool]) -> bool:
-        """Does some work of one service; False when there was none, or it failed."""
-        kept = self._kept[name]
-        try:
-            return work()
-        except Exception as error:  # one service's trouble must not stop the others, and is shown on its page
-            kept.trouble, kept.torn = _said(error), True
-            LOG.exception("service %s: %s", name, error)
-            return False
-
-    def _count(self, name: str, term: int | None, stamp: Stamp | None) -> bool:
-        """Counts what is due of one service; whether this process is to go on with it."""
-        kept, pulse, door = self._kept[name], self.pulses[name], self.doors[name]
-        door.catching_up = door.catching_up and monotonic() - self._started < 3 * self.catch_up
-        if kept.torn or kept.term != term:
-            pulse.counting.take_up()
-            if term is not None:
-                pulse.take_up()
-            kept.torn, kept.term = False, term
-        count = self._should_count(kept, pulse)
-        if count:
-            kept.counted = monotonic()
-        goes_on = term is not None and not self._is_catching_up(door)
-        if goes_on and not (self.drill or count or pulse.may_be_due(stamp)):
-            goes_on = False
-        elif goes_on or (count and term is not None):
-            pulse.count()
-        elif count:
-            pulse.follow()
-        kept.trouble = "" if not goes_on else kept.trouble
-        return goes_on
-
-    def _judge(self, names: Sequence[str]) -> None:
-        """Judges every tick that is complete: of all services together, and each by itself where one of them
-        is in trouble."""
-        complete = {name: self.pulses[name].complete() for name in names}
-        due = [name for name in names if complete[name] > self.pulses[name].judged]
-        together = [name for name in due if not self._kept[name].alone]
-        apart = [name for name in due if self._kept[name].alone]
-        try:
-            if together:
-                self.judging.judge([(self.pulses[name], complete[name]) for name in together])
-        except StoreError as error:
-            for name in together:
-                self._kept[name].trouble, self._kept[name].torn = _said(error), True
-            LOG.exception("%d services were not judged: %s", len(together), error)
-        except Exception as error:  # whose trouble it is shows when each is judged by itself
-            LOG.exception("%d services are judged one by one: %s", len(together), error)
-            apart = due
-        for name in apart:
-            self._kept[name].alone = not self._one(name, partial(self._judge_alone, name, complete[name]))
-
-    def _judge_alone(self, name: str, complete: int) -> bool:
-        pulse = self.pulses[name]
-        if complete > pulse.judged:
-            pulse.take_up()
-            pulse.count()
-            self.judging.judge([(pulse, complete)])
-        return True
-
-    def _look(self, name: str, stamp: Stamp | None) -> bool:
-        if self.pulses[name].look(stamp):
-            self.news.told()
-        self._kept[name].trouble = ""
-        return True
-
-    def _is_catching_up(self, door: Door) -> bool:
-        return door.catching_up and monotonic() - self._started < self.catch_up
-
-    def _should_count(self, kept: _Kept, pulse: Pulse) -> bool:
-        if not pulse.counting.waits:
-            return pulse.complete() > pulse.judged
-        size = pulse.counting.door.spool.waiting(pulse.counting.door.counted)
-        pause = COUNT_SOON if monotonic() - self._started < YOUNG else COUNT_EVERY
-        soon = monotonic() - kept.counted >= pause or size >= SPOOL_SOON
-        return soon or pulse.waits_for_traffic or pulse.complete() > pulse.judged
 
     def _guarded(self, work: Callable[[], object], what: str) -> None:
         try:
@@ -441,7 +315,7 @@ class Running:
 
     def _did_all(self) -> None:
         """Whoever moves the clock goes on only once everything that was due at its time was done."""
-        trouble = [kept.trouble for kept in self._kept.values() if kept.trouble]
+        trouble = self.turns.troubles()
         if not self.leads:
             trouble = trouble or ["another server leads"]
         if trouble:
@@ -455,25 +329,3 @@ def _pulled(running: Running) -> None:
     """On a drill's clock sources are pulled after each beat: what they bring is counted at the next."""
     if running.pulling.once():
         running.news.told()
-
-
-def signed(store: Store, switch: Switch) -> tuple[str, str]:
-    """The exact text of ``switch``, and its signature with its service's key."""
-    text = json.dumps(switch.as_json(), sort_keys=True)
-    return text, signature(switch_key(store, switch.service), text)
-
-
-def nothing_signed(store: Store, service: str) -> tuple[str, str]:
-    """What a guard is told where no switch was ever put, signed."""
-    return signed(store, replace(NOTHING, service=service))
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, FirelineError):
-        return str(error)
-    return f"{type(error).__name__}: {error} -> see the server's log; the loop tries again"
-
-
-def filename(service: str) -> str:
-    """The service's name as a folder's: letters, digits, dots and dashes stay, the rest is written in hex."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else f"%{ord(c):x}" for c in service)

@@ -13,7 +13,7 @@ from fireline import __version__
 from fireline.clock import SystemClock, iso
 from fireline.errors import InputError
 from fireline.live.collecting import Collection
-from fireline.live.running import NOTHING, nothing_signed
+from fireline.live.keys import NOTHING, nothing_signed
 from fireline.store import Store
 from fireline.web.api import answers
 from fireline.web.auth.access import Access
