@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -25,7 +27,7 @@ def tracked(folder: Path) -> Iterator[tuple[str, list[str]]]:
     process = subprocess.Popen(
         [str(shutil.which("mlflow")), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
          "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     address = f"http://127.0.0.1:{port}"
     try:
@@ -33,7 +35,8 @@ def tracked(folder: Path) -> Iterator[tuple[str, list[str]]]:
         made = _ask(address, "experiments/create", {"name": "nightly-train"})["experiment_id"]
         yield address, [_run(address, made, "FINISHED"), _run(address, made, "FAILED")]
     finally:
-        process.terminate()
+        # MLflow starts servers of its own, and does not always end itself when it is asked to.
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
 
 
