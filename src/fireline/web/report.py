@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -44,7 +45,7 @@ def render(incidents: Sequence[Json], summary: Json) -> str:
     standing = [i for i in ordered if briefing.stands(i)]
     paging = [i for i in standing if briefing.paged(i)]
     text = {name: _text(name) for name in ("report.css", "report.js")}
-    page = environment(zone).get_template("report.html")
+    page = _environment(zone).get_template("report.html")
     return page.render(
         summary=summary,
         zone=zone.key,
@@ -253,6 +254,12 @@ def _diff(text: str) -> list[tuple[str, str]]:
     """The lines of a diff with their class."""
     kinds = {"+": "added", "-": "removed", "@": "hunk"}
     return [(kinds.get(line[:1], ""), line) for line in text.splitlines()]
+
+
+@lru_cache(maxsize=16)
+def _environment(zone: ZoneInfo) -> Environment:
+    """The report's own, whose templates are compiled once: others add to theirs."""
+    return environment(zone)
 
 
 def environment(zone: ZoneInfo) -> Environment:
