@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from inspect import unwrap
 from pathlib import Path
 
 import pytest
 
-from fireline.store import Store
+from fireline.store import Store, migrate
 from tests.support import postgres
 
 KINDS = ["sqlite", "postgresql"]
@@ -60,3 +61,8 @@ def bare_place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def store(place: str) -> Iterator[Store]:
     with Store.open(place) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def _migrated_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate, "_upgrade", unwrap(migrate._upgrade))
