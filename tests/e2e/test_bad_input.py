@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -140,12 +142,20 @@ def test_csv_and_json_lines_tell_the_story_of_parquet() -> None:
 # --- rows that cannot be used
 
 
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pa.Table]:
+    """A folder with the clean log and what was drafted for it, and the log."""
+    folder, table = tmp_path_factory.mktemp("clean"), outage()
+    with contextlib.chdir(folder):
+        assert init(put(Path("events.parquet"), table)) == 0
+    return folder, table
+
+
 @pytest.fixture
-def drafted() -> pa.Table:
-    """A runbook of the clean log, and its table."""
-    table = outage()
-    assert init(put(Path("events.parquet"), table)) == 0
-    return table
+def drafted(clean: tuple[Path, pa.Table], tmp_path: Path, plain: None) -> pa.Table:
+    """A runbook of the clean log in this test's own folder, and the log."""
+    shutil.copytree(clean[0], tmp_path, dirs_exist_ok=True)
+    return clean[1]
 
 
 def examples() -> str:

@@ -19,7 +19,7 @@ from fireline.sheet import Bookmark
 from fireline.store import Store
 from tests.simulation.looping import DONE, SCRIPTS, alerts, loop, script_of, told
 
-SEEDS, SOAK_SEEDS = 200, int(os.environ.get("FIRELINE_SOAK_SEEDS", "3000"))
+SEEDS, SOAK_SEEDS = 120, int(os.environ.get("FIRELINE_SOAK_SEEDS", "3000"))
 CAST = (Part("loop", loop),)
 
 

@@ -14,7 +14,7 @@ from fireline.drill.simulation.__main__ import main
 from fireline.store import Store
 from tests.support.incidents import note, opened
 
-SEEDS, CHUNK = 300, 50
+SEEDS, CHUNK = 160, 40
 SOAK_SEEDS, SOAK_CHUNK = int(os.environ.get("FIRELINE_SOAK_SEEDS", "3000")), 500
 
 
@@ -48,7 +48,7 @@ def each_crash_point(theatre: Theatre, seed: int, step: int) -> list[str]:
 
 
 def test_one_run_stopped_at_one_point_after_another(theatre: Theatre) -> None:
-    assert each_crash_point(theatre, seed=5, step=13) == []
+    assert each_crash_point(theatre, seed=5, step=31) == []
 
 
 @pytest.mark.soak

@@ -41,10 +41,11 @@ class Town:
         ticks = self.days * DAY // grain
         before, after = max(0, first - low), max(0, high - first - ticks)
         inside = slice(min(max(low - first, 0), ticks), max(min(high - first, ticks), 0))
-        return {
-            scope: np.pad(counts[inside], ((min(before, high - low), min(after, high - low)), (0, 0)))
-            for scope, counts in self.tables.get((layout.name, grain), {}).items()
-        }
+        beside = (min(before, high - low), min(after, high - low))
+        found = {scope: counts[inside] for scope, counts in self.tables.get((layout.name, grain), {}).items()}
+        for counts in found.values():
+            counts.flags.writeable = False  # it is the town's own
+        return found if beside == (0, 0) else {s: np.pad(c, (beside, (0, 0))) for s, c in found.items()}
 
     def at(self, day: float) -> int:
         """Microseconds since 1970 of a day of the town."""
@@ -52,12 +53,21 @@ class Town:
 
     def edited(self, edit: Callable[[Tables], None]) -> Town:
         """A copy with other counts."""
-        tables = {
-            key: {scope: counts.copy() for scope, counts in table.items()}
-            for key, table in self.tables.items()
-        }
-        edit(tables)
-        return replace(self, tables=tables)
+        copies = _Copies(self.tables)
+        edit(copies)
+        return replace(self, tables=self.tables | copies)
+
+
+class _Copies(Tables):
+    """Copies of the tables that are asked for: all of a town's are hundreds of megabytes."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__()
+        self.tables = tables
+
+    def __missing__(self, key: tuple[str, int]) -> dict[Scope, np.ndarray]:
+        self[key] = {scope: counts.copy() for scope, counts in self.tables[key].items()}
+        return self[key]
 
 
 def times(rng: np.random.Generator, rate: float, since: float, until: float) -> np.ndarray:

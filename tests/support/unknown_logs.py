@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-DAYS, ROWS = 24, 4_000
-UNTIL = START + timedelta(days=16)
+DAYS, ROWS = 15, 4_000
+UNTIL = START + timedelta(days=10)
 
 
 @dataclass(frozen=True)
