@@ -23,14 +23,15 @@ TICKS_KEPT = 24
 
 
 class CountsReader:
-    """Reads int64 [ticks, width] for each scope of a layout and grain; on-time rows only.
+    """Reads int64 [ticks, width] for each scope of a layout and grain (or for ``scope`` alone); on-time rows
+    only.
 
     Whole days are added up once and kept while they fit: the rounds of a judge and the traces of an incident
     ask for the same ones. ``forget`` a layout after new counts of it were committed.
     """
 
-    def __init__(self, store: Store, service: str) -> None:
-        self.store, self.service = store, service
+    def __init__(self, store: Store, service: str, scope: Scope | None = None) -> None:
+        self.store, self.service, self.scope = store, service, scope
         self._kept: OrderedDict[tuple[str, int, int], Mapping[Scope, Array]] = OrderedDict()
         self._bytes = 0
 
@@ -52,8 +53,9 @@ class CountsReader:
             per_day = DAY // grain
             first, last = day * per_day, (day + 1) * per_day
             rows = self.store.counts(
-                grain, first, last, late=False, service=self.service, layout=layout.identity
-            )
+                grain, first, last, late=False, service=self.service, layout=layout.identity,
+                scope=self.scope.key if self.scope else None,
+            )  # fmt: skip
             summed = add_up(rows, layout, grain, first, last)
             self._kept[key] = {scope: counts.astype(_narrow(layout)) for scope, counts in summed.items()}
             self._bytes += _size(self._kept[key])

@@ -113,7 +113,7 @@ def test_promises_would_have_been_kept_by_the_reference() -> None:
     assert 1 - by_name["availability"].objective >= errors
     p95 = float(np.quantile(table.column("duration_ms").to_numpy(), 0.95))
     assert p95 < (by_name["latency"].threshold or 0) < 1.5 * p95
-    assert 0.5 <= by_name["auc"].objective < 0.85
+    assert 0.5 <= (by_name["auc"].threshold or 0) < 0.85
 
 
 def test_the_last_known_good_is_who_served_most_of_the_end() -> None:
@@ -164,7 +164,7 @@ def test_rungs_seen_in_the_log_are_on_the_ladder() -> None:
 def test_a_regression_is_promised_an_error_and_a_word_is_a_positive_label() -> None:
     truth = np.random.default_rng(0).normal(50, 5, 3_000)
     made = drafted(log(label=truth, prediction=truth + 2, score=None))
-    assert {s.indicator: s.objective for s in made.runbook.slos}["rmse"] == pytest.approx(2.3)
+    assert {s.indicator: s.threshold for s in made.runbook.slos}["rmse"] == pytest.approx(2.3)
     worded = drafted(log(label=["ok", "fraud"] * 1_500))
     assert worded.runbook.labels is not None
     assert worded.runbook.labels.positive == "fraud"

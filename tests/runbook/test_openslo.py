@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,11 +27,23 @@ SPEEDS = st.builds(
     Slo, name=NAMES, objective=SHARES, window=WINDOWS, indicator=st.just("latency"),
     threshold=st.floats(0.5, 1e5),
 )  # fmt: skip
+FIGURES = st.builds(
+    Slo, name=NAMES, objective=SHARES, window=WINDOWS,
+    indicator=st.sampled_from(
+        ["auc", "rmse", "calibration", "demographic_parity", "equal_opportunity", "freshness"]
+    ),
+    threshold=st.floats(0.01, 1e3), slice=st.none() | st.integers(2, 48).map(lambda h: timedelta(hours=h)),
+)  # fmt: skip
+BUSINESS = st.builds(
+    Slo, name=NAMES, objective=SHARES, window=WINDOWS, indicator=st.just("kpi"), threshold=st.floats(-9, 9),
+    bound=st.sampled_from([None, "ceiling"]),
+)  # fmt: skip
+STALE = st.builds(Slo, name=NAMES, objective=SHARES, window=WINDOWS, indicator=st.just("freshness"), of=NAMES)
 SPEED = Slo(name="speed", indicator="latency", objective=0.95, threshold=200)
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(OTHERS | SPEEDS, max_size=4))
+@given(st.lists(OTHERS | SPEEDS | FIGURES | BUSINESS | STALE, max_size=4))
 def test_there_and_back_loses_nothing(slos: list[Slo]) -> None:
     text, left = export("pricing", slos)
     assert left == []
@@ -40,10 +53,40 @@ def test_there_and_back_loses_nothing(slos: list[Slo]) -> None:
     assert [Slo.model_validate(one) for one in read.plain["slos"]] == slos
 
 
-def test_a_figure_that_is_no_share_is_left_with_the_reason() -> None:
-    text, left = export("pricing", [SPEED, Slo(name="ranks", indicator="auc", objective=0.7)])
-    assert len(list(yaml.safe_load_all(text))) == 1
-    assert [one.name for one in left] == ["ranks"]
+def test_a_figure_is_budgeted_by_time_slices() -> None:
+    ranks = Slo(name="ranks", indicator="auc", objective=0.9, threshold=0.7, slice=timedelta(days=1))
+    text, left = export("pricing", [SPEED, ranks])
+    speed, figure = (one["spec"] for one in yaml.safe_load_all(text))
+    assert left == []
+    assert (speed["budgetingMethod"], figure["budgetingMethod"]) == ("Occurrences", "Timeslices")
+    assert figure["objectives"] == [
+        {"op": "gte", "value": 0.7, "target": 0.9, "timeSliceTarget": 1.0, "timeSliceWindow": "1d"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "says"),
+    [
+        ("Timeslices", "RatioTimeslices", "counts auc by Timeslices"),
+        ("Timeslices", "Occurrences", "counts auc by Timeslices"),
+        ("op: gte", "op: lte", "auc needs `op: gte` and a `value`"),
+        ("timeSliceTarget: 1.0", "timeSliceTarget: 0.9", "keeps to the value or does not"),
+        ("timeSliceWindow: 1d", "timeSliceWindow: soon", "need a `timeSliceWindow`, such as 1h"),
+        ("indicator: auc", "indicator: uptime", "uptime is no indicator"),
+    ],
+)
+def test_what_a_slice_cannot_be_is_told(was: str, now: str, says: str) -> None:
+    ranks = Slo(name="ranks", indicator="auc", objective=0.9, threshold=0.7, slice=timedelta(days=1))
+    text, _ = export("pricing", [ranks])
+    assert was in text
+    found, left = taken(text.replace(was, now))
+    assert found == []
+    assert says in left[0].why
+
+
+def test_an_objective_of_one_is_left_with_the_reason() -> None:
+    _, left = export("pricing", [Slo(name="never", indicator="availability", objective=1.0)])
+    assert [one.name for one in left] == ["never"]
 
 
 def test_what_a_person_changed_in_the_document_counts() -> None:

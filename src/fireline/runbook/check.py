@@ -12,6 +12,7 @@ from fireline.runbook.against import Found, Known, columns_against, expired, nam
 from fireline.runbook.durations import say_duration
 from fireline.runbook.load import RunbookFile
 from fireline.runbook.problem import LEVELS, Level, Problem, write_key
+from fireline.runbook.promises import doubts
 from fireline.terms.cause import CauseKind
 from fireline.terms.role import Role
 from fireline.terms.severity import Severity
@@ -189,21 +190,13 @@ def _promises(file: RunbookFile) -> Iterator[Found]:
             "nothing is promised: severity cannot follow an error budget",
             "write one objective",
         )
-    needs = {
-        "availability": ("status", columns.status),
-        "latency": ("latency_ms", columns.latency_ms),
-        "auc": ("label", columns.label or runbook.labels),
-        "accuracy": ("label", columns.label or runbook.labels),
-        "rmse": ("label", columns.label or runbook.labels),
-        "null_share": ("features", columns.features),
-        "flag_rate": ("flags", columns.flags),
-        "fallback_share": ("rung", columns.rung),
-    }
     for at, slo in enumerate(runbook.slos):
-        role, mapped = needs[slo.indicator]
+        role = slo.known.role
+        mapped = getattr(columns, role) or (role == "label" and runbook.labels)
         if not mapped:
             says = f"{slo.name} cannot be measured: no column is mapped to `{role}`"
             yield "warning", ("slos", at), says, f"map `columns.{role}`, or drop the objective"
+        yield from ((level, ("slos", at, key), says, todo) for level, key, says, todo in doubts(slo))
     if not any(rule.severity is Severity.SEV1 for rule in runbook.severity):
         yield "warning", ("severity",), "nothing is ever a SEV1", "say in the severity map what would be one"
     for at, rule in enumerate(runbook.severity):

@@ -18,6 +18,7 @@ from fireline.runbook.infer import infer_columns
 from fireline.runbook.looks import look_at, typed
 from fireline.runbook.past import Past, Served, study
 from fireline.runbook.problem import Key
+from fireline.runbook.promises import KEPT
 from fireline.runbook.schema import Columns, Contact, Runbook
 from fireline.runbook.task import infer_task
 from fireline.runbook.write import write
@@ -229,8 +230,10 @@ def _slos(past: Past) -> list[dict[str, Any]]:
     if past.quality is not None:
         indicator, figure = past.quality
         floors = {"auc": max(figure - 0.05, 0.5), "accuracy": max(figure - 0.03, 0.01)}
-        objective = _round_up(1.15 * figure) if indicator == "rmse" else floor(100 * floors[indicator]) / 100
-        found.append({"name": "quality", "indicator": indicator, "objective": objective})
+        limit = _round_up(1.15 * figure) if indicator == "rmse" else floor(100 * floors[indicator]) / 100
+        kept = {"objective": KEPT, "threshold": limit, "slice": "24h"}
+        kept = {"objective": limit} if indicator == "accuracy" else kept
+        found.append({"name": "quality", "indicator": indicator, **kept})
     return found
 
 

@@ -2,6 +2,8 @@
 
 What OpenSLO can say stands in its own fields and is read from there; what it has no field for (which
 indicator it is, the feature or flag, a window that is no whole number of minutes) stands in annotations.
+Shares of events are budgeted by Occurrences, shares of time slices by Timeslices, where a slice is good when
+its one figure keeps to `value`. RatioTimeslices, the mean of the slices' own shares, is neither.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from fireline.runbook.durations import parse_duration, write_duration
 from fireline.runbook.schema import Slo
 from fireline.runbook.wording import slo as in_words
 from fireline.runbook.write import flow
+from fireline.terms.indicator import INDICATORS, Bound, budgeting
 
 OURS = "fireline.dev/"
-UNSAID = {"auc": "a floor for one figure", "rmse": "a ceiling for one figure"}
+METHODS: dict[str, str] = {"events": "Occurrences", "slices": "Timeslices"}
+OPERATORS: dict[str, Bound] = {"gte": "floor", "gt": "floor", "lte": "ceiling", "lt": "ceiling"}
 _START = re.compile(r"^---(?:\s|$)", re.M)
 _ROLLING = re.compile(r"^\d+[mhdw]$")
 
@@ -39,9 +43,7 @@ def export(service: str, slos: Iterable[Slo]) -> tuple[str, list[Left]]:
     """OpenSLO v1 documents of ``slos``, and those that OpenSLO cannot say."""
     documents, left = [], []
     for number, slo in enumerate(slos, 1):
-        if slo.indicator in UNSAID:
-            left.append(Left(slo.name, f"it is {UNSAID[slo.indicator]}; OpenSLO promises a share of events"))
-        elif not 0 < slo.objective < 1:
+        if not 0 < slo.objective < 1:
             left.append(Left(slo.name, f"OpenSLO's target is below 1, and this one is {slo.objective:g}"))
         else:
             documents.append(_document(service, number, slo))
@@ -52,7 +54,8 @@ def _document(service: str, number: int, slo: Slo) -> dict[str, Any]:
     notes = {f"{OURS}indicator": str(slo.indicator)}
     if slo.of is not None:
         notes[f"{OURS}of"] = slo.of
-    if slo.threshold is not None and slo.indicator != "latency":
+    compared = slo.threshold is not None and (slo.indicator == "latency" or slo.budget == "slices")
+    if slo.threshold is not None and not compared:
         notes[f"{OURS}threshold"] = repr(slo.threshold)
     minutes = max(-(-slo.window // timedelta(minutes=1)), 1)
     if slo.window != timedelta(minutes=minutes):
@@ -62,9 +65,12 @@ def _document(service: str, number: int, slo: Slo) -> dict[str, Any]:
     indicator: dict[str, Any] = {
         "ratioMetric": {"counter": True, "good": _source(f"{slo.indicator}:good"), "total": _source("events")}
     }
-    if slo.indicator == "latency" and slo.threshold is not None:
-        indicator = {"thresholdMetric": _source("latency_ms")}
-        objective = {"op": "lte", "value": slo.threshold, **objective}
+    if compared:
+        what = "latency_ms" if slo.indicator == "latency" else slo.indicator
+        indicator = {"thresholdMetric": _source(what)}
+        objective = {"op": "gte" if slo.side == "floor" else "lte", "value": slo.threshold, **objective}
+    if slo.sliced is not None:
+        objective |= {"timeSliceTarget": 1.0, "timeSliceWindow": write_duration(slo.sliced)}
     return {
         "apiVersion": "openslo/v1",
         "kind": "SLO",
@@ -74,7 +80,7 @@ def _document(service: str, number: int, slo: Slo) -> dict[str, Any]:
             "service": service,
             "indicator": {"metadata": {"name": f"{name}-sli"}, "spec": indicator},
             "timeWindow": [{"duration": write_duration(timedelta(minutes=minutes)), "isRolling": True}],
-            "budgetingMethod": "Occurrences",
+            "budgetingMethod": METHODS[slo.budget],
             "objectives": [objective],
         },
     }
@@ -130,22 +136,26 @@ def _slo(plain: Any) -> Slo:
     if not isinstance(notes, dict) or f"{OURS}indicator" not in notes:
         raise ValueError(
             f"nothing says which figure it is about: add the annotation {OURS}indicator "
-            "(availability, latency, accuracy, null_share, flag_rate or fallback_share)"
+            f"({', '.join(INDICATORS)})"
         )
-    indicator = str(notes[f"{OURS}indicator"])
-    if indicator in UNSAID:
-        raise ValueError(f"{indicator} is {UNSAID[indicator]}, no share of events: write it by hand")
-    if spec.get("budgetingMethod") != "Occurrences":
-        raise ValueError(f"budgets by {spec.get('budgetingMethod')}; Fireline counts Occurrences")
+    indicator, of = str(notes[f"{OURS}indicator"]), notes.get(f"{OURS}of")
+    if indicator not in INDICATORS:
+        raise ValueError(f"{indicator} is no indicator: {OURS}indicator is one of {', '.join(INDICATORS)}")
+    wanted = METHODS[budgeting(indicator, of)]
+    if spec.get("budgetingMethod") != wanted:
+        raise ValueError(
+            f"budgets by {spec.get('budgetingMethod')}; Fireline counts {indicator} by {wanted}: write that, "
+            "and a target that holds for it"
+        )
     objective = _only(spec, "objectives")
     return Slo.model_validate(
         {
             "name": meta.get("displayName") or meta.get("name"),
             "indicator": indicator,
             "objective": _target(objective),
-            "threshold": _threshold(indicator, objective, notes),
-            "of": notes.get(f"{OURS}of"),
+            "of": of,
             "window": _window(_only(spec, "timeWindow"), notes),
+            **_compared(indicator, wanted, objective, notes),
         }
     )
 
@@ -172,12 +182,35 @@ def _target(objective: dict[str, Any]) -> float:
     return float(share)
 
 
-def _threshold(indicator: str, objective: dict[str, Any], notes: dict[str, Any]) -> Any:
-    if indicator != "latency":
-        return notes.get(f"{OURS}threshold")
-    if objective.get("op") not in ("lte", "lt") or objective.get("value") is None:
-        raise ValueError("latency needs `op: lte` and a `value` in milliseconds")
-    return objective["value"]
+def _compared(
+    indicator: str, method: str, objective: dict[str, Any], notes: dict[str, Any]
+) -> dict[str, Any]:
+    """The threshold, its side and the slice, as far as they are said."""
+    if indicator != "latency" and method != "Timeslices":
+        return {"threshold": notes.get(f"{OURS}threshold")}
+    usual = INDICATORS[indicator].bound
+    side = OPERATORS.get(str(objective.get("op")))
+    if side is None or objective.get("value") is None or (side != usual and indicator != "kpi"):
+        op = "gte" if usual == "floor" else "lte"
+        raise ValueError(f"{indicator} needs `op: {op}` and a `value`, {INDICATORS[indicator].threshold}")
+    found = {"threshold": objective["value"], "bound": None if side == usual else side}
+    return found if method != "Timeslices" else {**found, "slice": _slice(indicator, objective)}
+
+
+def _slice(indicator: str, objective: dict[str, Any]) -> timedelta | None:
+    """How long a time slice is; None for the usual length."""
+    if objective.get("timeSliceTarget", 1.0) != 1:
+        raise ValueError(
+            f"its timeSliceTarget is {objective['timeSliceTarget']}: a slice has one {indicator}, which "
+            "keeps to the value or does not; write 1.0"
+        )
+    said = objective.get("timeSliceWindow")
+    if isinstance(said, int | float) and not isinstance(said, bool) and 0 < said < 1e6:
+        said = f"{said:.6g}m"
+    if not isinstance(said, str) or not _ROLLING.match(said):
+        raise ValueError("Timeslices need a `timeSliceWindow`, such as 1h")
+    length = parse_duration(said)
+    return None if length == INDICATORS[indicator].slice else length
 
 
 def _window(window: dict[str, Any], notes: dict[str, Any]) -> timedelta:

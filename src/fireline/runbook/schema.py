@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from fireline.runbook.canaries import Canary
 from fireline.runbook.jobs import Job
 from fireline.runbook.part import Part
+from fireline.runbook.promises import Slo, nonsense
 from fireline.runbook.responding import (
     Comms,
     Contact,
@@ -38,13 +39,11 @@ from fireline.runbook.watching import (
     Budget,
     Columns,
     FeatureKind,
-    Indicator,
     Labels,
     MonitorRule,
     Reference,
     Scorer,
     Silence,
-    Slo,
     Training,
 )
 
@@ -57,7 +56,6 @@ __all__ = [
     "DecisionWhen",
     "Exposure",
     "FeatureKind",
-    "Indicator",
     "Job",
     "Labels",
     "LastKnownGood",
@@ -218,18 +216,7 @@ def contradictions(runbook: Runbook) -> list[tuple[tuple[str | int, ...], str]]:
             found.append((("columns", "feature_times", name), "is not one of `columns.features`"))
     for name, seen in _repeated(columns.roles()):
         found.append((("columns", name), f"the column is already used as `{seen}`"))
-    for at, slo in enumerate(runbook.slos):
-        if slo.indicator == "latency" and slo.threshold is None:
-            found.append((("slos", at), "a latency objective needs `threshold`, in milliseconds"))
-        held = {"null_share": columns.features, "flag_rate": columns.flags}.get(slo.indicator)
-        if held is not None and slo.of not in held:
-            found.append(
-                (("slos", at, "of"), f"{slo.indicator} needs `of`: one of {', '.join(held) or 'none'}")
-            )
-        if slo.indicator != "rmse" and not 0 < slo.objective <= 1:
-            found.append(
-                (("slos", at, "objective"), f"{slo.objective:g} is not a share: write 0.99 for 99 %")
-            )
+    found += nonsense(runbook.slos, columns, runbook.signals)
     return found
 
 

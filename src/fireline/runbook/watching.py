@@ -1,8 +1,7 @@
-"""What is watched: columns, labels, the reference, monitors, objectives, silences."""
+"""What is watched: columns, labels, the reference, monitors, silences."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -14,9 +13,6 @@ from fireline.terms.alert import Urgency
 
 FeatureKind = Literal["numeric", "categorical"]
 LatencyUnit = Literal["s", "ms", "us", "ns"]
-Indicator = Literal[
-    "availability", "latency", "auc", "accuracy", "rmse", "null_share", "flag_rate", "fallback_share"
-]
 
 
 class Columns(Part):
@@ -210,27 +206,6 @@ class MonitorRule(Part):
     )
     until: Instant | None = Field(default=None, description="When this rule ends; without it, never.")
     because: str = Field(default="", description="Why, in one sentence.")
-
-
-class Slo(Part):
-    """A service-level objective."""
-
-    name: str = Field(min_length=1, description="Its name.")
-    indicator: Indicator = Field(
-        description="availability (share of answers without an error), latency (share of answers within "
-        "`threshold` milliseconds), auc, accuracy, rmse, null_share (share of events that have the feature "
-        "`of`), flag_rate (share without the flag `of`), or fallback_share (share not from a fallback)."
-    )
-    objective: float = Field(
-        description="What is promised: a share of good events, a floor for auc, a ceiling for rmse."
-    )
-    threshold: float | None = Field(
-        default=None, gt=0, description="For latency: the milliseconds an answer may take."
-    )
-    of: str | None = Field(
-        default=None, description="For null_share the feature, for flag_rate the flag it is about."
-    )
-    window: Duration = Field(default=timedelta(days=28), description="Over how long it is promised.")
 
 
 class Silence(Part):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fireline.runbook.durations import say_duration
@@ -150,17 +150,20 @@ def slo(found: Slo) -> str:
     '95 % of answers within 200 ms, over 28 days'
     """
     share = f"{100 * found.objective:.4g} %"
-    said = {
-        "availability": f"{share} of answers without an error",
-        "latency": f"{share} of answers within {found.threshold or 0:g} ms",
-        "auc": f"AUC of at least {found.objective:g}",
-        "accuracy": f"{share} of answers right",
-        "null_share": f"{share} of events with {found.of}",
-        "flag_rate": f"{share} of answers without {found.of}",
-        "fallback_share": f"{share} of answers from the model itself",
-        "rmse": f"root mean square error of at most {found.objective:g}",
-    }
-    return f"{said[found.indicator]}, over {say_duration(found.window)}"
+    says = found.known.says
+    if found.indicator == "freshness" and found.of is not None:
+        says = "values of {of} no older than usual, or samples within its limit"
+    said = says.format(
+        threshold=found.threshold or 0, of=found.of, side="least" if found.side == "floor" else "most",
+        slices=_slices(found.sliced),
+    )  # fmt: skip
+    return f"{share} of {said}, over {say_duration(found.window)}"
+
+
+def _slices(piece: timedelta | None) -> str:
+    if piece is None or piece == timedelta(hours=1):
+        return "hours"
+    return "days" if piece == timedelta(days=1) else f"slices of {say_duration(piece)}"
 
 
 def rung(found: Rung, runbook: Runbook) -> str:

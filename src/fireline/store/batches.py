@@ -158,6 +158,7 @@ def read_counts(
     late: bool | None,
     service: str | None,
     layout: str | None,
+    scope: str | None = None,
 ) -> list[CountsRow]:
     """Rows of ``grain`` that touch ticks from ``from_tick`` up to, not with, ``to_tick``, in order of
     commit."""
@@ -177,7 +178,19 @@ def read_counts(
         query = query.where(counts.c.service == service)
     if layout is not None:
         query = query.where(counts.c.layout == layout)
+    if scope is not None:
+        query = query.where(counts.c.scope == scope)
     return [CountsRow(*row) for row in connection.execute(query.order_by(counts.c.id))]
+
+
+def first_counted(connection: sa.Connection, service: str, layout: str, scope: str) -> int | None:
+    """When the first tick of these counts begins (seconds since 1970), None where there is none."""
+    query = sa.select(sa.func.min(counts.c.first_tick * counts.c.grain)).where(
+        counts.c.service == service, counts.c.layout == layout, counts.c.scope == scope,
+        counts.c.late.is_(False),
+    )  # fmt: skip
+    found = connection.execute(query).scalar()
+    return None if found is None else int(found)
 
 
 def lake_files(

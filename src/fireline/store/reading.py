@@ -102,11 +102,17 @@ class Reading:
         late: bool | None = None,
         service: str | None = None,
         layout: str | None = None,
+        scope: str | None = None,
     ) -> list[CountsRow]:
         """Counts of ``grain`` seconds that touch ticks in [from_tick, to_tick), in order of commit; they add
         up."""
         with self._reads(SNAPSHOT) as connection:
-            return batches.read_counts(connection, grain, from_tick, to_tick, late, service, layout)
+            return batches.read_counts(connection, grain, from_tick, to_tick, late, service, layout, scope)
+
+    def first_counted(self, service: str, layout: str, scope: str) -> int | None:
+        """When the first tick of these counts begins (seconds since 1970), None where there is none."""
+        with self._reads() as connection:
+            return batches.first_counted(connection, service, layout, scope)
 
     def lake_files(self, kind: str, from_us: int, to_us: int, service: str | None = None) -> list[LakeFile]:
         """Lake files of ``kind`` with rows in [from_us, to_us), oldest first."""

@@ -68,7 +68,9 @@ def assess(case: Case) -> Assessment:
     elif causes[0].cause in (CauseKind.NATURAL_DRIFT, CauseKind.CONCEPT_DRIFT) and causes[0].change is None:
         onset = tidy(gradual(case, onset), case.now)
     affected = seen.found.share * (float(hit.sum() / max(spans.hit.sum(), 1)) if alone is not None else 1.0)
-    severity, why = judge_severity(harm_of(case.findings, affected, case.runbook), case.runbook)
+    severity, why = judge_severity(
+        harm_of(case.findings, affected, case.runbook, case.promised), case.runbook
+    )
     return Assessment(
         onset=onset.span,
         severity=severity,

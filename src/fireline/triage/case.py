@@ -16,6 +16,7 @@ from fireline.terms.cause import Cause
 from fireline.terms.change import Change
 from fireline.terms.evidence import Evidence
 from fireline.terms.severity import Severity
+from fireline.terms.slo import Total
 
 if TYPE_CHECKING:
     from fireline.runbook.schema import Runbook
@@ -135,7 +136,8 @@ class Case:
 
     ``before`` is the reference window, ``after`` reaches from some days before the onset up to ``now``.
     ``changes`` are announced and inferred ones. ``quiet`` are families judged in this window that did not
-    fire. ``sampled`` are failed calls to the dependencies that fired.
+    fire. ``sampled`` are failed calls to the dependencies that fired. ``promised`` says by the name of a
+    declared objective what was bad of what in any window up to ``now``.
     """
 
     findings: tuple[Finding, ...]
@@ -147,6 +149,7 @@ class Case:
     runbook: Runbook
     now: datetime
     sampled: tuple[Mapping[str, Any], ...] = ()
+    promised: Mapping[str, Total] = field(default_factory=dict)
 
     @property
     def trigger(self) -> Finding:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fireline.terms.alert import Finding
 from fireline.terms.severity import Severity
+from fireline.terms.slo import BURN_RULES, Burn, Total, burning
 from fireline.triage.words import figure as say
 from fireline.triage.words import share as as_share
 
@@ -41,13 +42,13 @@ GRAVE = frozenset({"pii", "toxic_rate", "injection"})
 @dataclass(frozen=True)
 class Harm:
     """What severity is judged by. ``effect`` is how much worse, relative to usual (1 = twice as bad);
-    ``share`` of the traffic that is affected; ``burn`` the worst burn rate of a declared objective, 0 when
-    none burns."""
+    ``share`` of the traffic that is affected; ``burn`` the declared objective whose error budget burns
+    fastest, None when none burns."""
 
     findings: tuple[Finding, ...]
     effect: float
     share: float
-    burn: float
+    burn: Burn | None
     worst: Finding | None
 
     @property
@@ -55,17 +56,25 @@ class Harm:
         return any(f.urgency == "page" for f in self.findings)
 
     @property
+    def burns_fast(self) -> bool:
+        """Whether a budget burns as fast as is worth waking somebody."""
+        return self.burn is not None and self.burn.rule.urgency == "page"
+
+    @property
     def families(self) -> frozenset[str]:
         return frozenset(f.family for f in self.findings)
 
 
-def harm_of(findings: tuple[Finding, ...], share: float, runbook: Runbook) -> Harm:
-    """The harm in the findings: the largest relative effect among the harmful families, else among all."""
+def harm_of(
+    findings: tuple[Finding, ...], share: float, runbook: Runbook, promised: Mapping[str, Total]
+) -> Harm:
+    """The harm in the findings: the largest relative effect among the harmful families, else among all; and
+    what they do to what was ``promised``."""
     harmful = [f for f in findings if f.family in HARMFUL] or list(findings)
     sized = sorted(((effect_of(f), -i) for i, f in enumerate(harmful)), reverse=True)
     effect, place = sized[0] if sized else (0.0, 0)
-    return Harm(findings, effect, share, max((burn_of(f, runbook) for f in findings), default=0.0),
-                harmful[-place] if sized else None)  # fmt: skip
+    worst = harmful[-place] if sized else None
+    return Harm(findings, effect, share, fastest(findings, runbook, promised), worst)
 
 
 def effect_of(finding: Finding) -> float:
@@ -85,38 +94,25 @@ def effect_of(finding: Finding) -> float:
     return min(abs(seen - usual) / max(abs(usual), 1e-3), 1000.0)
 
 
-def burn_of(finding: Finding, runbook: Runbook) -> float:
-    """How fast a finding spends the error budget of the declared objectives: 1 spends it exactly."""
-    if finding.seen is None:
-        return 0.0
-    worst = 0.0
-    for slo in runbook.slos:
-        budget = 1 - slo.objective
-        if (slo.indicator == "availability" and finding.family == "error_rate" and budget > 0) or (
-            budget > 0 and _bad_of(slo, finding)
-        ):
-            worst = max(worst, finding.seen / budget)
-        elif slo.indicator == "accuracy" and finding.monitor == "accuracy" and budget > 0:
-            wrong = finding.seen if finding.unit == "share wrong" else 1 - finding.seen
-            worst = max(worst, wrong / budget)
-        elif (
-            slo.indicator == "latency"
-            and finding.family == "latency"
-            and budget > 0
-            and 0 <= finding.seen <= 1
-        ):
-            worst = max(worst, finding.seen / budget)
-        elif slo.indicator == "auc" and finding.monitor == "auc" and slo.objective > 0.5:
-            worst = max(worst, (1 - finding.seen) / max(1 - slo.objective, 1e-6))
-    return worst
+def fastest(findings: tuple[Finding, ...], runbook: Runbook, promised: Mapping[str, Total]) -> Burn | None:
+    """Of the declared objectives that these findings have to do with the one whose error budget burns
+    fastest, by the multi-window rules over all that was counted by now; None when none burns."""
+    found = [
+        burn
+        for slo in runbook.slos
+        if slo.name in promised and any(_concerns(slo, f) for f in findings)
+        if (burn := burning(slo.promise, promised[slo.name])) is not None
+    ]
+    return max(found, key=lambda burn: (burn.rule.rate, burn.rate), default=None)
 
 
-def _bad_of(slo: Slo, finding: Finding) -> bool:
-    """Whether a finding's figure is the share of bad events of an objective on one feature, flag or rung."""
-    about = {"null_share": "null_rate", "flag_rate": "flag_rate", "fallback_share": "fallback_share"}
-    wanted = about.get(slo.indicator)
-    named = slo.of is None or finding.feature == slo.of
-    return wanted == finding.monitor and named and finding.unit == "share"
+def _concerns(slo: Slo, finding: Finding) -> bool:
+    """Whether a finding is about what an objective promises: of the families of its indicator and, where it
+    names a feature, a flag or a group column, about that one."""
+    if finding.family not in slo.known.families:
+        return False
+    feature = finding.feature or ""
+    return slo.of is None or feature == slo.of or feature.startswith(f"{slo.of}=")
 
 
 def judge_severity(harm: Harm, runbook: Runbook) -> tuple[Severity, str]:
@@ -124,12 +120,19 @@ def judge_severity(harm: Harm, runbook: Runbook) -> tuple[Severity, str]:
     for rule in runbook.severity:
         if _fits(rule.when, harm, runbook):
             why = rule.because or "the runbook's severity map says so"
-            return rule.severity, f"{_facts(harm, runbook)}: {why}"
-    if not harm.paged:
-        return Severity.SEV3, f"tickets only, nobody is known to be hurt: {_facts(harm, runbook)}"
+            return rule.severity, _with_burn(f"{_facts(harm, runbook)}: {why}", harm)
+    if not (harm.paged or harm.burns_fast):
+        calm = f"tickets only, nobody is known to be hurt: {_facts(harm, runbook)}"
+        return Severity.SEV3, _with_burn(calm, harm)
     points, reasons = _points(harm, runbook)
     severity = Severity.SEV1 if points >= 5 else Severity.SEV2 if points >= 2 else Severity.SEV3
-    return severity, f"{_facts(harm, runbook)}; {', '.join(reasons)}" if reasons else _facts(harm, runbook)
+    said = f"{_facts(harm, runbook)}; {', '.join(reasons)}" if reasons else _facts(harm, runbook)
+    return severity, _with_burn(said, harm)
+
+
+def _with_burn(said: str, harm: Harm) -> str:
+    """The reason with what burns in a sentence of its own."""
+    return said if harm.burn is None else f"{said.removesuffix('.')}. {harm.burn.because}"
 
 
 def _fits(when: Mapping[str, Any], harm: Harm, runbook: Runbook) -> bool:
@@ -142,7 +145,7 @@ def _fits(when: Mapping[str, Any], harm: Harm, runbook: Runbook) -> bool:
         "autonomy": lambda v: exposure.autonomy in v,
         "share_at_least": lambda v: bool(harm.share >= v),
         "effect_at_least": lambda v: bool(harm.effect >= v),
-        "burn_at_least": lambda v: bool(harm.burn >= v),
+        "burn_at_least": lambda v: bool(harm.burn is not None and harm.burn.rate >= v),
     }
     return all(holds[key](value) for key, value in when.items() if key in holds)
 
@@ -169,10 +172,9 @@ def _points(harm: Harm, runbook: Runbook) -> tuple[int, list[str]]:
         points, reasons = points + 1, [*reasons, "the harm cannot be undone"]
     if exposure.autonomy == "alone":
         points, reasons = points + 1, [*reasons, "nobody looks over its answers"]
-    if harm.burn >= 14.4:
-        points, reasons = points + 2, [*reasons, f"an error budget burns {harm.burn:.0f} times too fast"]
-    elif harm.burn >= 6:
-        points, reasons = points + 1, [*reasons, f"an error budget burns {harm.burn:.0f} times too fast"]
+    if harm.burn is not None and harm.burns_fast:
+        worth = 2 if harm.burn.rule is BURN_RULES[0] else 1
+        points, reasons = points + worth, [*reasons, "a promise to users is being broken"]
     if harm.families & GRAVE:
         points, reasons = points + 1, [*reasons, "content that does harm by itself"]
     return points, reasons
