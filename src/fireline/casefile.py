@@ -18,7 +18,7 @@ from fireline.detect.jobs import well_since
 from fireline.detect.judge import Judge
 from fireline.detect.promise import totals
 from fireline.learn import ReviewFacts
-from fireline.reader import CountsReader
+from fireline.reader import CountsReader, OfService
 from fireline.recording import Archive
 from fireline.runbook.schema import Runbook
 from fireline.telemetry.hashing import hash_text
@@ -29,7 +29,6 @@ from fireline.terms.change import Change
 from fireline.terms.counts import MINUTE, SERVICE, Scope
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import LIVE, Measure, MeasureState
-from fireline.terms.plan import Layout
 from fireline.terms.run import Run
 from fireline.terms.timeline import EntryKind
 from fireline.triage.case import Case, Frame, Trace
@@ -99,6 +98,7 @@ class CaseFile:
         since = min((f.since or f.at) for f in findings)
         since = max(since, now - LONGEST)
         fired = {f.family for f in findings}
+        counts = OfService(self.archive.store, self.runbook.service, self.read)
         return Case(
             findings=tuple(findings),
             traces={
@@ -111,16 +111,8 @@ class CaseFile:
             runbook=self.runbook,
             now=now,
             sampled=self._failed_calls(findings, since, now),
-            promised=totals(self.judge.plan, self.runbook, self._of_service, micros(now), self._begins),
+            promised=totals(self.judge.plan, self.runbook, counts, micros(now), counts.begins),
         )
-
-    def _of_service(self, layout: Layout, grain: int, first: int, stop: int) -> Any:
-        return self.read(layout, grain, first, stop).get(SERVICE)
-
-    def _begins(self, layout: Layout) -> int:
-        """When the service was first counted so (microseconds)."""
-        found = self.archive.store.first_counted(self.runbook.service, layout.identity, SERVICE.key)
-        return (found or 0) * 1_000_000
 
     def _failed_calls(
         self, findings: Sequence[Finding], since: datetime, now: datetime

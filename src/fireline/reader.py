@@ -13,7 +13,7 @@ from fireline.store.store import Store
 from fireline.store.sweep import SNAPSHOT, Connection, census, on_time
 from fireline.telemetry.packing import Unpacker
 from fireline.telemetry.tally import add_up
-from fireline.terms.counts import Scope
+from fireline.terms.counts import SERVICE, Scope
 from fireline.terms.plan import Layout
 
 Array = np.ndarray[Any, Any]
@@ -74,6 +74,22 @@ class CountsReader:
         """Reads ``layout`` afresh from now on."""
         for key in [key for key in self._kept if key[0] == layout.identity]:
             self._bytes -= _size(self._kept.pop(key))
+
+
+class OfService:
+    """Reads counts of the service as a whole: int64 [ticks, width], or None where there is none."""
+
+    def __init__(self, store: Store, service: str, read: CountsReader | None = None) -> None:
+        self.store, self.service = store, service
+        self._read = read or CountsReader(store, service, SERVICE)
+
+    def __call__(self, layout: Layout, grain: int, first: int, stop: int) -> Array | None:
+        """Counts in ticks [first, stop) of ``grain`` seconds since 1970."""
+        return self._read(layout, grain, first, stop).get(SERVICE)
+
+    def begins(self, layout: Layout) -> int:
+        """When the service was first counted so (microseconds)."""
+        return (self.store.first_counted(self.service, layout.identity, SERVICE.key) or 0) * 1_000_000
 
 
 class Window(Mapping[Scope, Array]):

@@ -24,11 +24,12 @@ from fireline.detect.jobs import broken, findings
 from fireline.detect.judge import Judge
 from fireline.detect.noticeable import Recent, monitor_families, noticeable
 from fireline.detect.size import sizes
+from fireline.detect.standing import error_budgets
 from fireline.errors import InputError, Where
 from fireline.ingest import log_of, signals_log
 from fireline.learn import draft_review
 from fireline.loop import House, Tell, report, tick
-from fireline.reader import CountsReader
+from fireline.reader import CountsReader, OfService
 from fireline.recording import Archive, Cohorts, Recorder
 from fireline.reference import take_baseline
 from fireline.runbook.load import load
@@ -342,12 +343,20 @@ def _summary(
         "noticeable": noticeable(play.judge, Recent(play.read, micros(log.last))),
         "activity": _activity(play, begin, log.end),
         "quarantine_examples": [row.as_json() for row in log.quarantine.items[:20]],
+        "budgets": _budgets(play, log.end),
         "budget": {"false_pages_per_30d": runbook.false_pages_per_30d},
         "findings": play.findings,
         "incidents": len(incidents),
         "paged": sum(any(a["urgency"] == "page" for a in i["alerts"]) for i in incidents),
         "notes": list(log.notes),
     }
+
+
+def _budgets(play: _Play, end: datetime) -> list[dict[str, Any]]:
+    """How the error budgets stand when the log ends."""
+    counts, now = OfService(play.store, play.runbook.service), micros(end + play.runbook.allowed_lateness)
+    found = error_budgets(play.baseline.plan, play.runbook, counts, now, counts.begins)
+    return [budget.as_json() for budget in found]
 
 
 def _activity(play: _Play, begin: datetime, end: datetime) -> dict[str, list[Any]]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fireline.detect.account import Account, Reading, account
+from fireline.detect.account import Account, Reading, account, by_days
 from fireline.detect.promise import Unmeasured, reading, totals
 from fireline.live.keeping import Keeping
 from fireline.runbook.schema import Slo
@@ -135,6 +135,25 @@ def test_a_silence_is_stale_and_what_was_before_the_first_event_is_not() -> None
     low, high = promised.SILENT
     assert told(one, about, low + 10 * MINUTE, high) == (50.0, 50.0)
     assert told(one, about, START_US - 3 * DAY, END)[1] == promised.DAYS * 1440
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.sampled_from(EVENTS + SLICES), st.integers(1, 15 * 24 * 60), st.integers(0, 600), st.integers(0, 99)
+)
+def test_day_by_day_it_is_the_same_and_is_read_once(
+    given_: dict[str, Any], length: int, back: int, later: int
+) -> None:
+    one, about = service(), slo(**given_)
+    found = reading(one.plan, about)
+    assert isinstance(found, Reading)
+    unit, window, kept = found.unit * 10**6, timedelta(minutes=length), {}  # type: ignore[var-annotated]
+    for now in (END - back * MINUTE - DAY, END - back * MINUTE - DAY + later * 20 * MINUTE):
+        until = now // unit * unit
+        whole = account(found, one.counts, until, window, START_US)
+        days = by_days(found, one.counts, until, window, START_US, kept)
+        assert days.total(window) == whole.total(window)
+        assert days.total(window / 3) == whole.total(window / 3)
 
 
 @settings(max_examples=12, deadline=None)

@@ -16,10 +16,12 @@ from fastapi import FastAPI, Request, Response
 
 from fireline.clock import ManualClock, iso
 from fireline.live.news import News
-from fireline.live.views import BudgetView, GuardView, MonitorView, ServiceView
+from fireline.live.views import GuardView, MonitorView, ServiceView
 from fireline.runbook.schema import Runbook
 from fireline.store import Store
+from fireline.terms.budget import BurnView, ErrorBudget
 from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.slo import BURN_RULES
 from fireline.terms.switch import Route, Switch
 from fireline.terms.timeline import Draft, EntryKind
 from fireline.terms.verdict import Verdict, VerdictKind
@@ -169,12 +171,41 @@ class Rooms:
             hourly=hourly, switch=switch, guards=(
                 GuardView("gate-1 (pid 4711)", 4 if live else 0, False, now - timedelta(seconds=3)),
                 GuardView("gate-2 (pid 4712)", 0, bool(live), now - timedelta(minutes=4)),
-            ), monitors=_monitors(), budgets=(
-                BudgetView("availability", 0.995, "28 days", 0.21, 0.4, 38_000),
-                BudgetView("speed", 0.95, "28 days", 0.64, 1.1, 38_000),
-                BudgetView("quality", 0.7, "28 days", 1.34, 6.2, 9_000),
-            ), changes=sample_incidents.DEPLOYS[:1], trouble=self.trouble,
+            ), monitors=_monitors(), budgets=_budgets(now), changes=sample_incidents.DEPLOYS[:1], trouble=self.trouble,
         )  # fmt: skip
+
+
+def _budgets(now: datetime) -> tuple[ErrorBudget, ...]:
+    """One of each verdict; the last two of them cannot be told."""
+
+    def burns(*pairs: tuple[float, float], asks: int = 0) -> tuple[BurnView, ...]:
+        return tuple(
+            BurnView(r.name, a, b, r.rate, r.urgency, i >= asks, i >= asks and min(a, b) >= r.rate)
+            for i, (r, (a, b)) in enumerate(zip(BURN_RULES, pairs, strict=True))
+        )
+
+    def curve(*falls: tuple[int, float]) -> tuple[tuple[datetime, float], ...]:
+        left = [1.0] * 97
+        for at, fall in falls:
+            left = [one - fall if i >= at else one for i, one in enumerate(left)]
+        return tuple((now - timedelta(hours=7 * (96 - i)), one) for i, one in enumerate(left))
+
+    calm = burns((0.4, 0.2), (0.3, 0.5), (0.5, 0.1), (0.4, 0.6))
+    return (
+        ErrorBudget("availability", "99.5 % of answers without an error, over 28 days", 0.995, "28 days", "events",
+                    "kept", 0.79, 40, 38_000, calm, curve((20, 0.08), (55, 0.1), (90, 0.03)), now),
+        ErrorBudget("speed", "95 % of answers within 200 ms, over 28 days", 0.95, "28 days", "events", "page", 0.36, 1216,
+                    38_000, burns((16.2, 18.1), (4.1, 17.0), (1.2, 7.0), (0.6, 4.0)), curve((10, 0.1), (40, 0.2), (95, 0.34)), now),
+        ErrorBudget("quality", "90 % of hours with an AUC of at least 0.7, over 28 days", 0.9, "28 days", "hours",
+                    "broken", -0.34, 90, 672, burns((9.9, 9.9), (3.3, 1.7), (3.1, 5.0), (1.2, 2.2), asks=1),
+                    curve(*((i, 0.0279) for i in range(48, 96))), now),
+        ErrorBudget("fresh", "99 % of minutes with an event no older than 300 s, over 28 days", 0.99, "28 days",
+                    "minutes", "ticket", 0.58, 169, 40_320, burns((0, 0), (0, 0), (3.4, 3.1), (1.4, 1.1)),
+                    curve((30, 0.12), (70, 0.3)), now),
+        ErrorBudget("alike", "90 % of days in which the groups of carrier are chosen alike within 0.05, over 28 days", 0.9,
+                    "28 days", "days", "unmeasured", why="the baseline does not count demographic parity by carrier",
+                    todo="take a new one with `fireline init` from a log that holds it"),
+    )  # fmt: skip
 
 
 def _monitors() -> tuple[MonitorView, ...]:

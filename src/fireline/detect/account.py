@@ -19,6 +19,7 @@ from fireline.terms.plan import Layout
 from fireline.terms.slo import Total
 
 MICROS = 1_000_000
+DAY = 86_400 * MICROS
 GRAINS = (MINUTE, QUARTER, HOUR, 24 * HOUR)
 """Ticks that counts are kept in, the finest first: old ones are rolled up."""
 Counts = Callable[[Layout, int, int, int], Array | None]
@@ -102,6 +103,38 @@ def account(
     start, bad, whole = (np.concatenate(column) for column in zip(none, *pieces, strict=True))
     order = np.argsort(start, kind="stable")
     return Account(start[order], bad[order], whole[order], until, unit)
+
+
+def by_days(
+    found: Reading, counts: Counts, until: int, window: timedelta, begins: int, kept: dict[int, Account]
+) -> Account:
+    """The same account put together from days, of which those that are over are read once and ``kept``: by
+    their number since 1970. Days that are rolled up later add up to the same."""
+    unit = found.unit * MICROS
+    if DAY % unit:
+        return account(found, counts, until, window, begins)
+    since = until - max(window // timedelta(microseconds=1), unit)
+    first, last = -(-since // DAY), until // DAY - 1
+    if last <= first:
+        return account(found, counts, until, window, begins)
+    pieces = [account(found, counts, first * DAY, _span(first * DAY - since), begins)]
+    for day in range(first, last):
+        if day not in kept:
+            kept[day] = account(found, counts, (day + 1) * DAY, _span(DAY), begins)
+        pieces.append(kept[day])
+    pieces.append(account(found, counts, until, _span(until - last * DAY), begins))
+    if first * DAY - since < unit:
+        del pieces[0]  # nothing of the day before is inside
+    for day in [day for day in kept if day < first]:
+        del kept[day]
+    start, bad, whole = (
+        np.concatenate([getattr(piece, name) for piece in pieces]) for name in ("start", "bad", "all")
+    )
+    return Account(start, bad, whole, until, unit)
+
+
+def _span(micros: int) -> timedelta:
+    return timedelta(microseconds=micros)
 
 
 def total(found: Reading, counts: Counts, until: int, begins: int = 0) -> Total:

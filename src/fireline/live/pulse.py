@@ -16,6 +16,7 @@ from fireline.detect.grouping import Desk
 from fireline.detect.judge import Judge
 from fireline.detect.size import sizes
 from fireline.live.book import Book
+from fireline.live.budgets import Budgets
 from fireline.live.counting import Counting
 from fireline.live.jobs import JobWatch
 from fireline.live.judging import Judging, Stands, restored
@@ -74,6 +75,7 @@ class Pulse:
     def __post_init__(self) -> None:
         self.service, self.since = self.book.runbook.service, 0
         self.usual = Usual(self)
+        self.budgets = Budgets(self.store, self.service)
         self._open()
         self.take_up()
 

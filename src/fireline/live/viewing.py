@@ -12,18 +12,13 @@ import pyarrow as pa
 from fireline.clock import from_micros, micros
 from fireline.detect.judge import Judge, Round
 from fireline.detect.noticeable import Recent, noticeable
-from fireline.detect.promise import spent
 from fireline.live.guards import Guards
 from fireline.live.pulse import Pulse
-from fireline.live.views import BudgetView, MonitorState, MonitorView, ServiceView
-from fireline.runbook.schema import Slo
+from fireline.live.views import MonitorState, MonitorView, ServiceView
 from fireline.store.facts import read_facts
 from fireline.telemetry.columns import booleans
 from fireline.terms.counts import SERVICE
 from fireline.terms.incident import OVER
-from fireline.terms.slo import Slo as Promise
-from fireline.terms.slo import burn_rate
-from fireline.terms.words import length
 
 HOUR_US = 3600 * 1_000_000
 HOURS = 48
@@ -55,7 +50,7 @@ def service_view(pulse: Pulse, guards: Guards, trouble: str = "") -> ServiceView
         switch=pulse.board.current(pulse.service),
         guards=guards.of(pulse.service),
         monitors=monitor_views(pulse),
-        budgets=tuple(b for slo in runbook.slos if (b := _budget(pulse, slo)) is not None),
+        budgets=pulse.budgets.look(pulse.book, now),
         changes=pulse.changes[-50:],
         reports=_reports(pulse),
         trouble=trouble,
@@ -169,24 +164,3 @@ def _of_round(
                         state, evidence, ticket, page, smallest)
         )  # fmt: skip
     return views
-
-
-# -- budgets ------------------------------------------------------------------------------------------------
-
-
-def _budget(pulse: Pulse, slo: Slo) -> BudgetView | None:
-    """The budget of an SLO on a share of events; others are judged by their monitors."""
-    found = spent(pulse.book.baseline.plan, slo, pulse.read, micros(pulse.clock.now()))
-    if found is None:
-        return None
-    n, bad, grain = found
-    per_hour = 3600 // grain
-    promise = Promise(slo.name, slo.objective, slo.window)
-    return BudgetView(
-        slo=slo.name,
-        objective=slo.objective,
-        window=length(slo.window),
-        spent=burn_rate(float(bad.sum()), float(n.sum()), promise),
-        burn=burn_rate(float(bad[-per_hour:].sum()), float(n[-per_hour:].sum()), promise),
-        events=int(n.sum()),
-    )

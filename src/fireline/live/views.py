@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from fireline.clock import iso
 from fireline.runbook.schema import Runbook
+from fireline.terms.budget import ErrorBudget
 from fireline.terms.change import Change
 from fireline.terms.switch import Switch
 
@@ -80,18 +81,6 @@ class SourceView:
 
 
 @dataclass(frozen=True, slots=True)
-class BudgetView:
-    """An SLO's error budget over its window: ``spent`` is a share of it, above 1 when overdrawn."""
-
-    slo: str
-    objective: float
-    window: str
-    spent: float
-    burn: float
-    events: int
-
-
-@dataclass(frozen=True, slots=True)
 class ServiceView:
     """One service as it stands now. Shares are of the last hour's calls by event time; ``hourly`` is
     (hour's start, events) for the last 48 hours."""
@@ -112,7 +101,7 @@ class ServiceView:
     switch: Switch | None = None
     guards: tuple[GuardView, ...] = ()
     monitors: tuple[MonitorView, ...] = ()
-    budgets: tuple[BudgetView, ...] = ()
+    budgets: tuple[ErrorBudget, ...] = ()
     changes: tuple[Change, ...] = ()
     reports: tuple[tuple[datetime, str], ...] = ()
     """What users said of bad answers: when, and in which words; the last few."""
@@ -134,6 +123,8 @@ class ServiceView:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(value)
+    if isinstance(value, ErrorBudget):
+        return value.as_json()
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     if isinstance(value, Mapping):

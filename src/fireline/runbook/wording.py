@@ -155,15 +155,19 @@ def slo(found: Slo) -> str:
         says = "values of {of} no older than usual, or samples within its limit"
     said = says.format(
         threshold=found.threshold or 0, of=found.of, side="least" if found.side == "floor" else "most",
-        slices=_slices(found.sliced),
+        slices=slices(found.sliced or timedelta(hours=1)),
     )  # fmt: skip
     return f"{share} of {said}, over {say_duration(found.window)}"
 
 
-def _slices(piece: timedelta | None) -> str:
-    if piece is None or piece == timedelta(hours=1):
-        return "hours"
-    return "days" if piece == timedelta(days=1) else f"slices of {say_duration(piece)}"
+def slices(piece: timedelta) -> str:
+    """Time slices of one length.
+
+    >>> slices(timedelta(hours=1)), slices(timedelta(hours=6))
+    ('hours', 'slices of 6 hours')
+    """
+    named = {timedelta(minutes=1): "minutes", timedelta(hours=1): "hours", timedelta(days=1): "days"}
+    return named.get(piece, f"slices of {say_duration(piece)}")
 
 
 def rung(found: Rung, runbook: Runbook) -> str:

@@ -21,7 +21,9 @@ from markupsafe import Markup
 
 from fireline.clock import iso, parse_time
 from fireline.terms import words
+from fireline.terms.budget import ErrorBudget
 from fireline.web import briefing, chronicle, marks, shapes
+from fireline.web.budget_plot import burn_down
 from fireline.web.series import Metric, finite, series
 
 Json = Mapping[str, Any]
@@ -37,7 +39,7 @@ def render(incidents: Sequence[Json], summary: Json) -> str:
     labels, late, duplicates, quarantined {reason: rows} or [str], quarantine_examples [BadRow.as_json],
     bad_changes [str], changes [Change.as_json], activity {"t": [iso], "n": [events]}, monitors n or
     {"judged": n, "families": {..}}, budget {"false_pages_per_30d": n}, noticeable [{"monitor", "scope",
-    "usual", "smallest", "within"}], notes [str], command, made_by.
+    "usual", "smallest", "within"}], budgets [ErrorBudget.as_json], notes [str], command, made_by.
     """
     summary, incidents = briefing.normal(cleaned(summary)), cleaned(incidents)
     zone = zone_of(str(summary.get("timezone") or "UTC"))
@@ -59,6 +61,7 @@ def render(incidents: Sequence[Json], summary: Json) -> str:
         js=Markup(text["report.js"]),
         js_hash=b64encode(sha256(text["report.js"].encode()).digest()).decode(),
         groups=chronicle.GROUPS,
+        budgets=[ErrorBudget.of_json(budget) for budget in summary.get("budgets") or ()],
     )
 
 
@@ -306,6 +309,7 @@ def environment(zone: ZoneInfo) -> Environment:
         measure_name=marks.measure_name, cause_word=briefing.cause_word, slice_word=briefing.slice_word,
         figure_of=briefing.figure_of,
     )  # fmt: skip
+    env.globals["burn_down"] = lambda budget: burn_down(budget, zone)
     env.globals["symbol"] = lambda kind: Markup(
         '<svg class="key" viewBox="-8 -8 16 16" aria-hidden="true">{}</svg>'
     ).format(marks.symbol(kind, 0, 0))
