@@ -223,6 +223,14 @@ def test_the_traffic_is_plotted(look: Look) -> None:
     page = look(f"/services/{SERVICE}")
     page.locator(".uplot canvas").wait_for()
     assert not page.locator(".plain-plot").is_visible()
+    cards = page.locator(".promise")
+    assert cards.count() == 5
+    plot, bar = cards.nth(1).locator("svg.burn-down"), cards.nth(1).locator("meter")
+    assert plot.bounding_box()["height"] > 60
+    assert bar.evaluate("meter => meter.value") == pytest.approx(0.36)
+    red, green, _ = map(int, re.findall(r"\d+", page.evaluate(
+        "getComputedStyle(document.querySelector('.burns .holds.page td')).color"))[:3])  # fmt: skip
+    assert red > 2 * green, "what fires a page is red"
 
 
 def test_a_viewer_sees_the_room_live_and_no_button(rooms: Rooms, look: Look) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -10,7 +13,9 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from fireline.live.views import MonitorView
+from fireline.terms.budget import ErrorBudget
 from fireline.terms.timeline import Draft, EntryKind
+from fireline.web.budget_plot import burn_down
 from fireline.web.pages.evidence_bar import bar, reached
 from fireline.web.pages.spark import spark
 from fireline.web.pages.watched import ladder, monitors
@@ -63,7 +68,7 @@ def test_the_page_tells_the_switch_the_guards_and_the_trouble() -> None:
     assert "None: every call goes its usual way." in before
     assert "numeric drift (dep_hour, version B)" in before
     assert "a shift of 0.4 sd within 24 h" in before
-    assert "134 % spent, overdrawn" in before
+    assert "134 % spent" in pages.get("/").text
     rooms.write("inc-1", Draft(EntryKind.APPROVED, "yes", {"measure": "msr-1"}, by="ada"))
     rooms.perform("inc-1")
     rooms.trouble = "The store cannot be reached."
@@ -72,6 +77,33 @@ def test_the_page_tells_the_switch_the_guards_and_the_trouble() -> None:
     assert "stale" in after
     assert "behind" in after
     assert after.index("Nothing is judged now.") < after.index("<h1>")
+
+
+def test_every_objective_has_a_card_with_what_is_left_and_how_fast_it_burns() -> None:
+    cards = TestClient(app_of(Rooms())).get(f"/services/{SERVICE}").text.split('<li class="promise ')[1:]
+    by_name = {re.search(r"<h3>(.*?)</h3>", card).group(1): card for card in cards}  # type: ignore[union-attr]
+    assert [card.partition('"')[0] for card in cards] == ["kept", "page", "broken", "ticket", "unmeasured"]
+    assert "79 %" in by_name["availability"]
+    assert "of the budget left" in by_name["availability"]
+    assert "34 %</b><span>overdrawn" in by_name["quality"]
+    assert "too few slices to tell" in by_name["quality"]
+    assert by_name["speed"].count('class="holds page"') == 1
+    assert "Burns 16.2 times as fast as allowed over 1 h and 5 min." in by_name["speed"]
+    assert "1,216 of 38,000 events bad" in by_name["speed"]
+    assert "Take a new one with fireline init" in by_name["alike"]
+    assert [card.count('class="burn-down') for card in cards] == [1, 1, 1, 1, 0]
+
+
+@given(st.lists(st.floats(-1e4, 1), max_size=99), st.integers(1, 400))
+def test_the_plot_of_a_budget_can_always_be_drawn(lefts: list[float], hours: int) -> None:
+    curve = tuple((NOW + i * timedelta(hours=hours), left) for i, left in enumerate(lefts))
+    budget = ErrorBudget(
+        "a < b", "x", 0.9, "28 days", "events", "kept", lefts[-1] if lefts else 1.0, curve=curve
+    )
+    drawn = str(burn_down(budget, ZoneInfo("America/New_York")))
+    assert (drawn == "") is (len(curve) < 2)
+    assert "nan" not in drawn
+    assert "a < b" not in drawn
 
 
 def test_an_unknown_service_is_said_to_be_unknown() -> None:

