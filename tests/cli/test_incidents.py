@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -30,7 +31,10 @@ Output = pytest.CaptureFixture[str]
 def burnt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     """A runbook, the state of a server whose incident asks for a rollback, and the incident's id."""
     folder = tmp_path_factory.mktemp("burnt")
-    one = Living(write_book(folder / "book"), folder / "state")
+    book = write_book(folder / "book")
+    promise = "slos:\n  - {name: answers, indicator: availability, objective: 0.98}\n"
+    book.write_text(book.read_text() + promise)
+    one = Living(book, folder / "state")
     one.play(BEGIN + timedelta(hours=2), traffic=one.guarded())
     while not one.store.incidents():
         one.play(one.clock.now() + timedelta(minutes=12), traffic=one.guarded("B"))
@@ -115,6 +119,12 @@ def test_the_story_of_an_incident_as_it_is_typed(
     code, text = said("incidents", "--service", "other")
     assert code == 2, "a typing error is no quiet service"
     assert "there is no service 'other'" in text
+
+    code, text = said("slo", "status", SERVICE)
+    assert code == 1, "its promise is broken"
+    assert re.search(r"answers +-\d+\.\d % .* broken", text)
+    assert (code, text) == said("slo", "status", str(burnt[0]), "--server", server.url)
+    assert json.loads(said("slo", "status", SERVICE, "--json")[1])[0]["bad"] > 0
 
     code, text = said("show", short)
     assert code == 0
