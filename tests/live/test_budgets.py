@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,14 @@ def played(book: Path, tmp_path: Path, silent: bool = False) -> tuple[Living, li
     return one, came
 
 
+@pytest.fixture(scope="module")
+def failing(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Living, Any]]:
+    """A server whose version B fails."""
+    live, came = played(book, tmp_path_factory.mktemp("failing"))
+    yield live, came
+    live.store.close()
+
+
 def test_a_replay_reads_the_same_totals_and_nothing_that_came_later(book: Path, tmp_path: Path) -> None:
     live, came = played(book, tmp_path, silent=True)
     now = live.clock.now()
@@ -84,8 +92,10 @@ def test_a_replay_reads_the_same_totals_and_nothing_that_came_later(book: Path, 
     live.store.close()
 
 
-def test_severity_is_told_by_the_budget_the_same_live_and_replayed(book: Path, tmp_path: Path) -> None:
-    live, came = played(book, tmp_path)
+def test_severity_is_told_by_the_budget_the_same_live_and_replayed(
+    failing: tuple[Living, Any], tmp_path: Path
+) -> None:
+    live, came = failing
     (told,) = live.entries(EntryKind.SEVERITY)
     assert "The error budget of answers burns" in told.because
     now = live.clock.now()
@@ -98,13 +108,12 @@ def test_severity_is_told_by_the_budget_the_same_live_and_replayed(book: Path, t
     assert (again[0]["at"], again[0]["because"]) == (iso(told.at), told.because)
     report = (tmp_path / "out" / "report.html").read_text()
     assert report.count('<li class="promise ') == 4
-    live.store.close()
 
 
 def test_the_view_tells_budgets_and_reads_days_that_are_over_once(
-    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    failing: tuple[Living, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live, _ = played(book, tmp_path)
+    live, _ = failing
     first = {b.slo: b for b in live.running.service(SERVICE).budgets}
     assert [b.verdict for b in first.values()][3] == "unmeasured"
     assert "does not count how long answers take" in first["quick"].because
@@ -130,4 +139,3 @@ def test_the_view_tells_budgets_and_reads_days_that_are_over_once(
     begun = int(BEGIN.timestamp()) // 86_400
     assert begun not in days
     assert len(days) <= 12  # the window's first day and its last two, of each window
-    live.store.close()
