@@ -78,7 +78,12 @@ class SeverityWhen(TypedDict, total=False):
         float, Field(ge=0, description="How much worse, relative to usual: 1 means twice as bad.")
     ]
     burn_at_least: Annotated[
-        float, Field(ge=0, description="The burn rate of any declared SLO's error budget.")
+        float,
+        Field(
+            ge=0,
+            description="How fast the error budget of an objective burns that the alerts have to do with: "
+            "the lower rate of the two windows of the fastest rule that holds.",
+        ),
     ]
 
 

@@ -13,8 +13,8 @@ from fireline.terms import words
 from fireline.terms.budget import ErrorBudget
 from fireline.web.svg import Scale, TimeScale, element, group, path
 
-WIDTH, HEIGHT = 460, 130
-LEFT, RIGHT, TOP, BOTTOM = 40.0, 8.0, 8.0, 20.0
+WIDTH, HEIGHT = 330, 112
+LEFT, RIGHT, TOP, BOTTOM = 48.0, 4.0, 8.0, 20.0
 DEEPEST = -1.0
 """An overdraft is drawn down to this; beyond it the line runs along the bottom."""
 
@@ -59,7 +59,7 @@ def _frame(across: TimeScale, up: Scale, low: float) -> list[Markup]:
         parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_=nothing))
         said = f"{100 * level:.0f} %".replace("-", "\N{MINUS SIGN}")
         parts.append(element("text", said, x=LEFT - 6, y=y + 3.5, text_anchor="end", class_="tick"))
-    ticks = [(x, text) for x, text, _ in across.ticks(6) if LEFT + 12 < x < WIDTH - RIGHT - 16]
+    ticks = [(x, text) for x, text, _ in across.ticks(5) if LEFT + 12 < x < WIDTH - RIGHT - 16]
     parts += [
         element("text", text, x=x, y=HEIGHT - 5, text_anchor="middle", class_="tick") for x, text in ticks
     ]
