@@ -84,6 +84,11 @@ def test_what_cannot_be_asked_says_what_to_do(place: Path, capsys: Output) -> No
     assert "a server tells how it stands now" in capsys.readouterr().err
     assert main(["slo", "status", book, "--events", events, "--at", "2020-01-01", "-q"]) == 2
     assert "a later --at" in capsys.readouterr().err
+    latency = place / "latency.yaml"
+    text = (place / "runbook.yaml").read_text()
+    latency.write_text(re.sub(r"(indicator: latency.*?threshold: )\d+", r"\g<1>9000000", text))
+    main(["check", str(latency)])
+    assert "speed cannot be measured: latency is counted up to" in capsys.readouterr().out
     (place / "bare").mkdir()
     bare = place / "bare" / "runbook.yaml"
     bare.write_text((place / "runbook.yaml").read_text())

@@ -21,6 +21,7 @@ from fireline.runbook.against import Known
 from fireline.runbook.load import RunbookFile, read
 from fireline.runbook.problem import Problem, UnusableRunbook
 from fireline.terms.alert import FAMILIES
+from fireline.terms.plan import Plan
 
 EXAMPLES = "Example: fireline check runbook.yaml --events events.parquet"
 
@@ -102,6 +103,19 @@ def _dull(file: RunbookFile) -> list[Problem]:
         todo = "choose a calmer reference, or say `threshold:` for it under `monitors:`"
         line = file.line("reference")
         found.append(Problem("warning", str(file.path), line, "reference", says, todo))
+    return found + _uncounted(file, baseline.plan)
+
+
+def _uncounted(file: RunbookFile, plan: Plan) -> list[Problem]:
+    """Objectives whose columns are mapped and that the baseline does not count all the same."""
+    from fireline.detect.promise import Unmeasured, reading
+
+    found, columns = [], file.runbook.columns
+    for at, slo in enumerate(file.runbook.slos):
+        read = reading(plan, slo)
+        if isinstance(read, Unmeasured) and getattr(columns, slo.known.role):
+            says, line = f"{slo.name} cannot be measured: {read.why}", file.line("slos", at)
+            found.append(Problem("warning", str(file.path), line, f"slos[{at}]", says, read.todo))
     return found
 
 
