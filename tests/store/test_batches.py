@@ -62,6 +62,19 @@ def test_a_batch_is_all_there_or_not_at_all(store: Store) -> None:
     assert len(store.counts(60, 0, 10)) == 2
 
 
+def test_one_scope_is_read_alone_and_when_it_was_first_counted(store: Store) -> None:
+    """What was rolled up counts in its own ticks; what came late does not begin anything."""
+    rows = [row(9), row(3, grain=900), row(40, scope="version=A"), row(1, late=True)]
+    with store.begin() as tx:
+        tx.commit_batch("b1", at=T0, service="flights", counts=rows)
+    assert store.counts(60, 0, 99, scope="service", late=False) == [row(9)]
+    assert store.counts(60, 0, 99, scope="version=A") == [row(40, scope="version=A")]
+    assert store.first_counted("flights", "layout-1", "service") == 540
+    assert store.first_counted("flights", "layout-1", "version=A") == 2400
+    assert store.first_counted("flights", "layout-2", "service") is None
+    assert store.first_counted("other", "layout-1", "service") is None
+
+
 def test_a_batch_committed_before_is_recognised_and_not_counted_twice(store: Store) -> None:
     for first_time in (True, False):
         with store.begin() as tx:
