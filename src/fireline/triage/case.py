@@ -135,7 +135,8 @@ class Case:
 
     ``before`` is the reference window, ``after`` reaches from some days before the onset up to ``now``.
     ``changes`` are announced and inferred ones. ``quiet`` are families judged in this window that did not
-    fire. ``sampled`` are failed calls to the dependencies that fired.
+    fire. ``sampled`` are failed calls to the dependencies that fired. ``appeared`` are the columns that
+    nobody mapped and the reference never carried: name -> rows that bring it, and the first.
     """
 
     findings: tuple[Finding, ...]
@@ -147,6 +148,7 @@ class Case:
     runbook: Runbook
     now: datetime
     sampled: tuple[Mapping[str, Any], ...] = ()
+    appeared: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
 
     @property
     def trigger(self) -> Finding:
