@@ -24,6 +24,7 @@ from fireline.runbook.schema import Runbook
 from fireline.telemetry.hashing import hash_text
 from fireline.telemetry.labels import join_labels
 from fireline.telemetry.tally import outcome
+from fireline.telemetry.unmapped import UNMAPPED, names_in
 from fireline.terms.alert import Finding, finding_of
 from fireline.terms.change import Change
 from fireline.terms.counts import MINUTE, SERVICE, Scope
@@ -33,6 +34,7 @@ from fireline.terms.run import Run
 from fireline.terms.timeline import EntryKind
 from fireline.triage.case import Case, Frame, Trace
 from fireline.triage.messages import SAMPLED
+from fireline.triage.newcomers import NEWCOMING
 from fireline.verify import (
     Comparison,
     Figure,
@@ -54,6 +56,7 @@ LONGEST = timedelta(days=14)
 MOST_ALERTS = 6
 MOST_FINDINGS = 10
 MOST_CALLS = 20_000
+MOST_COLUMNS = 100
 KEPT = 6
 MINUTE_US = MINUTE * 1_000_000
 HOUR = 60 * MINUTE_US
@@ -112,7 +115,28 @@ class CaseFile:
             now=now,
             sampled=self._failed_calls(findings, since, now),
             promised=totals(self.judge.plan, self.runbook, counts, micros(now), counts.begins),
+            appeared=self._appeared(findings, since, now),
         )
+
+    def _appeared(
+        self, findings: Sequence[Finding], since: datetime, now: datetime
+    ) -> Mapping[str, tuple[int, datetime]]:
+        """Columns the reference never carried, where any fired: rows that bring each, and the first."""
+        layout = self.judge.plan.layout("new_columns")
+        if not layout.series or not any(f.monitor in NEWCOMING for f in findings):
+            return {}
+        rows = self.archive.events(since - timedelta(hours=1), now, ["time", UNMAPPED])
+        if UNMAPPED not in rows.column_names:
+            return {}
+        rows = rows.filter(pc.is_valid(rows[UNMAPPED])).sort_by("time")
+        known, found = set(layout.series[0].values), dict[str, tuple[int, datetime]]()
+        texts, when = rows[UNMAPPED].to_pylist(), rows["time"].to_pylist()
+        for names, at in zip(names_in(texts), when, strict=True):
+            for name in names:
+                if name not in known and (name in found or len(found) < MOST_COLUMNS):
+                    count, first = found.get(name, (0, at))
+                    found[name] = count + 1, first
+        return found
 
     def _failed_calls(
         self, findings: Sequence[Finding], since: datetime, now: datetime

@@ -118,7 +118,7 @@ class _Reader:
         """Take one file in."""
         taken: list[Taken] = []
         seen = False
-        for piece in sources.read(path, only=self.intake.wanted):
+        for piece in sources.read(path, only=self.intake.readable):
             if not seen and piece.columns and _is_change_log(piece.columns, self.intake.columns):
                 self._note(f"{path}: passed over, a change log: name it with --changes")
                 return

@@ -110,6 +110,7 @@ FIGURES: dict[str, Callable[[Look, Look], float]] = {
         healthy.log.labels["label"].to_numpy().mean() - look.log.labels["label"].to_numpy().mean()
     ),
     "mix_drift": _drifted,
+    "new_column": lambda look, _: look.hit.basket_value.notna().mean(),
     "null_jump": lambda look, healthy: (
         look.hit[look.truth["features"]].isna().mean().mean()
         - healthy.live[look.truth["features"]].isna().mean().mean()
@@ -202,7 +203,9 @@ def test_until_the_onset_nothing_is_different(fault: Fault, fitting):
     def before(found: Log) -> pd.DataFrame:
         frame = (found.labels if column == "label_time" else found.events).to_pandas()
         frame = frame[frame[column] < onset].reset_index(drop=True)
-        return frame.drop(columns=["embedding", "coupon_value"], errors="ignore")
+        appeared = ["coupon_value", "basket_value", "trace_ms"]
+        assert frame.reindex(columns=appeared).isna().all().all()
+        return frame.drop(columns=["embedding", *appeared], errors="ignore")
 
     def told(found: Log) -> list[object]:
         rows = [*found.signals, *found.jobs]

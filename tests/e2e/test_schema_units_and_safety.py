@@ -164,6 +164,15 @@ def stuck(rows: Rows, at: np.ndarray) -> None:
         rows["price"][i] = 9.99
 
 
+def renamed(rows: Rows, at: np.ndarray) -> None:
+    """A column comes under another name, inside an object; another such object always came."""
+    rows["meta"] = [{"by": "app", "try": 1} for _ in rows["time"]]
+    rows["basket"] = [... for _ in rows["time"]]
+    for i in at:
+        rows["basket"][i] = {"price_eur": rows["price"][i], "items": 2}
+        rows["price"][i] = ...
+
+
 def delayed(rows: Rows, at: np.ndarray) -> None:
     """One row in eight is sent an hour after it was answered: the log is in order of arrival."""
     came = np.array(rows["time"], np.int64)
@@ -223,6 +232,22 @@ def test_what_breaks_is_named(tmp_path, break_it, form, monitor, says):
     assert datetime.fromisoformat(found[monitor]["fired_at"]).timestamp() >= START + BREAK * DAY
     assert outcome.report.is_file()
     assert outcome.incidents[0]["causes"][0]["cause"] == "upstream_data"
+
+
+def test_a_column_that_comes_under_a_name_nobody_mapped_is_named_in_the_evidence(tmp_path):
+    rows = shop(np.random.default_rng(1))
+    renamed(rows, after(rows))
+    outcome = played(tmp_path, SHOP, rows, "jsonl")
+    found = told(outcome)
+    assert {"missing_column", "new_column"} <= set(found)
+    assert found["new_column"]["urgency"] == "ticket"
+    assert found["new_column"]["seen"] == 1
+    shown = [
+        one for incident in outcome.incidents for entry in incident["timeline"]
+        for one in entry.get("exhibits", ()) if "nobody mapped" in one
+    ]  # fmt: skip
+    assert set(shown) == {"Columns that nobody mapped: basket"}
+    assert "first seen" in outcome.report.read_text()
 
 
 @pytest.mark.parametrize(

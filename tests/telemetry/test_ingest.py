@@ -113,6 +113,7 @@ class TestCanonical:
             "distance": "double",
             "toxic": "bool",
             "row": "int64",
+            "unmapped columns": "string",
             "late": "bool",
             "clock at arrival": "timestamp[us, tz=UTC]",
         }

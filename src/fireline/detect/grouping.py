@@ -190,6 +190,8 @@ class Desk:
         if finding.monitor in signs():
             return "ticket", "a sign of harm, and not yet the proof of it"
         match finding.family:
+            case "schema" if finding.monitor == "new_column":
+                return "ticket", "what no model reads yet harms nobody: somebody is to say what it is"
             case "kpi" if finding.direction == "up":
                 return "ticket", "a business figure that rose is looked into by day"
             case "score_drift" if finding.version is not None:

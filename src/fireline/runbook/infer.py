@@ -168,6 +168,8 @@ def _place(look: Look, table: pa.Table, reason: str, found: dict[str, Any], sort
     """Find the room of one column that no role claimed."""
     notes, column = sorting.notes, table.column(look.name)
     reason = notes.get(look.name) or reason
+    if look.kind == "empty" and look.name not in sorting.taken and look.name not in RESERVED:
+        return  # named nowhere: that it is filled one day is worth a ticket
     if look.name in sorting.taken or look.name in RESERVED:
         reason = (
             f"Fireline has a column `{look.name}` of its own: give it another name in the log to have "
@@ -210,8 +212,6 @@ def _watch(look: Look, found: dict[str, Any], notes: Notes) -> None:
 def _no_feature(look: Look) -> str:
     """Why a column is no feature; empty when it is one."""
     words = set(look.words)
-    if look.kind == "empty":
-        return "always empty so far"
     if look.kind == "nested":
         return "nested: log its parts as columns of their own to have them watched"
     if look.kind == "time":

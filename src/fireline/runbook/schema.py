@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from fireline.runbook.canaries import Canary
+from fireline.runbook.counted import Counted
 from fireline.runbook.jobs import Job
 from fireline.runbook.part import Part
 from fireline.runbook.promises import Slo, nonsense
@@ -34,6 +35,7 @@ from fireline.runbook.responding import (
 )
 from fireline.runbook.signals import Signal
 from fireline.runbook.sources import Sources
+from fireline.runbook.spans import Spans
 from fireline.runbook.values import Duration, TimeZone, zones
 from fireline.runbook.watching import (
     Budget,
@@ -145,6 +147,12 @@ class Runbook(Part):
         default=(), description="Known inputs sent through the real service on a schedule."
     )
     jobs: tuple[Job, ...] = Field(default=(), description="Training and ETL jobs, and what each owes.")
+    counts: Counted | None = Field(
+        default=None, description="The service's events are counted elsewhere: only counts come here."
+    )
+    spans: Spans | None = Field(
+        default=None, description="The service's events are GenAI spans that come by OpenTelemetry."
+    )
     silences: tuple[Silence, ...] = Field(default=(), description="What must not alert for a while.")
     sources: Sources = Field(default=(), description="Where the server fetches rows itself.")
 

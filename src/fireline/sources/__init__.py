@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,7 @@ class Source(Protocol):
 
     suffixes: tuple[str, ...]
 
-    def pieces(self, path: Path, *, only: frozenset[str] | None = None) -> Iterator[Piece]:
+    def pieces(self, path: Path, *, only: Container[str] | None = None) -> Iterator[Piece]:
         """The file's rows in order; see the kinds."""
         ...
 
@@ -49,7 +49,7 @@ def kind_of(path: Path) -> Source | None:
     return known[max(fitting, key=len)] if fitting else None
 
 
-def read(path: Path, *, only: frozenset[str] | None = None) -> Iterator[Piece]:
+def read(path: Path, *, only: Container[str] | None = None) -> Iterator[Piece]:
     """The pieces of ``path``. Raises InputError for a file of no known kind."""
     kind = kind_of(path)
     if kind is None:

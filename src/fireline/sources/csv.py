@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ suffixes = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 DELIMITERS = (",", ";", "\t", "|")
 
 
-def pieces(path: Path, *, only: frozenset[str] | None = None, stream: Any = None) -> Iterator[Piece]:
+def pieces(path: Path, *, only: Container[str] | None = None, stream: Any = None) -> Iterator[Piece]:
     """The file's rows, block by block; ``only`` names the columns wanted. Bytes that came another way are
     read from ``stream``, and ``path`` is what they are called.
 
@@ -223,7 +223,7 @@ class _Form:
         return BadRow(self.file, "broken_quote", reason, todo, row=row, line=line, raw=block.text(at))
 
 
-def _form(block: Block, file: str, only: frozenset[str] | None) -> _Form:
+def _form(block: Block, file: str, only: Container[str] | None) -> _Form:
     at = int(np.flatnonzero(~block.blank)[0])
     where = Where(file=file, line=int(block.numbers[at]))
     if block.flaws[at] != SOUND:

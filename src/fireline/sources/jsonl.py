@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ _CHANGED = re.compile(
 _ROW = re.compile(r"in row (\d+)")
 
 
-def pieces(path: Path, *, only: frozenset[str] | None = None, stream: Any = None) -> Iterator[Piece]:
+def pieces(path: Path, *, only: Container[str] | None = None, stream: Any = None) -> Iterator[Piece]:
     """The file's rows, block by block; ``only`` names the columns wanted. Bytes that came another way are
     read from ``stream``, and ``path`` is what they are called.
 
@@ -58,7 +58,7 @@ def pieces(path: Path, *, only: frozenset[str] | None = None, stream: Any = None
 
 
 def _piece(
-    block: Block, file: str, row: int, only: frozenset[str] | None, words: set[str]
+    block: Block, file: str, row: int, only: Container[str] | None, words: set[str]
 ) -> tuple[Piece, int]:
     lines = np.flatnonzero(~block.blank)
     sound = block.flaws[lines] == SOUND
@@ -73,7 +73,7 @@ def _piece(
         bad.append(_bad_row(block, int(kept[i]), file, int(kept_rows[i])))
     kept, kept_rows = kept[good], kept_rows[good]
     columns = tuple(table.column_names)
-    if only is not None and only.intersection(columns):
+    if only is not None and any(name in only for name in columns):
         table = table.select([name for name in columns if name in only])
     text: Any = lambda i: block.text(int(kept[i]))  # noqa: E731
     numbers = block.numbers[kept]

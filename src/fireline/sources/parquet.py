@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ suffixes = (".parquet", ".pq", ".parq")
 ROWS = 1 << 17
 
 
-def pieces(path: Path, *, only: frozenset[str] | None = None) -> Iterator[Piece]:
+def pieces(path: Path, *, only: Container[str] | None = None) -> Iterator[Piece]:
     """The file's rows; ``only`` names the columns wanted. A row group that cannot be read is put aside.
 
     A file without rows gives no piece. Raises InputError for a file that is not Parquet.
@@ -37,7 +37,7 @@ def pieces(path: Path, *, only: frozenset[str] | None = None) -> Iterator[Piece]
         yield from _groups(opened, file, only)
 
 
-def _groups(opened: pq.ParquetFile, file: str, only: frozenset[str] | None) -> Iterator[Piece]:
+def _groups(opened: pq.ParquetFile, file: str, only: Container[str] | None) -> Iterator[Piece]:
     names = tuple(opened.schema_arrow.names)
     wanted = [name for name in names if only is None or name in only] or list(names)
     row = 1

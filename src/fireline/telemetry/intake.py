@@ -28,6 +28,7 @@ from fireline.telemetry.derived import derive, derived_types, hidden, made_of, m
 from fireline.telemetry.instants import Instants, read_instants
 from fireline.telemetry.quarantine import Quarantine
 from fireline.telemetry.rejects import Array, Rejects, View, with_reason
+from fireline.telemetry.unmapped import OWN, UNMAPPED, Readable, unmapped
 from fireline.terms.piece import Piece
 from fireline.terms.words import listing
 
@@ -71,6 +72,11 @@ class Intake:
         self._arrived = self.columns.arrived if self.recorded else None
         self._answers = Answers.of(self.task, self.positive)
         self._hidden = hidden(self.columns)
+        c = self.columns
+        self._wanted = self.wanted
+        self.readable = Readable(self._wanted, frozenset(c.ignore))
+        """The columns of the log that are looked at."""
+        self._spoken_of = self._wanted | OWN | frozenset(c.ignore)
         self._seen: set[str] = set()
         self._fixed = False
         self._there: dict[str, dict[str, None]] = {}
@@ -90,6 +96,7 @@ class Intake:
         Raises InputError when the file has no column of the name the runbook gives for the time.
         """
         self.quarantine.add([replace(row, raw=NOT_KEPT) for row in piece.bad] if self._hidden else piece.bad)
+        piece = self._narrowed(piece)
         self.notes.update(dict.fromkeys(piece.notes))
         if not len(piece.rows):
             return Taken(self._no_events(), self._no_labels(), self._no_events())
@@ -106,6 +113,13 @@ class Intake:
         self.events += len(good)
         self.quarantine.taken += len(good)
         return Taken(good, pa.concat_tables([labels, in_row], promote_options="default"), rejected)
+
+    def _narrowed(self, piece: Piece) -> Piece:
+        """The piece with the columns that are used, and in place of all others their names."""
+        table: pa.Table = piece.table
+        used = {name: table.column(name) for name in table.column_names if name in self._wanted}
+        used[UNMAPPED] = unmapped(table, self._spoken_of, len(piece.rows))
+        return replace(piece, table=pa.table(used))
 
     def finish(self) -> None:
         """Say what the whole log lacks. Raises InputError for a mapped column that no file has, or no usable
@@ -180,6 +194,7 @@ class Intake:
         found |= {m.name: self._column(m, view, rejects) for m in self._mapped}
         found |= derive(self.columns, view.table, instants.micros, self.zone)
         found |= moderated(self.columns, view.table, list(self.columns.flags))
+        found[UNMAPPED] = plain(view.table.column(UNMAPPED))
         found["request_id"] = _own_ids(found.get("request_id"), view.rows, tag)
         table = self._complete(found, view)
         labels = self._in_row(view, table, rejects)
@@ -379,6 +394,7 @@ class Intake:
     def _no_events(self) -> pa.Table:
         found = {m.name: pa.array([], _TYPES[m.form]) for m in self._mapped}
         found |= {name: pa.array([], kind) for name, kind in derived_types(self.columns).items()}
+        found[UNMAPPED] = pa.array([], pa.string())
         nothing = Piece(pa.table({}), "", np.empty(0, np.int64), ())
         text = pa.array([], pa.string())
         found |= {ARRIVED: pa.array([], INSTANT)} if self._arrived is not None else {}

@@ -13,6 +13,7 @@ from fireline.triage.book import Book
 from fireline.triage.case import Assessment, Bools, Case
 from fireline.triage.causes import rank_causes
 from fireline.triage.checks import next_checks
+from fireline.triage.elsewhere import elsewhere
 from fireline.triage.exhibits import exhibits
 from fireline.triage.figures import (
     Figure,
@@ -26,6 +27,7 @@ from fireline.triage.figures import (
 from fireline.triage.inputs import Inputs, look_at_inputs, shape_step
 from fireline.triage.messages import messages
 from fireline.triage.narrowing import after_version, narrow
+from fireline.triage.newcomers import newcomers
 from fireline.triage.onset import Onset, find_onset, gradual, tidy
 from fireline.triage.reweigh import Reweighed, reweigh
 from fireline.triage.severity import harm_of, judge_severity
@@ -82,6 +84,8 @@ def assess(case: Case) -> Assessment:
         evidence=(
             *exhibits(case, book, spans, hit, split, seen.found, seen.inputs, seen.reweighed, seen.truth),
             *messages(case.findings, case.sampled),
+            *newcomers(case.findings, case.appeared),
+            *elsewhere(case),
         ),
         checks=next_checks(seen, causes),
         onset_because=onset.because,

@@ -137,7 +137,8 @@ class Case:
     ``before`` is the reference window, ``after`` reaches from some days before the onset up to ``now``.
     ``changes`` are announced and inferred ones. ``quiet`` are families judged in this window that did not
     fire. ``sampled`` are failed calls to the dependencies that fired. ``promised`` says by the name of a
-    declared objective what was bad of what in any window up to ``now``.
+    declared objective what was bad of what in any window up to ``now``. ``appeared`` are the columns that
+    nobody mapped and the reference never carried: name -> rows that bring it, and the first.
     """
 
     findings: tuple[Finding, ...]
@@ -150,6 +151,7 @@ class Case:
     now: datetime
     sampled: tuple[Mapping[str, Any], ...] = ()
     promised: Mapping[str, Total] = field(default_factory=dict)
+    appeared: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
 
     @property
     def trigger(self) -> Finding:

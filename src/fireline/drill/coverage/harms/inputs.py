@@ -10,6 +10,7 @@ import pyarrow as pa
 from fireline.drill.coverage.harm import Array, Harm, Scene, number, put
 from fireline.drill.coverage.judging import Copy
 from fireline.telemetry.columns import codes, times
+from fireline.telemetry.unmapped import UNMAPPED
 
 GROUP = "Inputs"
 NO_NUMBER = "columns.features: name a numeric input"
@@ -132,6 +133,15 @@ def _named(scene: Scene, name: str, rows: Array, value: str) -> Copy:
     return put(scene.copy, name, pa.array([value] * len(rows)), rows)
 
 
+def _appeared(scene: Scene, share: float) -> Copy:
+    return _brought(scene, scene.some(share))
+
+
+def _brought(scene: Scene, rows: Array) -> Copy:
+    """A column that the reference cannot have carried comes with ``rows``."""
+    return put(scene.copy, UNMAPPED, pa.array(['["a column of a harm"]'] * len(rows)), rows)
+
+
 HARMS = (
     Harm(
         name="null jump", group=GROUP, says="an input is missing in a share of the rows",
@@ -144,6 +154,13 @@ HARMS = (
         unit="columns", change=_gone, twin="a two-minute gap in a fifth of the rows",
         calm=lambda s, _: _blip(s, 0.2), fits=lambda s: bool(_any(s)),
         lacks="columns.features: name the inputs",
+    ),
+    Harm(
+        name="new column", group=GROUP, says="a column comes that nobody mapped", sizes=(0.02, 0.3, 1.0),
+        unit="of the rows", change=_appeared, twin="for two minutes",
+        calm=lambda s, _: _brought(s, s.first(2) & s.live),
+        fits=lambda s: bool(s.plan.layout("new_columns").series),
+        lacks="a baseline taken by this version: take a new one",
     ),
     Harm(
         name="unit change", group=GROUP, says="an input comes in another unit", sizes=(1.609, 10, 1000),
