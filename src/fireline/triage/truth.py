@@ -65,10 +65,15 @@ class Truth:
             parts.append(f"{share(self.coverage.now)} of the events have their label at the usual age "
                          f"(usually {share(self.coverage.usual)})")  # fmt: skip
         if self.positive is not None and math.isfinite(self.positive.now):
-            parts.append(f"the mean label is {self.positive.now:.3g} (usually {self.positive.usual:.3g})")
+            usual = _level(self.positive.usual)
+            parts.append(f"the mean label is {_level(self.positive.now)} (usually {usual})")
         if math.isfinite(self.delay) and math.isfinite(self.usual_delay) and self.usual_delay > 0:
             parts.append(f"labels take {self.delay:.3g} hours (usually {self.usual_delay:.3g})")
         return "; ".join(parts) if parts else "no labels"
+
+
+def _level(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def look_at_truth(book: Book, spans: Windows, at: Moment, quality: Figure | None) -> Truth:
