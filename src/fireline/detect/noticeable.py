@@ -84,7 +84,7 @@ def dull(judge: Judge) -> list[tuple[str, str, float]]:
     found = []
     for row in noticeable(judge):
         feature = None if row["scope"] == "the whole service" else row["scope"]
-        wide = spread[row["monitor"], feature]
+        wide = spread.get((row["monitor"], feature), 0.0)
         if wide >= DULL:
             what = f"{row['monitor']} of {feature}" if feature else str(row["monitor"])
             found.append((what, f"{row['smallest']} (usually {row['usual']})", wide))
