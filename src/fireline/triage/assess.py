@@ -211,13 +211,11 @@ def _equally_bad(split: Split) -> tuple[str, ...]:
 
 
 def _title(trigger: Finding, alone: str | None, found: Found) -> str:
-    """``AUC 0.651, usually 0.722, in version B where carrier = UA``."""
+    """``version B, carrier = UA: AUC 0.651, usually 0.722``."""
     text = str(trigger.details.get("headline") or "") or _named(trigger)
-    version = alone or trigger.version
-    if version:
-        text += f", in version {version}"
-    place = found.slice or trigger.segment
-    return text + (f", where {where(place)}" if place else "")
+    version, place = alone or trigger.version, found.slice or trigger.segment
+    parts = [f"version {version}"] * bool(version) + [where(place or {})] * bool(place)
+    return f"{', '.join(parts)}: {text}" if parts else text
 
 
 def _named(trigger: Finding) -> str:

@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 from fireline.terms.change import Change
 from fireline.terms.words import CHANCES
 
+UNLIKE = "log ratio"
+"""Unit of how much likelier a value is since the onset than in the reference: above 0 is unlike it."""
+
 
 def clock(at: datetime, timezone: str) -> str:
     """An instant to the minute where the service's users are.
@@ -70,8 +73,17 @@ def figure(value: float | None, unit: str) -> str:
         return share(value)
     if unit == "reference sd":
         return f"{value:.2g} sd"
-    text = f"{value:.3f}" if unit in ("AUC", "PSI", "log ratio") else f"{value:.3g}"
+    text = f"{value:.3f}" if unit in ("AUC", "PSI", UNLIKE) else f"{value:.3g}"
     return text if unit in ("", "AUC", "mean") else f"{text} {unit}"
+
+
+def level(value: float) -> str:
+    """A middle or a mean with three digits, large ones whole.
+
+    >>> level(1013.4), level(61.93)
+    ('1,013', '61.9')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def where(slice_: Mapping[str, Any]) -> str:
