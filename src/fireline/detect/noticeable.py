@@ -127,6 +127,8 @@ def _lately(judge: Judge, court: Court, recent: Recent) -> tuple[Array, str] | N
 def _words(unit: str, value: float) -> str:
     if unit == "log events":
         return f"{np.expm1(value):.3g} events a tick"
+    if unit == "reference sd":
+        return f"{value:.2g} sd"
     return share_in_words(value) if unit.startswith("share") else f"{value:.3g} {unit}"
 
 
