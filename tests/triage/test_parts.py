@@ -12,7 +12,7 @@ from fireline.clock import micros
 from fireline.terms.change import Change
 from fireline.triage.book import Book, categorical_column, factorise, numeric_column, week_cells
 from fireline.triage.case import Frame, Trace
-from fireline.triage.words import change_name, figure, interval, length, listed, share, where
+from fireline.triage.words import change_name, clock, figure, length, listed, share, where
 from tests.triage.scenes import runbook
 
 AT = datetime(2026, 3, 20, 6, 0, tzinfo=UTC)
@@ -98,8 +98,8 @@ def test_the_reference_is_weighted_to_the_hours_of_the_hit_rows() -> None:
 
 
 def test_words() -> None:
-    assert interval(AT, AT + timedelta(minutes=5)) == "20 Mar 06:00-06:05 UTC"
-    assert interval(AT, AT + timedelta(days=1)) == "20 Mar 06:00 to 21 Mar 06:00 UTC"
+    assert clock(AT, "UTC") == "20 Mar 06:00 UTC"
+    assert clock(AT, "Europe/Berlin") == "20 Mar 07:00 CET"
     assert length(timedelta(minutes=1)) == "60 seconds"
     assert share(0.5) == "50 %"
     assert figure(None, "share") == "unknown"
@@ -108,4 +108,4 @@ def test_words() -> None:
     assert where({"distance": [100.0, 450.0]}) == "distance 100 to 450"
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert listed(["a"]) == "a"
-    assert "B" in change_name(Change(AT, "deploy", "new features", "s", "B"))
+    assert "B" in change_name(Change(AT, "deploy", "new features", "s", "B"), "UTC")

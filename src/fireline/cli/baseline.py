@@ -167,6 +167,11 @@ def take(
         with screen.busy("counting what normal looks like", quiet):
             take_baseline(draft, events)
         os.replace(draft, runbook)
+    except InputError as error:
+        if error.where is None or error.where.file != str(draft):
+            raise
+        spot = Where(file=str(runbook), key=error.where.key)
+        raise InputError(error.message, where=spot, todo=error.todo) from error
     finally:
         draft.unlink(missing_ok=True)
     if not quiet:

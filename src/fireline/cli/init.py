@@ -136,7 +136,8 @@ def init(
         labels=sample.labels,
         changes=found,
         timezone=zone,
-        roles={"time": sample.time, **roles},
+        roles=roles,
+        time=sample.time,
         guarded=guarded,
         team=owner,
         contacts=contacts,
@@ -171,7 +172,8 @@ def _tell(drafted: Draft, sample: Sample, notes: list[str], output: Path) -> Non
         ("reference", f"{iso(past.since)} to {iso(past.until)}, {words.number(sample.rows)} events"),
         (
             "columns",
-            f"{len(columns.features)} features, {len(columns.segments)} segment columns, "
+            f"{_counted(len(columns.features), 'feature')}, "
+            f"{_counted(len(columns.segments), 'segment column')}, "
             f"{len(columns.ignore)} left out",
         ),
         ("labels", _labels(drafted)),
@@ -198,9 +200,15 @@ def _tell(drafted: Draft, sample: Sample, notes: list[str], output: Path) -> Non
         console.print(Text(f"  {one.key}: {one.says}", "red"))
 
 
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
 def _labels(drafted: Draft) -> str:
     labels = drafted.runbook.labels
     if labels is None:
         return "none found: quality is not judged"
     share = f"{100 * labels.usual_share:.3g} %"
+    if drafted.runbook.columns.label_time is None:
+        return f"{share} of requests have theirs; no column says when it became known"
     return f"{share} of requests have theirs {words.length(labels.age)} later"

@@ -84,7 +84,7 @@ def dull(judge: Judge) -> list[tuple[str, str, float]]:
     found = []
     for row in noticeable(judge):
         feature = None if row["scope"] == "the whole service" else row["scope"]
-        wide = spread[row["monitor"], feature]
+        wide = spread.get((row["monitor"], feature), 0.0)
         if wide >= DULL:
             what = f"{row['monitor']} of {feature}" if feature else str(row["monitor"])
             found.append((what, f"{row['smallest']} (usually {row['usual']})", wide))
@@ -127,6 +127,8 @@ def _lately(judge: Judge, court: Court, recent: Recent) -> tuple[Array, str] | N
 def _words(unit: str, value: float) -> str:
     if unit == "log events":
         return f"{np.expm1(value):.3g} events a tick"
+    if unit == "reference sd":
+        return f"{value:.2g} sd"
     return share_in_words(value) if unit.startswith("share") else f"{value:.3g} {unit}"
 
 

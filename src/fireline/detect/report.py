@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
 
 from fireline.clock import MICROS, from_micros
 from fireline.detect.kinds import Kind, Monitor, Told
+from fireline.detect.sentences import headline
 from fireline.detect.track import Crossing
+from fireline.terms import words
 from fireline.terms.alert import Finding, Urgency
 from fireline.terms.counts import Scope
 
@@ -35,6 +37,7 @@ def finding(
     channel = monitor.channels[lead]
     since = from_micros(crossing.since * seconds * MICROS)
     events = int(crossing.weight[lead])
+    says = told.because if told else _headline(kind, monitor, channel, seen, usual, at - since, against)
     urgency: Urgency = "page" if crossing.level == "page" and kind.urgency == "page" else "ticket"
     return Finding(
         monitor=kind.name,
@@ -53,10 +56,14 @@ def finding(
         unit=(told.unit if told else "") or kind.unit,
         direction=direction,
         since=since,
-        because=_in_own_words(told, scope, events)
-        if told
-        else _sentence(kind, monitor, scope, channel, seen, usual, events, since, against),
-        details={"channel": channel, "events": events, "level": crossing.level, "tick_seconds": seconds}
+        because=_in_own_words(told, scope, events) if told else _sentence(kind, says, scope, events),
+        details={
+            "channel": channel,
+            "events": events,
+            "level": crossing.level,
+            "tick_seconds": seconds,
+            "headline": says,
+        }
         | (dict(told.details) if told else {}),
     )
 
@@ -88,22 +95,23 @@ def _in_own_words(told: Told, scope: Scope, events: int) -> str:
     return told.because + _where(scope) + (f", over {events:,}" if told.seen is None else "")
 
 
-def _sentence(
-    kind: Kind, monitor: Monitor, scope: Scope, channel: str, seen: float, usual: float, events: int,
-    since: datetime, against: str | None,
+def _headline(
+    kind: Kind, monitor: Monitor, channel: str, seen: float, usual: float, silent: timedelta,
+    against: str | None,
 ) -> str:  # fmt: skip
+    """What is wrong, in the words of its title."""
     what = monitor.feature or monitor.series
-    noun = f"{kind.name.replace('_', ' ')}" + (f" of {what}" if monitor.feature else "")
-    if channel and kind.test != "rate":
-        noun += f" ({channel})"
-    elif channel:
-        noun += f" ({channel.removeprefix('=')})"
-    where = _where(scope)
     if kind.test == "silence":
-        return f"no events since {since:%Y-%m-%d %H:%M} UTC, when {usual:.3g} a minute are usual"
+        of = f" of {monitor.feature}" if monitor.feature else ""
+        return f"no {kind.unit}{of} for {words.length(silent)}, usually {usual:.3g} a minute"
     if kind.unit == "log events":
         return f"traffic {np.expm1(seen):.0f} events a tick, usually {np.expm1(usual):.0f}"
-    rival = "the other versions on the same traffic" if against else "usual"
-    if kind.test == "rate":
-        return f"{noun}{where} {share_in_words(seen)} of {events:,}, {rival} {share_in_words(usual)}"
-    return f"{noun}{where} {seen:.3g} over {events:,} ({kind.unit}), {rival} {usual:.3g}"
+    rival = "the other versions on the same traffic" if against else "usually"
+    return headline(kind.name, kind.test, what, channel, seen, usual, rival)
+
+
+def _sentence(kind: Kind, headline: str, scope: Scope, events: int) -> str:
+    if kind.test == "silence" or kind.unit in ("log events", "share of chances"):
+        return headline
+    where = _where(scope).strip()
+    return (f"{where}: " if where else "") + f"{headline}, over {events:,}"

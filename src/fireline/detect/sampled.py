@@ -11,6 +11,7 @@ import numpy as np
 from fireline.detect.kinds import Array, Kind, Monitor, Rates
 from fireline.terms.counts import MINUTE, Series
 from fireline.terms.plan import Layout, Plan
+from fireline.terms.words import CHANCES
 
 LAYOUT = "signals"
 Choice = Callable[[Series], bool]
@@ -66,7 +67,6 @@ def example(name: str, above: float = inf, every: float = 0.0) -> Layout:
     return Layout(LAYOUT, (made,), {"service": MINUTE})
 
 
-CHANCES = 10_000
 SELDOM = 0.01 / CHANCES
 
 

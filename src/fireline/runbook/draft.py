@@ -54,6 +54,7 @@ def draft(
     changes: Sequence[Change] = (),
     timezone: str | None = None,
     roles: Mapping[str, str] | None = None,
+    time: str | None = None,
     guarded: bool = False,
     team: str = "",
     contacts: Iterable[Contact] = (),
@@ -65,7 +66,8 @@ def draft(
     them.
 
     ``labels`` is a label log of its own; ``training`` names the training data, as seen from the runbook's
-    folder; ``roles`` (role -> column) are what a person said; ``guarded`` says that a guard will write the
+    folder; ``roles`` (role -> column) are what a person said, ``time`` the column of times where it
+    is known already; ``guarded`` says that a guard will write the
     events from now on. Raises InputError
     when there is no column of times or too little before ``until``, pydantic.ValidationError when what was
     said contradicts itself.
@@ -73,7 +75,7 @@ def draft(
     zone = timezone or "UTC"
     table, labels = typed(table, zone), typed(labels, zone) if labels is not None else None
     table, aside = _of_service(table, service, roles or {})
-    columns, said = infer_columns(table, labels, roles)
+    columns, said = infer_columns(table, labels, roles, time)
     if aside and columns.service is not None:
         columns = columns.model_copy(update={"service": None, "ignore": (*columns.ignore, columns.service)})
         said = {**said, columns.ignore[-1]: aside}
@@ -101,7 +103,7 @@ def draft(
         **_fill_in(runbook, timezone),
         **_column_notes(columns, said),
         **{("columns", role): "a guard writes it" for role in GUARDED if role not in table.column_names},
-        **_label_notes(past),
+        **_label_notes(past, columns),
         ("last_known_good",): good_note,
     }
     notes = {key: note for key, note in notes.items() if note}
@@ -205,16 +207,24 @@ def _labels(past: Past) -> dict[str, Any] | None:
     return {**found, "positive": past.positive} if past.positive is not None else found
 
 
-def _label_notes(past: Past) -> dict[Key, str]:
+def _label_notes(past: Past, columns: Columns) -> dict[Key, str]:
     if past.label_age is None:
         return {}
-    notes: dict[Key, str] = {
+    positive: dict[Key, str] = {}
+    if past.positive is not None:
+        positive["labels", "positive"] = "the label that counts as positive"
+    if columns.label_time is None:
+        says = "no column says when a label became known: it is taken as known at once"
+        return {
+            ("labels", "age"): says,
+            ("labels", "usual_share"): "of all requests have a label",
+            **positive,
+        }
+    return {
+        **positive,
         ("labels", "age"): "nine labels in ten had come by then",
         ("labels", "usual_share"): f"of all requests had a label {say_duration(past.label_age)} later",
     }
-    if past.positive is not None:
-        notes["labels", "positive"] = "the label that counts as positive"
-    return notes
 
 
 def _slos(past: Past) -> list[dict[str, Any]]:

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.runbook import afterwards
+from fireline.runbook.by_values import guess_decision, guess_ids, guess_label_time, guess_truth
 from fireline.runbook.content import embedding_length, is_text
 from fireline.runbook.guess import class_scores, guess_answers, guess_relevance, label_log, suspect_label
 from fireline.runbook.looks import NO_TIME, Look, floats, instants, look_at, typed
 from fireline.runbook.names import CODE_WORDS, FLAG_WORDS, GROUP_NAMES, ID_WORDS
 from fireline.runbook.schema import Columns, FeatureKind
-from fireline.runbook.sorting import Notes, Sorting, by_name, find_time_column, say
+from fireline.runbook.sorting import SAID, Notes, Sorting, by_name, find_time_column, say
 from fireline.runbook.spoken import ANSWER_WORDS, PREDICTED_WORDS, SHARE_NAMES, SUCCESS_NAMES
 
 SKEW, LATENESS = 60.0, 300.0
@@ -35,18 +36,22 @@ ANSWERS = ("score", "prediction")
 
 
 def infer_columns(
-    table: pa.Table, labels: pa.Table | None = None, roles: Mapping[str, str] | None = None
+    table: pa.Table,
+    labels: pa.Table | None = None,
+    roles: Mapping[str, str] | None = None,
+    time: str | None = None,
 ) -> tuple[Columns, Notes]:
     """The columns of ``table`` (and of a label log of its own) by role, and a note for each column.
 
-    ``roles`` (role -> column) are what a person said; they are not questioned. Raises InputError when there
+    ``roles`` (role -> column) are what a person said; they are not questioned. ``time`` is the column of
+    times where it was found already. Raises InputError when there
     is no column of times, or a column said is not there.
     """
     table = typed(table)
     sorting = Sorting(look_at(table))
     say(sorting, roles or {})
     by_name(sorting)
-    find_time_column(sorting)
+    _time(sorting, time)
     _late_arrivals(sorting, table)
     scores = class_scores(sorting, table)
     if labels is not None:
@@ -54,7 +59,12 @@ def infer_columns(
     _free_prose(sorting, table)
     guess_answers(sorting, own_label=labels is not None)
     guess_relevance(sorting)
+    guess_decision(sorting, table)
+    if labels is None:
+        guess_truth(sorting, table)
+        guess_label_time(sorting, table)
     _drop_halves(sorting)
+    guess_ids(sorting)
     suspect_label(table, sorting)
     _no_probability(sorting)
     label = _label_values(table, sorting)
@@ -73,6 +83,13 @@ def infer_columns(
         **found,
     )
     return columns, sorting.notes
+
+
+def _time(sorting: Sorting, found: str | None) -> None:
+    """Give the role of the time, to ``found`` where the log was read by it."""
+    find_time_column(sorting)
+    if found is not None and sorting.taken["time"] != found and sorting.notes.get(found) != SAID:
+        sorting.take("time", sorting.looks[found], "the column of times of the first rows")
 
 
 def find_time(table: pa.Table) -> str:
@@ -203,15 +220,24 @@ def _watch(look: Look, found: dict[str, Any], notes: Notes) -> None:
     if kind == "categorical" and look.numeric:
         notes[look.name] = f"numbers that are names; {look.describe()}"
     few = 2 <= look.distinct <= MAX_SEGMENT_VALUES
-    if look.plain in GROUP_NAMES and few:
+    if _is_group(look) and few:
         found["groups"].append(look.name)
     if few and (look.kind == "text" or (kind == "categorical" and look.kind == "integer")):
         found["segments"].append(look.name)
 
 
+def _is_group(look: Look) -> bool:
+    """Whether its name, or the end of it, is that of a group: `user_age_band`; a genre is a film's too."""
+    return look.plain in GROUP_NAMES or any(
+        look.plain.endswith(f"_{name}") for name in GROUP_NAMES - {"genre", "race", "sexe"}
+    )
+
+
 def _no_feature(look: Look) -> str:
     """Why a column is no feature; empty when it is one."""
     words = set(look.words)
+    if not look.name.strip():
+        return "it has no name: give it one in the log to have it watched"
     if look.kind == "nested":
         return "nested: log its parts as columns of their own to have them watched"
     if look.kind == "time":
@@ -227,7 +253,7 @@ def _no_feature(look: Look) -> str:
     if look.kind == "text" and look.distinct > max(MAX_SEGMENT_VALUES, 0.5 * look.known):
         return f"{look.distinct:,} values in {look.known:,} rows: an id or free text"
     if look.kind == "text" and look.distinct > MAX_CATEGORIES:
-        return f"{look.distinct:,} values: more an id than a category"
+        return f"{look.distinct:,} values: more an id than a category; who asked is the `source`"
     if look.kind == "text" and look.words[-1:] in (("id",), ("uuid",)) and look.distinct > MAX_SEGMENT_VALUES:
         return f"{look.distinct:,} values of an id"
     if look.kind == "integer" and words & ID_WORDS and look.distinct > MAX_SEGMENT_VALUES:
@@ -237,7 +263,7 @@ def _no_feature(look: Look) -> str:
 
 def feature_kind(look: Look) -> FeatureKind:
     """Numbers are numeric unless they are codes; everything else is categorical."""
-    if not look.numeric or look.plain in GROUP_NAMES:
+    if not look.numeric or _is_group(look):
         return "categorical"
     coded = look.kind == "integer" and CODE_WORDS.intersection(look.words) and look.distinct <= MAX_CATEGORIES
     return "categorical" if coded else "numeric"

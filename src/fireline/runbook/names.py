@@ -206,6 +206,17 @@ _OURS: dict[str, tuple[str, ...]] = {
         "remote_addr",
         "ip",
     ),
+    "tools": (
+        "tool_calls",
+        "tools",
+        "tools_called",
+        "tools_used",
+        "tool_names",
+        "tool_call",
+        "function_calls",
+        "functions_called",
+    ),
+    "moderation": ("moderation", "moderation_results", "moderation_result", "moderations"),
     "rung": ("rung", "fallback_rung", "fallback_level"),
     "switch": ("switch", "switch_version"),
 }

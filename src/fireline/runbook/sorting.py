@@ -40,6 +40,8 @@ FITS: dict[str, Callable[[Look], bool]] = {
     "host": lambda look: look.kind == "text",
     "source": lambda look: look.kind == "text",
     "rung": lambda look: look.kind == "text" and look.distinct <= 20,
+    "tools": lambda look: look.kind in ("text", "nested"),
+    "moderation": lambda look: look.kind == "nested" or (look.kind == "text" and look.length > 40),
 }
 
 

@@ -24,9 +24,11 @@ MORE_NAMES: dict[str, tuple[str, ...]] = {
     "version": (
         "model_ver", "mlflow_version", "artifact_version", "model_revision", "model_hash", "modellversion",
         "modell_version", "modell", "version_modele", "version_du_modele", "modele", "version_modelo",
-        "modelo",
+        "modelo", "ranker", "classifier", "engine",
     ),
     "arrived": ("observed_at", "observed_timestamp", "eingegangen_am", "empfangen_am", "recu_le"),
+    "tools": (),
+    "moderation": (),
     "service": ("dienst", "nom_service", "application", "app_name"),
     "shadow": ("schatten", "is_shadow_traffic", "dark_launch"),
     "weight": ("inverse_probability_weight", "ipw", "gewicht", "poids"),
@@ -160,6 +162,20 @@ ANSWER_WORDS = frozenset((
     "answer", "response", "reply", "completion", "output", "generation", "generated", "prediction", "antwort",
     "reponse", "respuesta", "assistant",
 ))  # fmt: skip
+FEEDBACK_WORDS = frozenset((
+    "thumbs", "liked", "helpful", "preferred", "preference", "upvote", "upvoted", "satisfied", "hilfreich",
+    "utile",
+))  # fmt: skip
+"""A yes/no column with one of these words says whether an answer was liked."""
+LABEL_WORDS = frozenset((
+    "label", "labels", "truth", "actual", "annotation", "annotated", "verified", "confirmed",
+))  # fmt: skip
+NUMBER_WORDS = frozenset(("nr", "no", "number", "nummer", "numero", "ref", "reference"))
+NO_MODEL_WORDS = frozenset((
+    "app", "client", "os", "schema", "sdk", "api", "browser", "ios", "android", "firmware", "python",
+    "library", "format", "dataset", "data",
+))  # fmt: skip
+"""A version with one of these words is none of a model."""
 TOKEN_WORDS = frozenset(("token", "tokens"))
 
 UNITS: dict[str, str] = {
@@ -172,6 +188,7 @@ UNITS: dict[str, str] = {
 
 LATENCY_NAMES = frozenset((
     "latency", "duration", "elapsed", "took", "response_time", "inference_time", "processing_time", "runtime",
+    "inference", "scoring", "serving", "compute", "gpu", "predict", "model_time", "processing",
     "request_duration", "total_time", "elapsed_time", "time_taken", "latenz", "dauer", "antwortzeit",
     "laufzeit",
     "duree", "temps_reponse", "latence", "latencia",

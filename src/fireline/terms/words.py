@@ -53,6 +53,9 @@ HARM = ("error_rate", "auc", "accuracy", "calibration", "latency", "kpi", "toxic
         "injection", "fairness", "canary", "traffic", "freshness")  # fmt: skip
 """Families that hurt somebody by themselves; the others are causes and signs of it."""
 
+CHANCES = 10_000
+"""What is told of now and then is a rate of so many chances a minute."""
+
 HIGHER_IS_BETTER = frozenset({"auc", "accuracy", "label_coverage", "kpi", "traffic"})
 
 
@@ -137,6 +140,10 @@ def figure(value: float, family: str = "", unit: str = "") -> str:
         return f"{100 * value:+.1f} points"
     if unit == "relative difference":
         return f"{100 * value:+.1f} %"
+    if unit == "share of chances":
+        return f"{CHANCES * value:.2g} a minute"
+    if unit == "reference sd":
+        unit = "sd"
     if unit.startswith("share") or unit == "%" or (not unit and family in SHARES):
         return share(value)
     if unit == "PSI":

@@ -217,22 +217,16 @@ def _equally_bad(split: Split) -> tuple[str, ...]:
 
 
 def _title(trigger: Finding, alone: str | None, found: Found) -> str:
-    """``auc 0.651, usually 0.722, in version B where carrier = UA``."""
+    """``version B, carrier = UA: AUC 0.651, usually 0.722``."""
+    text = str(trigger.details.get("headline") or "") or _named(trigger)
+    version, place = alone or trigger.version, found.slice or trigger.segment
+    parts = [f"version {version}"] * bool(version) + [where(place or {})] * bool(place)
+    return f"{', '.join(parts)}: {text}" if parts else text
+
+
+def _named(trigger: Finding) -> str:
+    """A finding that brings no headline, by its family and figures."""
     name = trigger.family.replace("_", " ") + (f" of {trigger.feature}" if trigger.feature else "")
-    unit = (
-        trigger.unit
-        if trigger.unit in ("share", "AUC", "share difference", "relative difference", "")
-        else ""
-    )
-    text = name
-    if (
-        trigger.seen is not None
-        and trigger.usual is not None
-        and np.isfinite([trigger.seen, trigger.usual]).all()
-    ):
-        text += f" {say(trigger.seen, unit)}, usually {say(trigger.usual, unit)}"
-    version = alone or trigger.version
-    if version:
-        text += f", in version {version}"
-    place = found.slice or trigger.segment
-    return text + (f", where {where(place)}" if place else "")
+    if trigger.seen is None or trigger.usual is None or not np.isfinite([trigger.seen, trigger.usual]).all():
+        return name
+    return f"{name} {say(trigger.seen, trigger.unit)}, usually {say(trigger.usual, trigger.unit)}"

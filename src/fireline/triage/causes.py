@@ -12,7 +12,7 @@ from fireline.terms.change import Change
 from fireline.triage.sign import Seen, Sign
 from fireline.triage.signs import read_signs
 from fireline.triage.suspects import Suspect
-from fireline.triage.words import change_name, interval, listed
+from fireline.triage.words import listed
 
 PRIORS: Mapping[CauseKind, float] = {
     CauseKind.DEPLOY: 0.45, CauseKind.UPSTREAM_DATA: 0.17, CauseKind.NATURAL_DRIFT: 0.13,
@@ -120,7 +120,7 @@ def _rollouts(mine: list[Suspect]) -> int:
 
 def _with(kind: CauseKind, suspect: Suspect, prior: float) -> _Hypothesis:
     made = _Hypothesis(kind, suspect, math.log(prior))
-    made.add(suspect.timing, f"{change_name(suspect.change)}: {suspect.says}")
+    made.add(suspect.timing, f"{suspect.name}: {suspect.says}")
     if suspect.bonus:
         made.add(suspect.bonus, suspect.fit or suspect.against)
     if kind is CauseKind.DEPLOY and suspect.timing < 0:
@@ -192,13 +192,13 @@ def _row(h: _Hypothesis, score: float, seen: Seen) -> Cause:
     supports, contradicts = _texts(h.supports), _texts(h.contradicts)
     rejected = score < UNLIKELY and h.kind is not CauseKind.UNKNOWN
     if h.kind is CauseKind.UNKNOWN and h.suspect is None:
-        because = f"no matching change: nothing that is known of {interval(*seen.onset.span)} explains this"
+        because = "no matching change: nothing that is known of the time around the onset explains this"
     elif rejected:
         because = f"not {LABELS[h.kind]}: " + (
             contradicts[0] if contradicts else "other causes fit far better"
         )
     else:
-        because = (f"{change_name(h.suspect.change)}: {h.suspect.says}" if h.suspect else _head(h)) + _tail(h)
+        because = (f"{h.suspect.name}: {h.suspect.says}" if h.suspect else _head(h)) + _tail(h)
     change = h.suspect.change if h.suspect else None
     return Cause(h.kind, score, because, change, supports, contradicts, rejected, NEXT[h.kind])
 
@@ -213,7 +213,7 @@ def _head(h: _Hypothesis) -> str:
 def _tail(h: _Hypothesis) -> str:
     """The best of the other reasons, after the change or the head."""
     said = _texts(h.supports)
-    skip = f"{change_name(h.suspect.change)}: {h.suspect.says}" if h.suspect else (said[0] if said else "")
+    skip = f"{h.suspect.name}: {h.suspect.says}" if h.suspect else (said[0] if said else "")
     more = [s for s in said if s != skip][:1]
     return f"; {more[0]}" if more else ""
 
@@ -225,7 +225,7 @@ def _texts(pairs: list[tuple[float, str]]) -> tuple[str, ...]:
 def _second(h: _Hypothesis, best: _Hypothesis) -> Cause:
     """A change that could have done it but fits far less well than another."""
     assert h.suspect is not None
-    better = change_name(best.suspect.change) if best.suspect else LABELS.get(best.kind, "another cause")
+    better = best.suspect.name if best.suspect else LABELS.get(best.kind, "another cause")
     against = _texts(h.contradicts)
     why = f"{h.suspect.says}" + (f"; {against[0]}" if against else "") + f"; {better} fits better"
     return Cause(h.kind, h.score, why, h.suspect.change, _texts(h.supports), against, True, NEXT[h.kind])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fireline.terms.cause import Cause, CauseKind
 from fireline.triage.sign import Seen
-from fireline.triage.words import clock, listed, share, where
+from fireline.triage.words import listed, share, where
 
 MOST = 6
 
@@ -23,8 +23,7 @@ def next_checks(seen: Seen, causes: tuple[Cause, ...]) -> tuple[str, ...]:
     told += [c.next_check for c in standing[:3] if c.next_check]
     if len(told) < 3:
         told += [
-            f"Read what happened around {clock(seen.onset.earliest)} UTC in the logs of the service and of "
-            f"its sources.",
+            "Read what happened around the onset in the logs of the service and of its sources.",
             "Look at a few raw requests from before and after the onset side by side.",
         ]
     return tuple(dict.fromkeys(told))[:MOST]
@@ -35,11 +34,7 @@ def _for(cause: Cause, seen: Seen) -> list[str]:
         return _deploy(cause, seen)
     if cause.cause is CauseKind.UPSTREAM_DATA:
         names = listed([m.feature for m in seen.inputs.broken or seen.inputs.moved], 3)
-        return (
-            [f"Ask the source of {names} what it sent since {clock(seen.onset.earliest)} UTC."]
-            if names
-            else []
-        )
+        return [f"Ask the source of {names} what it sent since the onset."] if names else []
     if cause.cause is CauseKind.NATURAL_DRIFT:
         names = listed(seen.inputs.names, 3)
         return [f"Compare {names} with the same weeks of last year or with the calendar."] if names else []

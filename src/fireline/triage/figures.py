@@ -15,6 +15,7 @@ from fireline.terms.flags import FAMILIES, flags_of
 from fireline.triage.book import Book, Column, factorise
 from fireline.triage.case import Bools, Floats, Frame
 from fireline.triage.compare import placements
+from fireline.triage.words import UNLIKE
 
 LABELLED = frozenset({"auc", "accuracy", "calibration", "fairness"})
 FLAG_FAMILIES = frozenset(FAMILIES.values())
@@ -213,7 +214,7 @@ def _drift(book: Book, feature: str, family: str, at: Moment) -> Figure:
     ratio = log_ratio(column, at.hit, book.matched(at.hit))
     name = "drift of the score" if family == "score_drift" else f"drift of {feature}"
     return Figure(
-        name, family, "log ratio", ratio[column.before], ratio[column.after], 0.02,
+        name, family, UNLIKE, ratio[column.before], ratio[column.after], 0.02,
         feature=None if family == "score_drift" else feature,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from fireline.triage.case import Bools, Floats
 from fireline.triage.compare import psi
 from fireline.triage.figures import Figure, missing, outside
 from fireline.triage.windows import Step, Windows, hourly_inflation, step_of
-from fireline.triage.words import listed, share
+from fireline.triage.words import level, listed, share
 
 EARLY = 0.6
 Damage = Literal["null", "unit", "stuck", "new_values", "lost_values", "range", "shape"]
@@ -157,7 +157,7 @@ def _wander(book: Book, column: Column) -> float:
 def _shape(book: Book, column: Column, spans: Windows, hit: Bools, value: float) -> str:
     if column.kind == "numeric":
         old, new = _middle(book.before.number(column.name)), _middle(book.after.number(column.name)[hit])
-        return f"{column.name} (PSI {value:.2f}, median {old:.3g} to {new:.3g})"
+        return f"{column.name} (PSI {value:.2f}, median {level(old)} to {level(new)})"
     return f"{column.name} (PSI {value:.2f})"
 
 

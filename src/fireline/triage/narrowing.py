@@ -16,7 +16,7 @@ from fireline.triage.figures import LABELLED, MAX_LOG_RATIO, Figure, family_of, 
 from fireline.triage.onset import Onset, started, tidy
 from fireline.triage.profile import UNITS, cuts, event_profile, near
 from fireline.triage.windows import hourly_inflation
-from fireline.triage.words import interval
+from fireline.triage.words import clock
 
 MOST_EVENTS = 200_000
 LEAST_PSI = 0.01
@@ -162,7 +162,7 @@ def after_version(case: Case, book: Book, found: Onset, version: str, figure: Fi
         latest=max(found.latest, begun + timedelta(minutes=1)),
         shape="step",
         rise=timedelta(0),
-        because=f"only {version} is affected, and it answered first at {interval(begun, begun)}",
+        because=f"only {version} is affected, which answered first at {clock(begun, case.runbook.timezone)}",
     )
     if figure is None or figure.labelled:
         return tidy(clipped, case.now)

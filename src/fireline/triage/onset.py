@@ -14,7 +14,7 @@ from fireline.triage.book import Book
 from fireline.triage.case import Case, Floats, Trace
 from fireline.triage.figures import LABELLED, family_of
 from fireline.triage.profile import Profile, profile, rate_profile
-from fireline.triage.words import interval, length
+from fireline.triage.words import length
 
 MINUTE = 60 * MICROS
 MOST_TRACES = 16
@@ -137,9 +137,8 @@ def _as_onset(found: Profile, trace: Trace, finding: Finding, index: int) -> Ons
     rise = timedelta(seconds=0 if step else found.rise * trace.grain)
     return Onset(
         min(earliest, latest), latest, "step" if step else "ramp", rise, index, found.strength,
-        f"dated by {finding.monitor}: "
-        + ("it stepped" if step else f"it rose over about {length(rise)}")
-        + f" between {interval(min(earliest, latest), latest)}",
+        f"dated by {finding.monitor.replace('_', ' ')}: "
+        + ("it stepped" if step else f"it rose over about {length(rise)}"),
     )  # fmt: skip
 
 
@@ -235,7 +234,7 @@ def gradual(case: Case, found: Onset) -> Onset:
     # A slope starts from nothing: what is seen first is some way up.
     earliest = min(o.earliest - min(0.35 * o.rise, 1.2 * o.width) for o in spans)
     latest = max(found.latest, best.latest)
-    because = f"it crept in, so its start is in doubt: between {interval(earliest, latest)}"
+    because = "it crept in, so its start is in doubt"
     return replace(found, earliest=earliest, latest=latest, shape="ramp", rise=best.rise, because=because)
 
 

@@ -184,7 +184,10 @@ def _facts(harm: Harm, runbook: Runbook) -> str:
     worst = harm.worst
     if worst is None:
         return "no finding"
+    of = f"{as_share(harm.share)} of the traffic, harm {runbook.exposure.harm}"
+    if said := worst.details.get("headline"):
+        return f"{said}; {of}"
     what = HARMFUL.get(worst.family, f"{worst.family.replace('_', ' ')} changed")
     if worst.seen is not None and worst.usual is not None:
         what += f" ({say(worst.seen, worst.unit)}, usually {say(worst.usual, worst.unit)})"
-    return f"{what} for {as_share(harm.share)} of the traffic, harm {runbook.exposure.harm}"
+    return f"{what} for {of}"

@@ -20,8 +20,8 @@ from fireline.triage.case import Array, Bools, Floats
 from fireline.triage.compare import bonferroni, robust_spread
 from fireline.triage.figures import Figure
 from fireline.triage.windows import Windows
+from fireline.triage.words import UNLIKE, share, where
 from fireline.triage.words import figure as say
-from fireline.triage.words import share, where
 
 FEWEST = 25
 MOST_SHARE = 0.9
@@ -276,16 +276,24 @@ def _verdict(
         )
         return Found("mix", None, says, rows, mixed=column)
     if everywhere > 4.5:
-        says = (
-            f"{figure.name} went from {say(overall.before, figure.unit)} to "
-            f"{say(overall.after, figure.unit)} "
-            "everywhere: no slice explains it better than the whole service"
+        before, after = say(overall.before, figure.unit), say(overall.after, figure.unit)
+        moved = (
+            ": values are unlike the reference"
+            if figure.unit == UNLIKE
+            else f" went from {before} to {after}"
         )
+        says = f"{figure.name}{moved} everywhere: no slice explains it better than the whole service"
         return Found("global", None, says, rows)
     return Found("none", None, "no slice stands out, nor is the whole service clearly off", rows, share=1.0)
 
 
 def _slice_says(figure: Figure, found: Candidate, closed: Mapping[str, Any]) -> str:
+    if figure.unit == UNLIKE:
+        rest = "hardly" if found.rest < found.after / 4 else "less so"
+        return (
+            f"{figure.name}: values are unlike the reference where {where(closed)} ({found.n:,} events, "
+            f"{share(found.share)} of the traffic), and {rest} elsewhere"
+        )
     return (
         f"{figure.name} went from {say(found.before, figure.unit)} to {say(found.after, figure.unit)} where "
         f"{where(closed)} ({found.n:,} events, {share(found.share)} of the traffic), and by "

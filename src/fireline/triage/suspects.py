@@ -20,7 +20,7 @@ from fireline.triage.figures import Figure
 from fireline.triage.onset import Onset, first_event
 from fireline.triage.slices import Found
 from fireline.triage.versions import Split
-from fireline.triage.words import clock, length, where
+from fireline.triage.words import change_name, length, where
 from fireline.triage.words import figure as say
 
 HORIZON = timedelta(days=7)
@@ -68,14 +68,15 @@ KINDS: tuple[tuple[CauseKind, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Suspect:
-    """One change. ``timing`` is the log of how much better its time fits the onset than any time of the last
-    days; ``out`` says why it cannot be it (empty: it can); ``fit`` and ``against`` what else speaks for and
-    against."""
+    """One change and its ``name`` in words. ``timing`` is the log of how much better its time fits the onset
+    than any time of the last days; ``out`` says why it cannot be it (empty: it can); ``fit`` and ``against``
+    what else speaks for and against."""
 
     change: Change
     kind: CauseKind
     timing: float
     says: str
+    name: str
     out: str = ""
     bonus: float = 0.0
     fit: str = ""
@@ -206,7 +207,7 @@ def _suspect(
 ) -> Suspect:
     kind = kind_of(change, case.runbook.service)
     timing, says = _timing(case, book, change, onset), _when(change, onset)
-    base = Suspect(change, kind, timing, says)
+    base = Suspect(change, kind, timing, says, change_name(change, case.runbook.timezone))
     if change.at > onset.latest + SKEW:
         return replace(base, out=f"it came {length(change.at - onset.latest)} after the onset")
     if change.at < onset.earliest - HORIZON:
@@ -226,7 +227,7 @@ def _when(change: Change, onset: Onset) -> str:
     if change.at > onset.latest:
         return f"it came {length(change.at - onset.latest)} after the onset"
     if change.at >= onset.earliest - SKEW:
-        return f"it happened at {clock(change.at)} UTC, within the onset's interval"
+        return "it happened within the onset's interval"
     return f"it came {length(onset.earliest - change.at)} before the onset"
 
 

@@ -12,7 +12,7 @@ from fireline.triage.case import Floats, Ints
 from fireline.triage.figures import Figure, Moment, figure_of, gated
 from fireline.triage.profile import UNITS, near, profile
 from fireline.triage.windows import Step, Windows, hourly_inflation, season_of, step_of
-from fireline.triage.words import share
+from fireline.triage.words import level, share
 
 FEWEST = 60
 INFLATION = 1.5
@@ -65,7 +65,8 @@ class Truth:
             parts.append(f"{share(self.coverage.now)} of the events have their label at the usual age "
                          f"(usually {share(self.coverage.usual)})")  # fmt: skip
         if self.positive is not None and math.isfinite(self.positive.now):
-            parts.append(f"the mean label is {self.positive.now:.3g} (usually {self.positive.usual:.3g})")
+            usual = level(self.positive.usual)
+            parts.append(f"the mean label is {level(self.positive.now)} (usually {usual})")
         if math.isfinite(self.delay) and math.isfinite(self.usual_delay) and self.usual_delay > 0:
             parts.append(f"labels take {self.delay:.3g} hours (usually {self.usual_delay:.3g})")
         return "; ".join(parts) if parts else "no labels"

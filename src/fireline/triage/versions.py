@@ -15,8 +15,8 @@ from fireline.triage.case import Array, Bools, Floats, Ints
 from fireline.triage.compare import Gap, auc, gap_of_aucs, gap_of_means, gap_of_pairs, mean_of
 from fireline.triage.figures import Figure
 from fireline.triage.onset import Onset
+from fireline.triage.words import UNLIKE, listed
 from fireline.triage.words import figure as say
-from fireline.triage.words import listed
 
 Verdict = Literal["only_new", "equal", "unclear", "alone"]
 
@@ -81,6 +81,12 @@ class Contrast:
         """The contrast in words."""
         unit = self.figure.unit
         on = "on the same requests" if self.paired else "at the same time"
+        if unit == UNLIKE:
+            apart = "further from" if self.gap.new > self.gap.old else "nearer to"
+            return (
+                f"{self.figure.name}: with {new} values lie {apart} the reference than with {old} {on} "
+                f"({self.gap.n_new:,} and {self.gap.n_old:,} events, z {self.gap.z:.1f})"
+            )
         return (
             f"{self.figure.name}: {say(self.gap.new, unit)} with {new} and {say(self.gap.old, unit)} with "
             f"{old} "

@@ -6,22 +6,24 @@ import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fireline.terms.change import Change
+from fireline.terms.words import CHANCES
+
+UNLIKE = "log ratio"
+"""Unit of how much likelier a value is since the onset than in the reference: above 0 is unlike it."""
 
 
-def clock(at: datetime) -> str:
-    """An instant to the minute: ``18 Mar 06:00``."""
-    return f"{at.day} {at:%b %H:%M}"
+def clock(at: datetime, timezone: str) -> str:
+    """An instant to the minute where the service's users are.
 
-
-def interval(earliest: datetime, latest: datetime) -> str:
-    """``18 Mar 06:00-06:04``, with both dates where they differ."""
-    if clock(earliest) == clock(latest):
-        return f"{clock(earliest)} UTC"
-    if earliest.date() == latest.date():
-        return f"{clock(earliest)}-{latest:%H:%M} UTC"
-    return f"{clock(earliest)} to {clock(latest)} UTC"
+    >>> from datetime import UTC
+    >>> clock(datetime(2013, 3, 18, 6, 2, tzinfo=UTC), "America/New_York")
+    '18 Mar 02:02 EDT'
+    """
+    local = at.astimezone(ZoneInfo(timezone))
+    return f"{local.day} {local:%b %H:%M %Z}"
 
 
 def length(span: timedelta) -> str:
@@ -51,7 +53,7 @@ def share(value: float) -> str:
     if not math.isfinite(value):
         return "unknown"
     percent = 100 * value
-    if percent == 0:
+    if abs(percent) < 5e-4:
         return "0 %"
     digits = max(0, 1 - math.floor(math.log10(abs(percent)))) if abs(percent) < 10 else 0
     return f"{percent:.{min(digits, 4) if abs(percent) >= 0.01 else 3}f} %"
@@ -65,10 +67,23 @@ def figure(value: float | None, unit: str) -> str:
         return f"{100 * value:+.1f} points"
     if unit == "relative difference":
         return f"{100 * value:+.1f} %"
-    if unit == "share":
+    if unit == "share of chances":
+        return f"{CHANCES * value:.2g} a minute"
+    if unit in ("share", "share wrong"):
         return share(value)
-    text = f"{value:.3f}" if unit in ("AUC", "PSI", "log ratio") else f"{value:.3g}"
+    if unit == "reference sd":
+        return f"{value:.2g} sd"
+    text = f"{value:.3f}" if unit in ("AUC", "PSI", UNLIKE) else f"{value:.3g}"
     return text if unit in ("", "AUC", "mean") else f"{text} {unit}"
+
+
+def level(value: float) -> str:
+    """A middle or a mean with three digits, large ones whole.
+
+    >>> level(1013.4), level(61.93)
+    ('1,013', '61.9')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def where(slice_: Mapping[str, Any]) -> str:
@@ -82,16 +97,13 @@ def where(slice_: Mapping[str, Any]) -> str:
     return " and ".join(parts)
 
 
-def change_name(change: Change) -> str:
+def change_name(change: Change, timezone: str) -> str:
     """A change in words: what, or its kind and version, and when."""
     text = change.what.strip() or change.kind
     if change.version and change.version not in text:
         text += f" ({change.version})"
-    return (
-        f'{change.kind} "{text}" at {clock(change.at)} UTC'
-        if change.kind not in text
-        else f"{text} at {clock(change.at)} UTC"
-    )
+    named = text if change.kind in text else f'{change.kind} "{text}"'
+    return f"{named} at {clock(change.at, timezone)}"
 
 
 def listed(names: list[str], most: int = 4) -> str:

@@ -172,7 +172,11 @@ def comparisons(incident: Json) -> list[Json]:
 def _what(incident: Json) -> Answer:
     alert = worst_alert(incident)
     more = []
-    if alert is not None:
+    title = str(incident.get("title") or "An alert fired")
+    headline = str((alert or {}).get("details", {}).get("headline") or "")
+    if headline and headline not in title:
+        more.append(sentence(headline))
+    elif alert is not None and not headline:
         seen, usual = figure_of(alert, "seen"), figure_of(alert, "usual")
         if seen and usual:
             what = f" of {alert['feature']}" if alert.get("feature") else ""
@@ -181,7 +185,7 @@ def _what(incident: Json) -> Answer:
     if incident.get("severity"):
         because = str(incident.get("severity_because") or "").strip()
         more.append(sentence(f"{incident['severity']}: {because}" if because else str(incident["severity"])))
-    return Answer("What happened", str(incident.get("title") or "An alert fired"), tuple(more))
+    return Answer("What happened", title, tuple(more))
 
 
 def _since(incident: Json, timezone: str) -> Answer:

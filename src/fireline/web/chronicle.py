@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,7 +62,7 @@ class Told:
     """One entry told: ``head`` is what happened in a few words, ``tail`` the reason.
 
     ``key`` is the same for entries that say the same again: another alert of the same feature, causes still
-    the same.
+    the same, the same advice.
     """
 
     kind: str
@@ -94,7 +95,13 @@ def _key(kind: str, entry: Mapping[str, Any]) -> str:
     if kind == "causes":
         cause = suspect({"causes": entry.get("causes")}) or {}
         return f"{cause.get('cause')} {(cause.get('change') or {}).get('at')}"
+    if kind == "next":
+        return re.sub(r"\d[\d.,]*", "#", _next(entry))  # the same advice with newer figures says nothing new
     return kind if kind == "evidence" else ""
+
+
+def _next(entry: Mapping[str, Any]) -> str:
+    return next((str(check) for check in entry.get("checks") or ()), "")
 
 
 def _tone(kind: str, entry: Mapping[str, Any]) -> str:
@@ -131,7 +138,7 @@ def _head(kind: str, entry: Mapping[str, Any], timezone: str) -> str:
         count = len(entry.get("evidence") or entry.get("exhibits") or ())
         return f"{count} exhibit{'' if count == 1 else 's'} frozen"
     if kind == "next":
-        return next((str(check) for check in entry.get("checks") or ()), "")
+        return _next(entry)
     return _rest(kind, entry, timezone)
 
 

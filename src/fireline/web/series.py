@@ -188,10 +188,9 @@ def _grid(across: TimeScale, up: Scale, frame: Frame, unit: str) -> Markup:
         parts.append(element("line", x1=x, x2=x, y1=base - 14, y2=base - 10, class_="axis"))
         parts.append(element("text", text, x=x, y=base, text_anchor="middle", class_=kind))
     if unit and unit not in ("share", "%"):
+        short = "sd" if unit == "reference sd" else unit[:8]
         parts.append(
-            element(
-                "text", unit[:8], x=across.start - 6, y=frame.top - 8, text_anchor="end", class_="tick unit"
-            )
+            element("text", short, x=across.start - 6, y=frame.top - 8, text_anchor="end", class_="tick unit")
         )
     return group(parts, class_="axes")
 

@@ -117,7 +117,7 @@ def _rows(cells: list[str], before: list[float], after: list[float], width: int,
     letters = min(max(len(cell) for cell in cells), width // 20)
     left, step = 12.0 + letters * 6.3, 19.0
     most = max(*before, *after, 1e-9)
-    across = Scale(0.0, most, left, width - 46.0)
+    across = Scale(0.0, most, left, width - 96.0)
     parts: list[Markup] = []
     for index, cell in enumerate(cells):
         y = 6.0 + index * step
@@ -144,7 +144,7 @@ def _rows(cells: list[str], before: list[float], after: list[float], width: int,
             ),
             element(
                 "text",
-                words.share(after[index]),
+                f"{words.share(before[index])} → {words.share(after[index])}",
                 x=across(max(before[index], after[index])) + 5,
                 y=y + 14,
                 class_="tick",
