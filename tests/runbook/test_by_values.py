@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fireline.errors import InputError
@@ -49,6 +49,7 @@ def test_a_version_of_the_phone_is_none_of_the_model() -> None:
     assert columns.version == "detector_version"
 
 
+@settings(max_examples=12)
 @given(line=st.floats(0.1, 0.9), above=st.booleans())
 def test_what_says_yes_beyond_one_line_of_the_score_is_the_decision(line: float, above: bool) -> None:
     score = scores()
