@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fireline.errors import InputError
 from fireline.runbook.infer import infer_columns
 from fireline.runbook.task import infer_task
 
@@ -47,6 +49,7 @@ def test_a_version_of_the_phone_is_none_of_the_model() -> None:
     assert columns.version == "detector_version"
 
 
+@settings(max_examples=12)
 @given(line=st.floats(0.1, 0.9), above=st.booleans())
 def test_what_says_yes_beyond_one_line_of_the_score_is_the_decision(line: float, above: bool) -> None:
     score = scores()
@@ -110,3 +113,10 @@ def test_tools_lengths_of_time_groups_and_columns_without_a_name() -> None:
     assert columns.groups == ("user_age_band",)
     assert "" in columns.ignore
     assert "no name" in notes[""]
+
+
+def test_a_time_in_a_form_that_cannot_be_read_is_named_with_what_to_write() -> None:
+    odd = pa.table({"Zeitpunkt": [f"{1 + i % 28:02}.03.2026 06:00" for i in range(60)], "width": [1.5] * 60})
+    with pytest.raises(InputError, match="`Zeitpunkt` is called a time") as told:
+        infer_columns(odd)
+    assert "2026-03-01T06:00:00Z" in told.value.todo

@@ -20,10 +20,13 @@ from fireline.runbook import check as checking
 from fireline.runbook.against import Known
 from fireline.runbook.load import RunbookFile, read
 from fireline.runbook.problem import Problem, UnusableRunbook
+from fireline.terms import words
 from fireline.terms.alert import FAMILIES
 from fireline.terms.plan import Plan
 
 EXAMPLES = "Example: fireline check runbook.yaml --events events.parquet"
+MOST_DULL = 3
+"""How many dull monitors get a line of their own; the rest share one."""
 
 
 def check(
@@ -97,12 +100,17 @@ def _dull(file: RunbookFile) -> list[Problem]:
         Problem("warning", str(file.path), line, "training", f"served otherwise than trained: {skew}", todo)
         for skew in skews(baseline)
     ]
-    for what, still, wide in dull(Judge(baseline, file.runbook, baseline.until)):
+    sleepy = sorted(dull(Judge(baseline, file.runbook, baseline.until)), key=lambda one: -one[2])
+    for what, still, wide in sleepy[:MOST_DULL]:
         says = f"{what} is dull: within a day it would notice {still}, for the reference swings "
         says += f"{wide:.0f} times as far as chance"
         todo = "choose a calmer reference, or say `threshold:` for it under `monitors:`"
         line = file.line("reference")
         found.append(Problem("warning", str(file.path), line, "reference", says, todo))
+    if rest := sleepy[MOST_DULL:]:
+        says = f"{len(rest)} more monitors are dull: {words.listing([what for what, _, _ in rest])}"
+        todo = "see what each would notice on the service's page or in the report"
+        found.append(Problem("warning", str(file.path), file.line("reference"), "reference", says, todo))
     return found + _uncounted(file, baseline.plan)
 
 

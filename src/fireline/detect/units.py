@@ -54,6 +54,7 @@ def degrees_of(usual: tuple[float, float], now: tuple[float, float]) -> str | No
     >>> degrees_of((15.0, 8.0), (59.2, 14.3)), degrees_of((59.0, 14.4), (14.9, 8.1))
     ('Fahrenheit for Celsius', 'Celsius for Fahrenheit')
     >>> degrees_of((15.0, 8.0), (150.0, 80.0))
+    >>> degrees_of((30.0, 50.0), (45.0, 88.0))  # tokens that grew are no temperatures
     """
     (m, s), (mean, spread) = usual, now
     if min(s, spread) <= 0:
@@ -62,6 +63,6 @@ def degrees_of(usual: tuple[float, float], now: tuple[float, float]) -> str | No
         ("Fahrenheit for Celsius", 1.8, 32.0), ("Celsius for Fahrenheit", 1 / 1.8, -32 / 1.8),
         ("kelvin for Celsius", 1.0, 273.15), ("Celsius for kelvin", 1.0, -273.15),
     ):  # fmt: skip
-        if abs(math.log(spread / (s * factor))) < 0.2 and abs(mean - (m * factor + shift)) < spread / 2:
+        if abs(math.log(spread / (s * factor))) < 0.2 and abs(mean - (m * factor + shift)) < spread / 4:
             return name
     return None

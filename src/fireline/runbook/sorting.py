@@ -176,9 +176,21 @@ def find_time_column(sorting: Sorting) -> None:
         times = [look for look in sorting.left() if is_epoch(look) and TIME_WORDS.intersection(look.words)]
         how = "a guess: its numbers count from 1970, and its name speaks of a time"
     if not times:
-        has = ", ".join(f"{look.name} ({look.kind})" for look in sorting.looks.values())
-        raise InputError(
-            "no column of the log looks like a time",
-            todo=f"say which one it is with --column time=NAME; the log has {has}",
-        )
+        raise _no_time(sorting)
     sorting.take("time", max(times, key=lambda look: look.distinct), how)
+
+
+def _no_time(sorting: Sorting) -> InputError:
+    """No column of times: the one that is called so and cannot be read as one, or all there are."""
+    named = [look for look in sorting.left() if look.kind == "text" and _without_unit(look) in NAMES["time"]]
+    if named:
+        return InputError(
+            f"`{named[0].name}` is called a time, and many of its values cannot be read as one",
+            todo="write them as 2026-03-01T06:00:00Z or in seconds since 1970; or say "
+            f"--column time={named[0].name!r}: those that cannot be read are put aside",
+        )
+    has = ", ".join(f"{look.name} ({look.kind})" for look in sorting.looks.values())
+    return InputError(
+        "no column of the log looks like a time",
+        todo=f"say which one it is with --column time=NAME; the log has {has}",
+    )

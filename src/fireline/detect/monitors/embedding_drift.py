@@ -65,8 +65,7 @@ class EmbeddingDrift(Kind):
             part[span] / FIXED_POINT / max(int(part[span][0]), 1) for part in (behind.now, behind.usual)
         )
         moved = float(np.sqrt(((now - usual)[2:-1] ** 2).mean())) if len(now) > 3 else 0.0
-        says = (
-            f"embeddings {monitor.feature} moved: {monitor.channels[channel]} lies {behind.seen:+.2f} sd off"
-        )
-        says += f" over {int(behind.now[span][0]):,}, the centroid {moved:.2f} sd a direction"
+        says = f"{monitor.feature} moved: its centroid lies {moved:.2f} sd off on average, most along "
+        most, vectors = monitor.channels[channel], int(behind.now[span][0])
+        says += f"projection {most} ({behind.seen:+.2f} sd, {vectors:,} vectors)"
         return Told(says, behind.seen, behind.expected, self.unit, {"centroid_shift": round(moved, 4)})
