@@ -1,8 +1,10 @@
 """A thousand services in one server: what a tick costs on one core, split into reading, judging and writing.
 
-    python -m bench.fleet [--services 1000] [--sizes usual large] [--hours 3] [--stores sqlite postgres]
+    python -m bench.fleet [--services 1000] [--sizes usual large] [--hours 2] [--stores sqlite postgres]
+                          [--whole]
 
-A real server (``live.running``) on a clock of its own. Every service has its own plan (identity, time zone,
+What a server's loop does to judge (``live.judging``) on a clock of its own, or, with ``--whole``, all of it
+(``live.running``). Every service has its own plan (identity, time zone,
 figures of what is usual): six features, a score, latency, flags, labels; ``usual`` has one live version and
 no segment column, ``large`` two versions and a segment column of four values. A monitor is one kind of one
 series in one scope: each has a level of its own, and is what the judge counts as one. Half of the services
@@ -38,7 +40,7 @@ ONE_THREAD = {f"{of}_NUM_THREADS": "1" for of in ("OMP", "OPENBLAS", "MKL")}
 BAR = 1.0
 
 
-def show(name: str, ticks: Sequence[dict[str, float]]) -> None:
+def show(name: str, ticks: Sequence[dict[str, float]], whole: bool) -> None:
     if not ticks:
         return
 
@@ -48,8 +50,8 @@ def show(name: str, ticks: Sequence[dict[str, float]]) -> None:
     cpu = " ".join(f"{part}{of(part, np.median)}" for part in PARTS)
     print(
         f"  {name:16}{len(ticks):3}  {cpu}  worst{of('all', max)}  "
-        f"wall{of('all wall', np.median)} worst{of('all wall', max)}  "
-        f"whole beat{of('beat', np.median)} worst{of('beat', max)}"
+        f"wall{of('all wall', np.median)} worst{of('all wall', max)}"
+        + (f"  whole beat{of('beat', np.median)} worst{of('beat', max)}" if whole else "")
         + (f"  database{of('theirs', np.median)}" if any(t["theirs"] for t in ticks) else ""),
         flush=True,
     )
@@ -83,14 +85,14 @@ def _spent_by(parent: int) -> float:
     return found
 
 
-def run(services: int, size: Any, hours: int, store: str) -> None:
+def run(services: int, size: Any, hours: int, store: str, whole: bool) -> None:
     """One fleet in this process."""
     from bench.fleets.server import Server, at
     from bench.fleets.world import SIZES
 
     began = time.process_time()
     with tempfile.TemporaryDirectory(prefix="fleet-") as name, place(store, Path(name)) as (url, theirs):
-        server = Server(services, size, Path(name), url, at(9, 58), theirs)
+        server = Server(services, size, Path(name), url, at(9, 58), theirs, whole)
         print(f"{services} services x {server.monitors} monitors ({size}: {SIZES[size]}), {store}")
         print(f"  start-up {server.started:.1f} processor seconds")
         kinds: dict[str, list[dict[str, float]]] = {
@@ -99,19 +101,23 @@ def run(services: int, size: Any, hours: int, store: str) -> None:
         }  # fmt: skip
         for quarter in range(4 * hours):
             server.tick(11)
-            server.arrives(quarter, "C")
+            server.arrives(quarter % services, "C")
             kinds["a new version"].append(server.tick())
             kinds["minute"] += [server.tick(), server.tick()]
             due = "hour" if quarter % 4 == 3 else "quarter"
             kinds[due if kinds[f"first {due}"] else f"first {due}"].append(server.tick())
+            told = {
+                kind: [{p: round(t[p], 3) for p in PARTS} for t in ticks] for kind, ticks in kinds.items()
+            }
+            print(f"after {quarter + 1} quarters: {told}", file=sys.stderr, flush=True)
         for kind, ticks in kinds.items():
-            show(kind, ticks)
+            show(kind, ticks, whole)
         every = [tick for kind in kinds.values() for tick in kind]
         worst = max(tick["all"] for tick in every)
         verdict = "under" if worst < BAR else "over"
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(f"  worst of {len(every)} ticks {worst:.2f} s, {verdict} the bar of {BAR:g} s; "
-              f"{server.incidents} incidents; peak memory {peak:.2f} GB; "
+              f"{server.findings} {'incidents' if whole else 'findings'}; peak memory {peak:.2f} GB; "
               f"{time.process_time() - began:.0f} processor seconds in all")  # fmt: skip
         server.store.close()
 
@@ -123,9 +129,10 @@ def main() -> None:
     parser.add_argument("--stores", nargs="+", default=["sqlite"], choices=["sqlite", "postgres"])
     parser.add_argument("--hours", type=int, default=2)
     parser.add_argument("--here", action="store_true", help="in this process, one size and one store")
+    parser.add_argument("--whole", action="store_true", help="with all else that a server does in a tick")
     given = parser.parse_args()
     if given.here:
-        run(given.services, given.sizes[0], given.hours, given.stores[0])
+        run(given.services, given.sizes[0], given.hours, given.stores[0], given.whole)
         return
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -133,6 +140,7 @@ def main() -> None:
     for store in given.stores:
         for size in given.sizes:
             more = ["--services", str(given.services), "--hours", str(given.hours)]
+            more += ["--whole"] if given.whole else []
             command = [sys.executable, "-m", "bench.fleet", "--here", "--sizes", size, "--stores", store]
             subprocess.run([*command, *more], check=True, env={**os.environ, **ONE_THREAD})
 

@@ -13,11 +13,16 @@ import fireline.live.judging as judging
 from bench.fleets.world import RATES, SAMPLES, Kin, Size
 from fireline.clock import SystemClock, micros
 from fireline.detect.fleet import Asked
+from fireline.detect.judge import Judge
+from fireline.live.book import Book
+from fireline.live.jobs import JobWatch
 from fireline.live.judging import Judging
 from fireline.live.running import Running
+from fireline.reader import CountsReader
 from fireline.store import Store
 from fireline.store.tables import batches, counts
 from fireline.sweep import Place, Sweep
+from fireline.terms.alert import Finding
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 SPENT: dict[str, float] = {}
@@ -75,34 +80,72 @@ class Told(SystemClock):
         return self.at
 
 
+class Alone:
+    """A service's loop, as far as judging is concerned, without the rest of a server."""
+
+    def __init__(self, book: Book, store: Store, since: int) -> None:
+        self.service, self.judged = book.runbook.service, since
+        self.judge = Judge(book.baseline, book.runbook, since)
+        self.inbox: list[Finding] = []
+        self.stands: judging.Stands = {}
+        self.watch = JobWatch(store, book.runbook, since)
+        self._read = CountsReader(store, self.service)
+
+    def ready(self, complete: int) -> Asked:
+        """What is to be judged."""
+        return Asked(self.service, self.judge, self._read, complete, complete)
+
+    def by_rule(self, complete: int, told: bool) -> tuple[Sequence[Finding], Sequence[str]]:
+        """What is found by rule."""
+        return self.watch.look(complete, told)
+
+
 class Server:
     """The server, its services, and the counts they are given."""
 
     def __init__(
         self, services: int, size: Size, folder: Path, place: str, begin: datetime,
-        theirs: Callable[[], float],
+        theirs: Callable[[], float], whole: bool,
     ) -> None:  # fmt: skip
         self.theirs = theirs
         self.kin, self.clock = [Kin(size, rate) for rate in RATES], Told(begin)
         self.books = [self.kin[i % len(RATES)].book(i, folder) for i in range(services)]
         self.store = Store.open(place)
-        self.began = time.process_time()
-        self.running = Running(self.store, folder, self.books, clock=self.clock, catch_up=0.0)
         judging.Sweep = TimedSweep  # type: ignore[misc]
-        self.running.judging = TimedJudging(self.store, services=list(self.running.pulses))
-        for pulse in self.running.pulses.values():
-            pulse.judging = self.running.judging
-        self.running.beat()
-        self.started = time.process_time() - self.began
+        began = time.process_time()
+        self.judging = TimedJudging(self.store, services=[book.runbook.service for book in self.books])
+        self.running = Running(self.store, folder, self.books, self.clock, catch_up=0.0) if whole else None
+        self.loops: list[Any] = (
+            list(self.running.pulses.values()) if self.running is not None
+            else [Alone(book, self.store, micros(begin)) for book in self.books]
+        )  # fmt: skip
+        if self.running is not None:
+            self.running.judging = self.judging
+            for pulse in self.loops:
+                pulse.judging = self.judging
+            self.running.beat()
+        else:
+            self.judging.lay([loop.ready(micros(begin)) for loop in self.loops])
+        self.started = time.process_time() - began
+
+    def _beat(self) -> None:
+        complete = micros(self.clock.at)
+        if self.running is None:
+            self.judging.judge([(loop, complete) for loop in self.loops])
+        else:
+            self.running.beat()
+            assert not ({self.running.trouble(name) for name in self.running.pulses} - {""})
+        assert {loop.judged for loop in self.loops} == {complete}, "every service was judged"
 
     @property
     def monitors(self) -> int:
         """Of one service: each kind of each series in each scope, as each has a level of its own."""
-        return next(iter(self.running.pulses.values())).judge.monitors
+        return int(self.loops[0].judge.monitors)
 
     @property
-    def incidents(self) -> int:
-        return len(self.store.incidents())
+    def findings(self) -> int:
+        """How many were found, where nobody hears of them; else how many incidents there are."""
+        return len(self.store.incidents()) or sum(len(loop.inbox) for loop in self.loops)
 
     def commit(self, at: datetime) -> None:
         """A minute's counts of every service, each a batch; and a cohort's, when its hour is over."""
@@ -124,8 +167,11 @@ class Server:
 
     def arrives(self, service: int, version: str) -> None:
         """A service's new version is seen."""
-        name = self.books[service].runbook.service
-        self.running.pulses[name].counting.versions[version] = micros(self.clock.now())
+        loop = self.loops[service]
+        if self.running is None:
+            loop.judge.meet(version)
+        else:
+            loop.counting.versions[version] = micros(self.clock.at)
 
     def tick(self, minutes: int = 1) -> Tick:
         """The next minutes: their counts are committed, then the server looks once."""
@@ -135,12 +181,8 @@ class Server:
         SPENT.clear()
         theirs = self.theirs()
         with spent("beat"):
-            self.running.beat()
+            self._beat()
         SPENT["theirs"] = self.theirs() - theirs
-        trouble = {self.running.trouble(name) for name in self.running.pulses} - {""}
-        assert not trouble, trouble
-        judged = {pulse.judged for pulse in self.running.pulses.values()}
-        assert judged == {micros(self.clock.at)}, "every service was judged"
         found = dict(SPENT)
         for kind in ("", " wall"):
             found["judge" + kind] = found["find" + kind] - found["read" + kind]

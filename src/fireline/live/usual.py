@@ -65,7 +65,7 @@ class Usual:
         if turn is not None and turn == self._turn:
             return None
         found = self.shelf()
-        self._turn = turn
+        self._turn = self._turn if turn is None else turn
         if (found.active, found.begins) == (self.active, self.begins):
             return None
         self.active, self.begins = found.active, found.begins
