@@ -126,6 +126,7 @@ class Server:
             self.running.beat()
         else:
             self.judging.lay([loop.ready(micros(begin)) for loop in self.loops])
+        judging.settled()
         self.started = time.process_time() - began
 
     def _beat(self) -> None:

@@ -103,6 +103,7 @@ class Strand:
         self.bank = Bank.beside([seat.court.bank for seat in self.seats])
         self.channels = np.concatenate([seat.channels for seat in self.seats])
         self.caps = np.concatenate([np.repeat(s.court.caps, s.court.bank.sizes) for s in self.seats])
+        self._zones = tuple(dict.fromkeys(seat.judge.plan.timezone for seat in self.seats))
         self._cells: tuple[int, ...] = ()
         self._base = self._variance = np.zeros((1, 0))
         self.tables = self._joined(shelf)
@@ -136,10 +137,11 @@ class Strand:
     def _season(self, tick: int) -> None:
         """Takes up what is usual in the tick's season cells, which change once an hour."""
         seconds = self.grain * self.merge
-        cells = tuple(cell_of(tick, seconds, seat.judge.plan.timezone) for seat in self.seats)
+        cells = tuple(cell_of(tick, seconds, zone) for zone in self._zones)
         if cells == self._cells:
             return
-        places = [(seat.court.bank, cell) for seat, cell in zip(self.seats, cells, strict=True)]
+        now = dict(zip(self._zones, cells, strict=True))
+        places = [(seat.court.bank, now[seat.judge.plan.timezone]) for seat in self.seats]
         self._base = np.concatenate([bank.base[cell] for bank, cell in places])[None]
         self._variance = np.concatenate([bank.base_variance[cell] for bank, cell in places])[None]
         self._cells = cells
