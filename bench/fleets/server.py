@@ -120,7 +120,7 @@ class Server:
             else [Alone(book, self.store, micros(begin)) for book in self.books]
         )  # fmt: skip
         if self.running is not None:
-            self.running.judging = self.judging
+            self.running.judging = self.running.turns.judging = self.judging
             for pulse in self.loops:
                 pulse.judging = self.judging
             self.running.beat()
