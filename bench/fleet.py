@@ -131,9 +131,8 @@ def run(services: int, size: Any, hours: int, store: str, whole: bool) -> None:
         print(f"  worst of {len(every)} ticks {worst:.2f} s, {verdict} the bar of {BAR:g} s; "
               f"{server.findings} {'incidents' if whole else 'findings'}; peak memory {peak:.2f} GB; "
               f"{time.process_time() - began:.0f} processor seconds in all")  # fmt: skip
-        print(
-            f"  a fixed piece of work took {1e3 * np.median(yards):.1f} ms, and at best {1e3 * min(yards):.1f}"
-        )
+        usual, best = 1e3 * np.median(yards), 1e3 * min(yards)
+        print(f"  a fixed piece of work took {usual:.1f} ms, and at best {best:.1f}")
         server.store.close()
 
 

@@ -72,12 +72,12 @@ def test_kinds_that_are_alike_say_the_same_by_either_plan() -> None:
     rng = np.random.default_rng(6)
     asked = 0
     for kind in watched(one):
-        told = kind.alike(one)
-        if told is not None and told == kind.alike(other):
+        told = kind.depends_on(one)
+        if told is not None and told == kind.depends_on(other):
             asked += 1
             counts = rng.integers(0, 60, (5, kind.laid_out(one).width))
             mine, theirs = kind.ticks(one, counts), kind.ticks(other, counts)
             for figure in ("value", "variance", "n"):
                 np.testing.assert_array_equal(getattr(mine, figure), getattr(theirs, figure))
     assert asked >= 1
-    assert kind_named("numeric_drift").alike(one) is None
+    assert kind_named("numeric_drift").depends_on(one) is None

@@ -154,7 +154,7 @@ class Kind(ABC):
         """``figures`` of the sums of counts [T, width]."""
         return self.figures(*(one.of(counts) for one in self.sums(plan) or ()))
 
-    def alike(self, plan: Plan) -> Hashable:
+    def depends_on(self, plan: Plan) -> Hashable:
         """What of ``plan`` its ticks depend on: services of which it is equal are asked in one go, a tick of
         each being a row. None, as most kinds answer, asks each by itself."""
         return None

@@ -167,7 +167,7 @@ def _in_groups(kind: Kind, seats: Sequence[Seat]) -> list[list[Seat]]:
     """Seats that may be asked in one go: of one service, or of several that are alike to the kind."""
     groups: dict[object, list[Seat]] = {}
     for seat in seats:
-        alike = kind.alike(seat.judge.plan)
+        alike = kind.depends_on(seat.judge.plan)
         groups.setdefault(id(seat.judge) if alike is None else (alike,), []).append(seat)
     return list(groups.values())
 

@@ -64,7 +64,7 @@ class Auc(Kind):
         events."""
         return 2 * np.maximum(base - 0.5, 0.0)
 
-    def alike(self, plan: Plan) -> Hashable:
+    def depends_on(self, plan: Plan) -> Hashable:
         """Where the scores of each class lie."""
         return plan.quality.width, *((span.start, span.stop) for span in self._spans(plan))
 
