@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sqlite3
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +24,8 @@ from fireline.detect.registry import kinds
 from fireline.live.adding import added
 from fireline.live.keeping import Keeping, coarser
 from fireline.store import Store
-from fireline.telemetry.columns import times
+from fireline.telemetry.columns import Words, times
+from fireline.telemetry.counters import Rows, declared
 from fireline.telemetry.layout import declare
 from fireline.telemetry.tally import outcome, tally, tally_quality
 from fireline.terms.counts import CountsRow
@@ -40,7 +42,9 @@ def counted(days: int, per_minute: int) -> tuple[Plan, list[CountsRow], int]:
     squeezed = (times(table) - 1_709_510_400_000_000) * days // DAYS + 1_709_510_400_000_000
     at = table.column_names.index("time")
     table = table.set_column(at, "time", pa.array(squeezed, pa.timestamp("us", "UTC")))
-    plan = declare(runbook(), table.slice(0, 100_000))
+    begin = table.slice(0, 100_000)
+    plan = declare(runbook(), begin)
+    plan = replace(plan, extras=declared(runbook(), plan, Rows(begin, Words(begin)), ("events",)))
     found: list[CountsRow] = []
     hourly = max(60 * per_minute, 1)
     step = min(hourly, PIECE)

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fireline.reader import CountsReader, Sweep
+from fireline.reader import CountsReader
 from fireline.recording import Archive, Cohorts
 from fireline.store import Store
 from fireline.store.tables import counts as table
+from fireline.sweep import Sweep
 from fireline.telemetry.lake import Lake
 from fireline.telemetry.packing import pack
 from fireline.terms.counts import SERVICE, CountsRow, Scope
@@ -71,7 +72,7 @@ def test_a_tick_is_what_is_stored_of_it(steps: list[object], window: tuple[int, 
         sweep = Sweep(store, NAMES)
         for number, step in enumerate([*steps, "ask"]):
             if step == "ahead":
-                sweep.ahead(GRAIN, first, stop)
+                sweep.ahead([(GRAIN, first, stop)])
             elif step == "ask":
                 assert swept(sweep, first, stop) == wanted(store, first, stop)
             elif step == "take away":  # as what tidies counts up may do

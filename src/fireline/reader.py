@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from fireline.store.store import Store
-from fireline.store.sweep import SNAPSHOT, Connection, census, on_time
-from fireline.telemetry.packing import Unpacker
 from fireline.telemetry.tally import add_up
 from fireline.terms.counts import SERVICE, Scope
 from fireline.terms.plan import Layout
@@ -19,7 +16,6 @@ from fireline.terms.plan import Layout
 Array = np.ndarray[Any, Any]
 DAY = 86_400
 KEPT_BYTES = 120_000_000
-TICKS_KEPT = 24
 
 
 class CountsReader:
@@ -131,70 +127,3 @@ def _narrow(layout: Layout) -> Any:
 
 def _size(block: Mapping[Scope, Array]) -> int:
     return sum(counts.nbytes for counts in block.values())
-
-
-@dataclass
-class Swept:
-    """What was read of one tick: how many rows, the sum and the last of their ids, and their counts added
-    up."""
-
-    found: dict[str, dict[tuple[str, str], Array]]
-    rows: int = 0
-    total: int = 0
-    last: int = 0
-
-
-class Sweep:
-    """Reads one judged tick of many services: what was counted on time, each scope added up.
-
-    Only the rows of that tick are read, whatever else was counted that day. A tick of an hour need not be
-    read all at once when it ends: ``ahead`` reads what is there of it by now, and the call that judges it
-    only what was added, once it has seen that the rest is what it was.
-    """
-
-    def __init__(self, store: Store, services: Collection[str]) -> None:
-        self.store, self.services = store, frozenset(services)
-        self._kept: OrderedDict[tuple[int, int, int], Swept] = OrderedDict()
-
-    def __call__(self, grain: int, first: int, stop: int) -> dict[str, dict[tuple[str, str], Array]]:
-        """Counts int64 [width] of ticks [first, stop) of ``grain`` seconds, by service and (layout's
-        identity, scope's key)."""
-        place = grain, first, stop
-        begun = place in self._kept
-        with self.store.reads(SNAPSHOT) as connection:
-            kept = self._more(connection, place)
-            if begun and (kept.rows, kept.total) != census(connection, *place, self.services):
-                del self._kept[place]  # some were taken away, or came in under an id of before
-                kept = self._more(connection, place)
-        return kept.found
-
-    def ahead(self, grain: int, first: int, stop: int) -> None:
-        """Reads what is there by now of a tick that is not over."""
-        with self.store.reads(SNAPSHOT) as connection:
-            self._more(connection, (grain, first, stop))
-
-    def _more(self, connection: Connection, place: tuple[int, int, int]) -> Swept:
-        """Adds the rows that are new since the last look."""
-        kept = self._kept.setdefault(place, Swept({name: {} for name in self.services}))
-        self._kept.move_to_end(place)
-        while len(self._kept) > TICKS_KEPT:
-            self._kept.popitem(last=False)
-        unpack, (_, first, stop) = Unpacker(), place
-        raws: dict[tuple[str, str, str, int], list[bytes]] = {}
-        for number, service, layout, scope, begin, ticks, body in on_time(
-            connection, *place, self.services, kept.last
-        ):
-            kept.rows, kept.total, kept.last = kept.rows + 1, kept.total + number, max(kept.last, number)
-            if service in kept.found:
-                lines = raws.setdefault((service, layout, scope, body[0]), [])
-                raw = unpack(body)
-                size = len(raw) // ticks
-                lines += [
-                    raw[i * size : (i + 1) * size]
-                    for i in range(max(first - begin, 0), min(stop - begin, ticks))
-                ]
-        for (service, layout, scope, kind), lines in raws.items():
-            of, added = kept.found[service], unpack.added(lines, kind)
-            before = of.get((layout, scope))
-            of[layout, scope] = added if before is None else before + added
-        return kept

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given, settings
@@ -133,9 +134,13 @@ def plays(draw):
 
 
 @settings(max_examples=25, deadline=None)
-@given(play=plays(), age=st.sampled_from([0, 3600 * 1_000_000]))
-def test_a_fleet_judges_as_each_judge_would(play, age):
-    told, steps = play
+@given(play=plays(), age=st.sampled_from([0, 3600 * 1_000_000]), room=st.sampled_from([1, 2, 100]))
+def test_a_fleet_judges_as_each_judge_would(play, age, room):
+    with patch("fireline.detect.fleet.ROOM", room):
+        judged_as_alone(*play, age)
+
+
+def judged_as_alone(told, steps, age):
     at = towns.calm()[0].at(29.2)
     services = [
         Service(f"s{i}", name, rules, at + late * MINUTE) for i, (name, rules, late) in enumerate(told)
@@ -194,6 +199,26 @@ def test_lanes_hold_views_and_whoever_is_restored_lies_anew():
     services[0].together = restarted(services[0])
     go(13)
     assert {id(lane) for lane in fleet._lanes.values()}.isdisjoint(before)
+
+
+def test_lanes_that_are_laid_beforehand_are_those_of_the_first_tick():
+    start = towns.calm()[0].at(29)
+    services = [Service(name, name, "calm", start) for name in CITIES]
+    fleet, sweep = Fleet(), sweep_of(services)
+
+    def asked(at: int) -> list[Asked]:
+        return [Asked(s.name, s.together, s.town.read, at, at) for s in services]
+
+    fleet.lay(asked(start))
+    laid = {id(lane) for lane in fleet._lanes.values()}
+    assert fleet.begun(start + MINUTE) >= {(60, start // MINUTE, start // MINUTE + 1)}
+    for minute in range(1, 17):
+        found = fleet.advance(asked(start + minute * MINUTE), sweep)
+        for one in services:
+            assert found[one.name] == one.advance_alone(start + minute * MINUTE, 0)
+    assert {id(lane) for lane in fleet._lanes.values()} == laid
+    for one in services:
+        same(one.together, one.alone)
 
 
 # -- what is kept

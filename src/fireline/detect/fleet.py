@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from fireline.clock import MICROS
 from fireline.detect.fixed import HOUR, Read
 from fireline.detect.judge import Judge, in_order
-from fireline.detect.lane import Found, Lane, Sweep
+from fireline.detect.lane import Lane, Sweep
+from fireline.detect.strand import Found
 from fireline.terms.alert import Finding
 
 Key = tuple[bool, int, int]
+ROOM = 100
+"""So many services share lanes: of a thousand, whoever joins or changes lays one lane in ten anew, and a
+lane's arrays fit a processor's cache."""
 BEHIND, LONG = 2, 120
 """So many ticks for each service, and never more than so many, are a lane's work; who is further behind reads
 whole blocks by himself."""
@@ -42,6 +46,7 @@ class Fleet:
     def __init__(self) -> None:
         self._lanes: dict[tuple[Key, tuple[str, ...]], Lane] = {}
         self._hours: dict[str, tuple[object, ...]] = {}
+        self._rooms: dict[str, int] = {}
 
     def advance(self, asked: Sequence[Asked], sweep: Sweep) -> dict[str, list[Finding]]:
         """Judges every complete tick of every service once, in order; what each found, as ``Judge.advance``
@@ -78,15 +83,26 @@ class Fleet:
                     found.add((grain, first, stop))
         return found
 
-    def _in_step(self, key: Key, asked: Sequence[Asked]) -> Iterator[tuple[tuple[int, int], list[Asked]]]:
-        """Those with something to judge, by the ticks they are to judge."""
-        groups: dict[tuple[int, int], list[Asked]] = {}
+    def lay(self, asked: Sequence[Asked]) -> None:
+        """Lays the lanes in which these will be judged, so that the first tick need not."""
+        for key in sorted({key for one in asked for key in one.judge.rounds}):
+            for _, members in self._in_step(key, asked, waiting=True):
+                self._lane(key, members)
+
+    def _in_step(
+        self, key: Key, asked: Sequence[Asked], waiting: bool = False
+    ) -> Iterator[tuple[tuple[int, int], list[Asked]]]:
+        """Those with something to judge (or, ``waiting``, all) by the ticks they are to judge, room by
+        room."""
+        groups: dict[tuple[int, int, int], list[Asked]] = {}
         for one in asked:
             if key in one.judge.rounds:
                 tick, last = one.judge.rounds[key].track.next_tick, one.last(key)
-                if tick < last:
-                    groups.setdefault((tick, last), []).append(one)
-        yield from sorted(groups.items(), key=lambda item: item[0])
+                if tick < last or waiting:
+                    room = self._rooms.setdefault(one.service, len(self._rooms) // ROOM)
+                    groups.setdefault((tick, max(tick, last), room), []).append(one)
+        for (tick, last, _), members in sorted(groups.items(), key=lambda item: item[0]):
+            yield (tick, last), members
 
     def _lane(self, key: Key, members: Sequence[Asked]) -> Lane:
         judges = {one.service: one.judge for one in members}

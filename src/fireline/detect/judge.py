@@ -23,7 +23,7 @@ from fireline.detect.kinds import Array, Behind, Kind, Monitor, Told
 from fireline.detect.merging import merged
 from fireline.detect.registry import kind_named
 from fireline.detect.report import figure, finding
-from fireline.detect.terms import Terms
+from fireline.detect.sums import Sums
 from fireline.detect.track import Crossing, Track
 from fireline.ids import stable_id
 from fireline.runbook.schema import Runbook
@@ -95,7 +95,7 @@ class Judge:
         self.off = {(r.monitor, r.feature) for r in runbook.monitors if r.off}
         self.fixed = FixedThresholds(baseline, runbook, since)
         self.rounds: dict[tuple[bool, int, int], Round] = {}
-        self.terms: dict[str, Terms | None] = {}  # of kinds, where a lane asked for them
+        self.tables: dict[str, tuple[Sums, ...] | None] = {}  # of kinds, where a lane asked for them
         known = [Scope("version", "", v) for v in self.plan.versions] if len(self.plan.versions) > 1 else []
         shares = self._shares(len(known))
         for kind in self.kinds:
@@ -410,6 +410,16 @@ class Judge:
             if kind in judged
         )
         return [*(layout.identity for layout in self.plan.layouts), stable_id("fits", *fits)]
+
+    @cached_property
+    def plan_id(self) -> str:
+        """``identity`` as one short name."""
+        return stable_id("plan", *self.identity)
+
+    @cached_property
+    def layouts(self) -> frozenset[str]:
+        """Identities of the counts that are looked at."""
+        return frozenset(kind.laid_out(self.plan).identity for kind in self.kinds)
 
 
 def in_order(f: Finding) -> tuple[object, ...]:

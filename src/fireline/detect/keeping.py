@@ -17,7 +17,6 @@ import numpy as np
 from fireline.detect.judge import Judge
 from fireline.detect.kinds import Array
 from fireline.detect.track import Track
-from fireline.ids import stable_id
 
 FORM = "parts-1"
 _SHAPE = struct.Struct("<IIIIIq")  # channels, branches, monitors, moving entries, latched monitors, next tick
@@ -60,12 +59,18 @@ def standing(judge: Judge) -> dict[Part, tuple[int, ...]]:
     }
 
 
-def saved(judge: Judge, since: Mapping[Part, tuple[int, ...]]) -> Parts:
-    """The head, and the bodies of those parts that stand otherwise than ``since``."""
-    now = standing(judge)
+def saved(
+    judge: Judge,
+    since: Mapping[Part, tuple[int, ...]],
+    now: Mapping[Part, tuple[int, ...]] | None = None,
+) -> Parts:
+    """The head, and the bodies of those parts that stand otherwise than ``since``; ``now`` is how the judge
+    stands, where that is known."""
+    now = standing(judge) if now is None else now
+    parts = parts_of(judge)
     bodies = {
-        part_name(part): b"".join(_packed(judge.rounds[key].track) for key in keys)
-        for part, keys in parts_of(judge).items()
+        part_name(part): b"".join([_packed(judge.rounds[key].track) for key in parts[part]])
+        for part in now
         if since.get(part) != now[part]
     }
     head = {
@@ -121,7 +126,7 @@ def _head(head: bytes) -> dict | None:  # type: ignore[type-arg]
 
 
 def _plan(judge: Judge) -> str:
-    return stable_id("plan", *judge.identity)
+    return judge.plan_id
 
 
 def _packed(track: Track) -> bytes:

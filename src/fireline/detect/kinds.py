@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from fireline.detect.sums import Sums
 from fireline.terms.alert import Urgency
 from fireline.terms.counts import ScopeKind
 from fireline.terms.plan import Layout, Plan
@@ -136,6 +137,27 @@ class Kind(ABC):
     @abstractmethod
     def ticks(self, plan: Plan, counts: Array) -> Ticks:
         """The statistics of counts [T, width of the layout]; C is the total of the monitors' channels."""
+
+    def sums(self, plan: Plan) -> tuple[Sums, ...] | None:
+        """What it adds up, where its statistics are ``figures`` of sums and of nothing else; else None.
+
+        Many services' channels are then added up as one array. ``ticks`` is ``of_sums``, so that a service by
+        itself gets the same numbers.
+        """
+        return None
+
+    def figures(self, *added: Array) -> Ticks:
+        """The statistics of what its ``sums`` added up, each [T, C], cell by cell."""
+        raise NotImplementedError(f"{self.name} adds nothing up")
+
+    def of_sums(self, plan: Plan, counts: Array) -> Ticks:
+        """``figures`` of the sums of counts [T, width]."""
+        return self.figures(*(one.of(counts) for one in self.sums(plan) or ()))
+
+    def depends_on(self, plan: Plan) -> Hashable:
+        """What of ``plan`` its ticks depend on: services of which it is equal are asked in one go, a tick of
+        each being a row. None, as most kinds answer, asks each by itself."""
+        return None
 
     def by_itself(self, plan: Plan) -> bool:
         """Whether it is judged without the runbook asking for it."""

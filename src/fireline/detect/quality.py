@@ -14,12 +14,16 @@ FIXED_POINT = 1_000_000
 
 def fixed_means(plan: Plan, counts: Array, first: str, second: str, n: Array) -> tuple[Array, Array]:
     """Mean [T] and the variance of the mean [T] from fixed-point sums of a figure and of its square."""
-    series, span = plan.quality.by_name["moments"], plan.quality.span("moments")
-    block = counts[:, span] / FIXED_POINT
+    start, cells = plan.quality.offsets["moments"], plan.quality.by_name["moments"].cells
+    total, squares = (counts[:, start + cells.index(name)] for name in (first, second))
+    return means_of_fixed(total, squares, n)
+
+
+def means_of_fixed(total: Array, squares: Array, n: Array) -> tuple[Array, Array]:
+    """Means and the variance of each from sums in fixed point of a figure and of its square over ``n``."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = block[:, series.cells.index(first)] / n
-        spread = np.maximum(block[:, series.cells.index(second)] / n - mean**2, 1e-9)
-        return mean, spread / n
+        mean = total / FIXED_POINT / n
+        return mean, np.maximum(squares / FIXED_POINT / n - mean**2, 1e-9) / n
 
 
 def labelled(plan: Plan, counts: Array) -> Array:

@@ -51,3 +51,9 @@ def cells_of(ticks: Array, grain: int, timezone: str) -> Array:
     hour = (local // 3600) % 24
     weekday = (local // 86_400 + 3) % 7  # 1 January 1970 was a Thursday
     return np.asarray(np.where(weekday >= 5, 24, 0) + hour)
+
+
+@lru_cache(maxsize=4096)
+def cell_of(tick: int, grain: int, timezone: str) -> int:
+    """The season cell of one tick."""
+    return int(cells_of(np.array([tick]), grain, timezone)[0])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
 
 from fireline.detect.kinds import Array, Means
+from fireline.detect.sums import Sums
 from fireline.terms.plan import Plan
 
 
@@ -32,36 +34,39 @@ def normal_scores(shares: Array) -> Array:
     return found
 
 
-def location_and_scale(counts: Array, shares: Array) -> Means:
-    """Location and scale means [T, 2] of histogram ``counts`` [T, B + 3] whose reference ``shares`` are [B +
-    3].
+@lru_cache(maxsize=2048)
+def standardised(shares: tuple[float, ...]) -> tuple[Array, Array]:
+    """What an event in each cell [B + 2] says of location and of scale, in standard deviations.
 
-    Cells are bins, below, above, null; what lies outside counts a little further than the outermost bin.
-    Values are standardised by the reference, so the unit is its standard deviation.
+    ``shares`` [B + 3] are the reference's of bins, below, above, null; what lies outside counts a little
+    further than the outermost bin. In the reference each figure has mean 0 and standard deviation 1.
     """
-    bins = normal_scores(shares[:-3])
+    reference = np.asarray(shares)
+    bins = normal_scores(reference[:-3])
     scores = np.concatenate([bins, [min(bins[0] - 0.5, -2.0)], [max(bins[-1] + 0.5, 2.0)]])
-    weights = shares[:-1] / max(shares[:-1].sum(), 1e-12)
-    filled = counts[:, :-1].astype(np.float64)
-    n = filled.sum(axis=1)
-    columns, variances = [], []
+    weights = reference[:-1] / max(reference[:-1].sum(), 1e-12)
+    found = []
     for figure in (scores, scores**2 - 1):
         centre = (weights * figure).sum()
         spread = np.sqrt(max((weights * (figure - centre) ** 2).sum(), 1e-6))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            columns.append((filled * ((figure - centre) / spread)).sum(axis=1) / n)
-            variances.append(1.0 / n)
-    return Means(np.stack(columns, axis=1), np.stack(variances, axis=1), np.stack([n, n], axis=1))
+        found.append((figure - centre) / spread)
+    return found[0], found[1]
 
 
-def shape_ticks(plan: Plan, counts: Array, names: Sequence[str]) -> Means:
-    """Location and scale of the named shape series side by side."""
-    parts = []
+def shape_sums(plan: Plan, names: Sequence[str]) -> tuple[Sums, Sums]:
+    """What location and scale of the named shape series add up, two channels a series; and their events."""
+    figures, events = [], []
     for name in names:
-        shares = np.asarray(plan.shapes.by_name[name].shares)
-        parts.append(location_and_scale(counts[:, plan.shapes.span(name)], shares))
-    return Means(
-        np.concatenate([p.value for p in parts], axis=1),
-        np.concatenate([p.variance for p in parts], axis=1),
-        np.concatenate([p.n for p in parts], axis=1),
-    )
+        span = plan.shapes.span(name)
+        cells = range(span.start, span.stop - 1)
+        for figure in standardised(tuple(plan.shapes.by_name[name].shares)):
+            figures.append((cells, figure))
+            events.append((cells, np.ones(len(cells), np.int64)))
+    return Sums.of_parts(figures), Sums.of_parts(events)
+
+
+def shape_figures(added: Array, events: Array) -> Means:
+    """Location and scale means [T, C] from what ``shape_sums`` added up."""
+    n = events.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return Means(added / n, 1.0 / n, n)

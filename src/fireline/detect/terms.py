@@ -13,48 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from fireline.detect.kinds import Array, Kind, Rates
+from fireline.detect.sums import Sums
 from fireline.terms.plan import Plan
 
 TRIALS = 4
 LARGEST = 1 << 20
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Channel by channel the ``cells`` to add and how often (``times``); ``starts`` [C] is each channel's
-    first. A channel that adds nothing up has one term of no times."""
-
-    cells: Array
-    times: Array
-    starts: Array
-
-    @classmethod
-    def of_matrix(cls, matrix: Array) -> Sums:
-        """The terms of int64 [W, C]."""
-        cells: list[int] = []
-        times: list[int] = []
-        starts: list[int] = []
-        for channel in range(matrix.shape[1]):
-            held = np.flatnonzero(matrix[:, channel])
-            held = held if held.size else np.zeros(1, np.int64)
-            starts.append(len(cells))
-            cells += held.tolist()
-            times += matrix[held, channel].tolist()
-        return cls(*(np.array(one, np.int64) for one in (cells, times, starts)))
-
-    @classmethod
-    def beside(cls, parts: Sequence[Sums], offsets: Array) -> Sums:
-        """Many, the counts of each beginning at its offset."""
-        before = np.cumsum([0, *(len(part.cells) for part in parts[:-1])])
-        return cls(
-            np.concatenate([part.cells + at for part, at in zip(parts, offsets, strict=True)]),
-            np.concatenate([part.times for part in parts]),
-            np.concatenate([part.starts + at for part, at in zip(parts, before, strict=True)]),
-        )
-
-    def of(self, counts: Array) -> Array:
-        """Counts [W] added up: int64 [1, C]."""
-        return np.asarray(np.add.reduceat(counts[self.cells] * self.times, self.starts))[None]
 
 
 @dataclass(frozen=True)
@@ -65,16 +28,18 @@ class Terms:
     n: Sums
     width: int
 
-    @classmethod
-    def beside(cls, parts: Sequence[Terms]) -> Terms:
-        """The terms of counts that lie end to end."""
-        offsets = np.cumsum([0, *(part.width for part in parts)])
-        hits = Sums.beside([part.hits for part in parts], offsets[:-1])
-        return cls(hits, Sums.beside([part.n for part in parts], offsets[:-1]), int(offsets[-1]))
+    def figures(self, added: Sequence[Array]) -> Rates:
+        """One tick of all channels, from what ``hits`` and ``n`` add up."""
+        return Rates(*added)
+
+    @property
+    def sums(self) -> tuple[Sums, ...]:
+        """What is added up, in the order ``figures`` takes it."""
+        return self.hits, self.n
 
     def ticks(self, counts: Array) -> Rates:
         """One tick of all channels, from counts [width]."""
-        return Rates(self.hits.of(counts), self.n.of(counts))
+        return self.figures([one.of(counts[None]) for one in self.sums])
 
 
 def terms_of(kind: Kind, plan: Plan) -> Terms | None:

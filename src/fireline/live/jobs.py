@@ -32,14 +32,17 @@ class JobWatch:
     def _name(self) -> str:
         return f"jobs:{self.runbook.service}"
 
-    def look(self, until: int) -> tuple[list[Finding], list[str]]:
+    def look(self, until: int, told: bool = True) -> tuple[list[Finding], list[str]]:
         """What became known by ``until`` (microseconds) and was not told yet, and the keys of all that was.
 
-        What broke before the server began to judge is history.
+        What broke before the server began to judge is history. Where no run was ever ``told`` of, none is
+        looked for.
         """
         end, rules = from_micros(until), self.runbook.jobs
-        told = read_facts(self.store, "job", self.runbook.service, end - REMEMBERED, MOST_RUNS)
-        self.runs = tuple(run_of(fact.body, fact.at, self.runbook.timezone) for fact in told)
+        facts = (
+            read_facts(self.store, "job", self.runbook.service, end - REMEMBERED, MOST_RUNS) if told else ()
+        )
+        self.runs = tuple(run_of(fact.body, fact.at, self.runbook.timezone) for fact in facts)
         if not self.runs and not rules:
             return [], list(self._told or ())
         every = broken(self.runs, rules, self.begin, end)

@@ -88,10 +88,11 @@ class Pulse:
         self._age = int(runbook.labels.age.total_seconds()) * 1_000_000 if runbook.labels else 0
         self._lateness = int(runbook.allowed_lateness.total_seconds()) * 1_000_000
 
-    def keep_up(self) -> bool:
+    def keep_up(self, turn: int | None = None) -> bool:
         """Goes over to the baseline that is in force, where it is another: its series begin anew, and nothing
-        of the old ones is mixed in. Whether it was another."""
-        book = self.usual.book()
+        of the old ones is mixed in. Whether it was another. ``turn`` counts what was decided about baselines,
+        where somebody knows it: it is looked for only when that has changed."""
+        book = self.usual.book(turn)
         if book is None or book is self.book:
             return False
         self.book = book
@@ -178,9 +179,9 @@ class Pulse:
         self._tick()
         return True
 
-    def count(self) -> None:
+    def count(self, turn: int | None = None) -> None:
         """Counts what was taken, by the baseline that is in force."""
-        if self.keep_up():
+        if self.keep_up(turn):
             self.take_up()
         span = self.counting.count(self.judged)
         if span is not None:
@@ -188,9 +189,9 @@ class Pulse:
         for version in self.counting.versions:
             self.judge.meet(version)
 
-    def follow(self) -> None:
+    def follow(self, turn: int | None = None) -> None:
         """Counts what was taken while another process leads, by how far that one has judged."""
-        self.keep_up()
+        self.keep_up(turn)
         kept = self.store.get_state(f"judge:{self.service}")
         self.judged = max(self.judged, kept.tick if kept else 0)
         self.counting.count(self.judged)
@@ -204,10 +205,14 @@ class Pulse:
             self.cohorts.count(hour, hour + HOUR, self.clock.now())
         return Asked(self.service, self.judge, self.read, complete, complete - self._age)
 
-    def by_rule(self, complete: int) -> tuple[Sequence[Finding], Sequence[str]]:
+    def by_rule(self, complete: int, told: bool) -> tuple[Sequence[Finding], Sequence[str]]:
         """What is found beside the judge, by rule, up to ``complete`` (microseconds); and what the watch is
-        to remember of it."""
-        return self.watch.look(complete)
+        to remember of it. ``told``: whether any run of a job was."""
+        return self.watch.look(complete, told)
+
+    def asking(self) -> Asked:
+        """What will be judged next, where nothing is to be judged yet."""
+        return Asked(self.service, self.judge, self.read, self.judged, self.judged - self._age)
 
     def _counted_cohorts(self) -> int:
         """Cohorts before this instant were counted when an earlier step judged."""

@@ -36,7 +36,7 @@ from fireline.live.viewing import loud, service_view
 from fireline.live.views import ServiceView
 from fireline.runbook.schema import Runbook
 from fireline.store import Store
-from fireline.store.glance import Stamp, glance
+from fireline.store.glance import Glance, glance
 from fireline.store.leases import give_up_lease, take_lease
 from fireline.store.switches import StoredSwitchBoard
 from fireline.telemetry.lake import Lake
@@ -276,7 +276,8 @@ class Running:
         """One look at every service, and whatever is due."""
         with self._lock:
             term = self._lead()
-            self.turns.take(term, self._glance() if term is not None else {})
+            seen = self._glance() if term is not None else None
+            self.turns.take(term, seen)
             for tidying in self._tidyings if self.leads else ():
                 self._guarded(partial(tidying.tidy, self.clock.now()), "tidying up")
             for after in self.after_beat:
@@ -291,13 +292,12 @@ class Running:
         self.leads = term is not None
         return term
 
-    def _glance(self) -> Mapping[str, Stamp | None]:
-        """By service, what changes whenever anything is written that its loop may have to act on."""
+    def _glance(self) -> Glance | None:
+        """What was written that somebody may have to act on."""
         try:
-            seen = glance(self.store, self.clock.now())
+            return glance(self.store, self.clock.now())
         except StoreError:  # each service that needs the store will say so itself
-            return {}
-        return {name: seen.stamp(name) for name in self.pulses}
+            return None
 
     def _guarded(self, work: Callable[[], object], what: str) -> None:
         try:

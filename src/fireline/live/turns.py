@@ -10,10 +10,10 @@ from time import monotonic
 
 from fireline.errors import FirelineError, StoreError
 from fireline.live.door import Door
-from fireline.live.judging import Judging
+from fireline.live.judging import Judging, settled
 from fireline.live.news import News
 from fireline.live.pulse import Pulse
-from fireline.store.glance import Stamp
+from fireline.store.glance import Glance, Stamp
 
 LOG = logging.getLogger("fireline")
 COUNT_EVERY = 60.0
@@ -52,6 +52,8 @@ class Turns:
     pulses: dict[str, Pulse] = field(default_factory=dict)
     standing: dict[str, Standing] = field(default_factory=dict)
     began: float = field(default_factory=monotonic)
+    laid: int | None = None
+    """The term for which lanes were laid."""
 
     def add(self, name: str, pulse: Pulse) -> None:
         """One more service, before the first beat."""
@@ -66,12 +68,15 @@ class Turns:
         for kept in self.standing.values():
             kept.trouble, kept.torn = why, True
 
-    def take(self, term: int | None, stamps: Stamps) -> None:
+    def take(self, term: int | None, seen: Glance | None) -> None:
         """Whatever is due of every service, as leader of ``term`` or, with None, behind another's lead.
 
-        ``stamps`` hold, by service, what changes whenever anything was written that it may have to act on.
+        ``seen`` is what was written that somebody may have to act on, where that is known.
         """
-        due = [n for n in self.pulses if self._one(n, partial(self._count, n, term, stamps.get(n)))]
+        stamps: Stamps = {name: seen.stamp(name) for name in self.pulses} if seen is not None else {}
+        turn = seen.turn if seen is not None else None
+        due = [n for n in self.pulses if self._one(n, partial(self._count, n, term, stamps.get(n), turn))]
+        self._lay(term)
         self._judge(due)
         for name in due:
             if not self.standing[name].torn:
@@ -87,7 +92,19 @@ class Turns:
             LOG.exception("service %s: %s", name, error)
             return False
 
-    def _count(self, name: str, term: int | None, stamp: Stamp | None) -> bool:
+    def _lay(self, term: int | None) -> None:
+        """Once it leads, and before the first tick: lays out how the services are judged side by side."""
+        if term is None or term == self.laid:
+            return
+        self.laid = term
+        try:
+            self.judging.lay([p.asking() for n, p in self.pulses.items() if self.standing[n].term == term])
+        except Exception as error:  # the first tick lays what is not laid, and says whose trouble it is
+            LOG.exception("lanes were not laid: %s", error)
+        if not self.drill:
+            settled()
+
+    def _count(self, name: str, term: int | None, stamp: Stamp | None, turn: int | None) -> bool:
         """Counts what is due of one service; whether this process is to go on with it."""
         kept, pulse, door = self.standing[name], self.pulses[name], self.pulses[name].counting.door
         door.catching_up = door.catching_up and monotonic() - self.began < 3 * self.catch_up
@@ -103,9 +120,9 @@ class Turns:
         if goes_on and not (self.drill or count or pulse.may_be_due(stamp)):
             goes_on = False
         elif goes_on or (count and term is not None):
-            pulse.count()
+            pulse.count(turn)
         elif count:
-            pulse.follow()
+            pulse.follow(turn)
         kept.trouble = "" if not goes_on else kept.trouble
         return goes_on
 

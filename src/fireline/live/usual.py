@@ -45,6 +45,9 @@ class Usual:
         self.base = shelves.base_of(self.own.runbook, self.own.baseline)
         self.active, self.begins = "", 0
         self._looked: datetime | None = None
+        self._turn: int | None = None
+        self._part = int(stable_id("hour", self.service)[-4:], 16) / 16**4
+        """The part of an hour by which its hours begin before others'."""
         self.firing: Callable[[], tuple[str, ...]] = tuple
         """What fires or rises now, in words; the server says how it is told."""
 
@@ -56,9 +59,13 @@ class Usual:
         """The service's baselines as they stand."""
         return shelves.shelf_of(self.pulse.store, self.service, self.base)
 
-    def book(self) -> Book | None:
-        """The book with the baseline that is in force, where that is another than the one at hand."""
+    def book(self, turn: int | None = None) -> Book | None:
+        """The book with the baseline that is in force, where that is another than the one at hand; not looked
+        for while ``turn`` is the one of the last look."""
+        if turn is not None and turn == self._turn:
+            return None
         found = self.shelf()
+        self._turn = self._turn if turn is None else turn
         if (found.active, found.begins) == (self.active, self.begins):
             return None
         self.active, self.begins = found.active, found.begins
@@ -73,10 +80,11 @@ class Usual:
     # -- proposing ----------------------------------------------------------------------------------------
 
     def look(self, now: datetime) -> Proposal | None:
-        """Proposes what is due, at most once an hour."""
+        """Proposes what is due, at most once an hour; of many services each at a minute of its own."""
         if self._looked is not None and now - self._looked < LOOK_EVERY:
             return None
-        self._looked = now
+        first = self._looked is None
+        self._looked = now - LOOK_EVERY * self._part if first else now
         made = propose_due(self._seen())
         if made is None:
             return None

@@ -61,6 +61,13 @@ def read_facts(
     return [Fact(r.id, r.service, r.kind, from_micros(r.at), r.body) for r in reversed(rows)]
 
 
+def services_told(store: Store, kind: FactKind) -> frozenset[str]:
+    """The services of which anything of ``kind`` was ever told."""
+    query = sa.select(facts.c.service).where(facts.c.kind == kind).distinct()
+    with store.reads() as connection:
+        return frozenset(connection.execute(query).scalars())
+
+
 def facts_told(store: Store) -> int:
     """How many facts there are: grows whenever one is told."""
     with store.reads() as connection:

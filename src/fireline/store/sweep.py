@@ -3,8 +3,8 @@ statement."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,7 +13,7 @@ from fireline.store.connect import SNAPSHOT
 from fireline.store.rows import Stored
 from fireline.store.tables import counts, states
 
-__all__ = ["SNAPSHOT", "Connection", "census", "get_states", "on_time", "put_states"]
+__all__ = ["SNAPSHOT", "Connection", "Row", "census", "get_states", "newest", "on_time", "put_states"]
 
 Connection = sa.Connection
 NAMED = 200
@@ -35,6 +35,7 @@ _TOUCHES = (
     counts.c.first_tick + counts.c.ticks > _FROM,
     counts.c.late.is_(False),
 )
+_NEWEST = sa.select(sa.func.max(counts.c.id))
 _ALL = (counts.c.grain == _GRAIN, *_TOUCHES)
 _NEW = (counts.c.id > _AFTER, counts.c.grain + 0 == _GRAIN, *_TOUCHES)
 
@@ -46,7 +47,7 @@ def on_time(
     to_tick: int,
     services: Collection[str],
     after: int = 0,
-) -> Iterable[Row]:
+) -> Sequence[Row]:
     """Rows counted on time that touch ticks [from_tick, to_tick) of ``grain``, with ids above ``after``, of
     these services and, where they are many, of others too.
 
@@ -57,7 +58,12 @@ def on_time(
         query, asked = sa.select(*_COLUMNS).where(*_NEW), asked | {"after": after}
     else:
         query = sa.select(*_COLUMNS).where(*_ALL)
-    yield from connection.execute(_named(query, services), asked)
+    return cast(Sequence[Row], connection.execute(_named(query, services), asked).all())
+
+
+def newest(connection: sa.Connection) -> int:
+    """The greatest id of any row; 0 where there is none."""
+    return int(connection.execute(_NEWEST).scalar() or 0)
 
 
 def census(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -92,10 +93,10 @@ class Unpacker:
         raw: bytes = self._codec.decompress(body[9:], size, asbytes=True)
         return _unmixed(raw) if body[0] == ord(MIXED) else raw
 
-    def added(self, ticks: list[bytes], kind: int) -> Array:
-        """Ticks of one width and one kind of integers, added up: int64 [width]."""
-        counts = np.frombuffer(b"".join(ticks), _KINDS[kind]).reshape(len(ticks), -1)
-        return np.asarray(counts.sum(axis=0, dtype=np.int64))
+
+def kind_of(first: int) -> np.dtype[Any]:
+    """The kind of integers that a body's first byte names."""
+    return _KINDS[first]
 
 
 _KINDS = {ord(np.dtype(kind).char): np.dtype(kind).newbyteorder("<") for kind in (

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.kinds import Array, Kind, Means, Monitor, Ticks
 from fireline.detect.quality import fixed_means, labelled
+from fireline.detect.sums import Sums
 from fireline.terms.plan import Plan
 
 
@@ -39,16 +40,21 @@ class Accuracy(Kind):
         judged = plan.quality.by_name["labels"].shares
         return (Monitor(self.name, "labels"),) if len(judged) > 3 and judged[3] > 0 else ()
 
-    def ticks(self, plan: Plan, counts: Array) -> Means:
+    def ticks(self, plan: Plan, counts: Array) -> Ticks:
         """Share wrong [T, 1]."""
-        start = plan.quality.offsets["labels"]
-        cells = plan.quality.by_name["labels"].cells
-        judged = counts[:, start + cells.index("judged")].astype(np.float64)
-        correct = counts[:, start + cells.index("correct")].astype(np.float64)
+        return self.of_sums(plan, counts)
+
+    def sums(self, plan: Plan) -> tuple[Sums, ...]:
+        """Events that could be judged, and those answered correctly."""
+        start, cells = plan.quality.offsets["labels"], plan.quality.by_name["labels"].cells
+        return tuple(Sums.of_cells([start + cells.index(name)]) for name in ("judged", "correct"))
+
+    def figures(self, *added: Array) -> Means:
+        """The share of those that were not."""
+        judged, correct = (one.astype(np.float64) for one in added)
         with np.errstate(invalid="ignore", divide="ignore"):
             wrong = 1 - correct / judged
-            variance = np.maximum(wrong * (1 - wrong), 0.01) / judged
-        return Means(wrong[:, None], variance[:, None], judged[:, None])
+            return Means(wrong, np.maximum(wrong * (1 - wrong), 0.01) / judged, judged)
 
     def reach(self, plan: Plan, base: Array) -> Array:
         """Answers that know nothing: of two, half are wrong."""

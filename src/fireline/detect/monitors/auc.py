@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -54,8 +54,7 @@ class Auc(Kind):
 
     def ticks(self, plan: Plan, counts: Array) -> Means:
         """AUC [T, 1]; n is the smaller class."""
-        negatives = counts[:, plan.quality.span("negatives")]
-        positives = counts[:, plan.quality.span("positives")]
+        negatives, positives = (counts[:, span] for span in self._spans(plan))
         auc, variance = binned_auc(negatives, positives)
         fewer = np.minimum(negatives.sum(axis=1), positives.sum(axis=1)).astype(np.float64)
         return Means(auc[:, None], variance[:, None], fewer[:, None])
@@ -64,3 +63,10 @@ class Auc(Kind):
         """Scores that know nothing: they stand in a part of the pairs that is twice their part of the
         events."""
         return 2 * np.maximum(base - 0.5, 0.0)
+
+    def depends_on(self, plan: Plan) -> Hashable:
+        """Where the scores of each class lie."""
+        return plan.quality.width, *((span.start, span.stop) for span in self._spans(plan))
+
+    def _spans(self, plan: Plan) -> tuple[slice, slice]:
+        return plan.quality.span("negatives"), plan.quality.span("positives")

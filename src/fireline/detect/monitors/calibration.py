@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor
-from fireline.detect.quality import fixed_means, labelled
+from fireline.detect.kinds import Array, Kind, Means, Monitor, Ticks
+from fireline.detect.quality import means_of_fixed
+from fireline.detect.sums import Sums
 from fireline.terms.plan import Plan
 
 
@@ -41,15 +42,28 @@ class Calibration(Kind):
             return ()
         return (Monitor(self.name, "score_label", channels=("bias", "slope")),)
 
-    def ticks(self, plan: Plan, counts: Array) -> Means:
+    def ticks(self, plan: Plan, counts: Array) -> Ticks:
         """Bias and slope [T, 2]."""
-        n = labelled(plan, counts)
-        pairs = [fixed_means(plan, counts, name, f"{name}2", n) for name in ("bias", "slope")]
-        return Means(
-            np.stack([p[0] for p in pairs], axis=1),
-            np.stack([p[1] for p in pairs], axis=1),
-            np.stack([n, n], axis=1),
+        return self.of_sums(plan, counts)
+
+    def sums(self, plan: Plan) -> tuple[Sums, ...]:
+        """Both figures, their squares, and the labelled events."""
+        layout = plan.quality
+        start, cells = layout.offsets["moments"], layout.by_name["moments"].cells
+        there = layout.offsets["labels"] + layout.by_name["labels"].cells.index("labelled")
+        return (
+            *(
+                Sums.of_cells([start + cells.index(f"{n}{of}") for n in ("bias", "slope")])
+                for of in ("", "2")
+            ),
+            Sums.of_cells([there, there]),
         )
+
+    def figures(self, *added: Array) -> Means:
+        """Their means, and what these vary by."""
+        total, squares, n = added[0], added[1], added[2].astype(np.float64)
+        mean, variance = means_of_fixed(total, squares, n)
+        return Means(mean, variance, n)
 
     def reach(self, plan: Plan, base: Array) -> Array:
         """Every score 1 where no label is, or the reverse; a slope of one, as of sure and random scores."""

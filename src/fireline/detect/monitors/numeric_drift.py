@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor
-from fireline.detect.shapes import shape_ticks
+from fireline.detect.kinds import Array, Kind, Means, Monitor, Ticks
+from fireline.detect.shapes import shape_figures, shape_sums
+from fireline.detect.sums import Sums
 from fireline.terms.plan import Plan
 
 
@@ -38,6 +39,14 @@ class NumericDrift(Kind):
             if kind == "numeric"
         ]
 
-    def ticks(self, plan: Plan, counts: Array) -> Means:
+    def ticks(self, plan: Plan, counts: Array) -> Ticks:
         """Normal-score means of each numeric feature [T, 2 x features]."""
-        return shape_ticks(plan, counts, [m.series for m in self.monitors(plan)])
+        return self.of_sums(plan, counts)
+
+    def sums(self, plan: Plan) -> tuple[Sums, ...]:
+        """Each feature's normal scores, and its events."""
+        return shape_sums(plan, [m.series for m in self.monitors(plan)])
+
+    def figures(self, *added: Array) -> Means:
+        """Their means."""
+        return shape_figures(*added)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor
-from fireline.detect.shapes import shape_ticks
+from fireline.detect.kinds import Array, Kind, Means, Monitor, Ticks
+from fireline.detect.shapes import shape_figures, shape_sums
+from fireline.detect.sums import Sums
 from fireline.terms.plan import Plan
 
 
@@ -36,6 +37,14 @@ class ScoreDrift(Kind):
             return ()
         return (Monitor(self.name, "score", channels=("location", "scale")),)
 
-    def ticks(self, plan: Plan, counts: Array) -> Means:
+    def ticks(self, plan: Plan, counts: Array) -> Ticks:
         """Normal-score means of the score [T, 2]."""
-        return shape_ticks(plan, counts, ["score"])
+        return self.of_sums(plan, counts)
+
+    def sums(self, plan: Plan) -> tuple[Sums, ...]:
+        """The normal scores of the score, and its events."""
+        return shape_sums(plan, ["score"])
+
+    def figures(self, *added: Array) -> Means:
+        """Their means."""
+        return shape_figures(*added)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor
+from fireline.detect.kinds import Array, Kind, Means, Monitor, Ticks
+from fireline.detect.sums import Sums
 from fireline.terms.plan import Plan
 
 
@@ -34,11 +35,20 @@ class Traffic(Kind):
         """One monitor, counted on any shape series (each event falls into one of its cells)."""
         return (Monitor(self.name, "traffic"),) if plan.shapes.series else ()
 
-    def ticks(self, plan: Plan, counts: Array) -> Means:
+    def ticks(self, plan: Plan, counts: Array) -> Ticks:
         """log(1 + events) [T, 1]; a tick without events is data too."""
+        return self.of_sums(plan, counts)
+
+    def sums(self, plan: Plan) -> tuple[Sums, ...]:
+        """The events."""
         span = plan.shapes.span(plan.shapes.series[0].name)
-        n = counts[:, span].sum(axis=1).astype(np.float64)
-        return Means(np.log1p(n)[:, None], (1 / (n + 1))[:, None], (n + 1)[:, None])
+        cells = range(span.start, span.stop)
+        return (Sums.of_parts([(cells, np.ones(len(cells), np.int64))]),)
+
+    def figures(self, *added: Array) -> Means:
+        """The logarithm of one more than there were."""
+        n = added[0].astype(np.float64)
+        return Means(np.log1p(n), 1 / (n + 1), n + 1)
 
 
 class Silence(Kind):
@@ -61,7 +71,15 @@ class Silence(Kind):
         """One monitor: the minutes since the last event."""
         return (Monitor(self.name, "rates"),)
 
-    def ticks(self, plan: Plan, counts: Array) -> Means:
+    def ticks(self, plan: Plan, counts: Array) -> Ticks:
         """Events [T, 1]."""
-        n = counts[:, [plan.rates.series[0].cells.index("n")]].astype(np.float64)
+        return self.of_sums(plan, counts)
+
+    def sums(self, plan: Plan) -> tuple[Sums, ...]:
+        """The events."""
+        return (Sums.of_cells([plan.rates.series[0].cells.index("n")]),)
+
+    def figures(self, *added: Array) -> Means:
+        """Their number."""
+        n = added[0].astype(np.float64)
         return Means(n, n, n)

@@ -1,0 +1,1 @@
+"""What the bench of a fleet is made of."""
