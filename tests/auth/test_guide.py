@@ -51,8 +51,12 @@ def test_its_numbers_are_the_servers() -> None:
     sizes = {path: limit // MIB for path, limit in access.max_bodies.items()}
     otlp = {f"/v1/otlp/v1/{what}": 8 for what in ("traces", "logs", "metrics")}
     told = {"/v1/changes": 8, "/v1/reports": 8, "/v1/jobs": 8, **otlp}
-    assert sizes == {"/v1/events": 64, "/v1/labels": 64, "/v1/signals": 64, **told}
-    assert "64 MiB (events, labels, signals), 8 MiB (changes, reports, jobs, OpenTelemetry) or 1 MiB" in GUIDE
+    large = {f"/v1/{kind}": 64 for kind in ("events", "counts", "labels", "signals")}
+    assert sizes == {**large, **told}
+    assert (
+        "64 MiB (events, counts, labels, signals), 8 MiB (changes, reports, jobs, OpenTelemetry) or 1 MiB"
+        in GUIDE
+    )
 
 
 @pytest.mark.parametrize("word", [*LEVELS, *SCOPES])

@@ -49,6 +49,16 @@ def send(
     labels: Annotated[
         bool, typer.Option("--labels", metavar="", help="They are labels, not events.")
     ] = False,
+    counts: Annotated[
+        bool,
+        typer.Option("--counts", metavar="", help="They are counts that `fireline tally` wrote, not events."),
+    ] = False,
+    through: Annotated[
+        str,
+        typer.Option(
+            "--through", metavar="TIME", help="With --counts: up to when all was counted.", show_default=False
+        ),
+    ] = "",
     follow: Annotated[
         bool, typer.Option("--follow", "-f", metavar="", help="Go on as it grows, until Ctrl-C.")
     ] = False,
@@ -101,6 +111,11 @@ def send(
         raise typer.BadParameter(
             "name files, or a table with --sql, --table and --cursor", param_hint="FILES"
         )
+    if counts:
+        if sql or follow or labels:
+            raise typer.BadParameter("counts come in files of their own", param_hint="--counts")
+        _counts(service, files or [], through, url, token, quiet)
+        return
     progress, sent = _Progress(quiet), Sent()
     line = Line(url or os.environ.get("FIRELINE_URL", HERE), service, "labels" if labels else "events", token)
     line.say = progress.say
@@ -122,6 +137,19 @@ def send(
         _tell(sent, line.kind)
     if sent.bad:
         raise typer.Exit(1)
+
+
+def _counts(service: str, files: list[Path], through: str, url: str, token: str, quiet: bool) -> None:
+    """Each file is one batch, known by its name."""
+    from fireline.live.sending import Counts
+
+    progress = _Progress(quiet)
+    line = Counts(url or os.environ.get("FIRELINE_URL", HERE), service, token, say=progress.say)
+    upto = iso(a_time(through, "UTC", "--through")) if through else ""
+    for path in files:
+        known, events = line.send(path, upto)
+        what = "was there already" if known else f"counts of {events:,} events taken"
+        screen.out().print(Text(f"{path.name}: {what}"))
 
 
 def _files(line: Any, sent: Any, progress: _Progress, given: list[Path]) -> None:

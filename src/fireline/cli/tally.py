@@ -64,6 +64,14 @@ def tally(
             show_default=False,
         ),
     ] = None,
+    ripe: Annotated[
+        bool,
+        typer.Option(
+            "--ripe",
+            metavar="",
+            help="Quality of the cohorts whose labels came of age between the two times.",
+        ),
+    ] = False,
     sql_only: Annotated[
         bool, typer.Option("--sql-only", metavar="", help="Print the SQL and run nothing.")
     ] = False,
@@ -71,7 +79,9 @@ def tally(
 ) -> None:
     """Count a table's events in SQL, where they lie.
 
-    What comes out are counts, no rows: `fireline replay --counts` judges them.
+    What comes out are counts, no rows: `fireline replay --counts` judges them, and a server that `fireline
+    send --counts` gives them to. Counts made as time goes on need --ripe: the labels of what was just
+    answered are not there yet.
     """
     agreed = load(runbook)
     if engine not in dialects():
@@ -85,7 +95,7 @@ def tally(
     asked = Asked(
         agreed, Baseline.load(frozen).plan, dialects()[engine], table,
         a_time(since, agreed.timezone, "--since") if since else None,
-        a_time(until, agreed.timezone, "--until") if until else None, database,
+        a_time(until, agreed.timezone, "--until") if until else None, database, ripe,
     )  # fmt: skip
     if sql_only:
         print(asked.written(), end="")

@@ -48,6 +48,7 @@ def arrivals(pulse: Pulse, door: Door, view: ServiceView, leads: bool, calls_peo
         "trouble": view.trouble,
         "drill": pulse.mode == "drill",
         "allowed_lateness_seconds": runbook.allowed_lateness.total_seconds(),
+        "counts": _elsewhere(pulse),
         "judged_until": iso(view.judged_until) if view.judged_until else None,
         "watermark": iso(view.watermark) if view.watermark else None,
         "judges_from": iso(from_micros(pulse.since)),
@@ -79,6 +80,18 @@ def arrivals(pulse: Pulse, door: Door, view: ServiceView, leads: bool, calls_peo
         "guards": [
             {"id": g.id, "obeys": g.obeys, "stale": g.stale, "seen_at": iso(g.seen_at)} for g in view.guards
         ],
+    }  # fmt: skip
+
+
+def _elsewhere(pulse: Pulse) -> dict[str, Any] | None:
+    """Up to when events that lie elsewhere were counted; None for a service that counts its own."""
+    counted = pulse.book.runbook.counts
+    if counted is None:
+        return None
+    through = pulse.counting.counted_through()
+    return {
+        "through": iso(from_micros(through)) if through else None,
+        "within_seconds": counted.within.total_seconds(), "rows": counted.rows,
     }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow as pa
 from fireline.clock import Clock, micros
 from fireline.errors import StoreError
 from fireline.ids import stable_id
+from fireline.live.counts import arrived, batch_name, is_counts, span_of, told_late
 from fireline.live.door import Door, parted
 from fireline.live.links import chained
 from fireline.live.spool import Place, Record
@@ -61,6 +62,8 @@ class Counting:
     spool_id: str
     seen: Ledger = field(default_factory=Ledger)
     versions: dict[str, int] = field(default_factory=dict)
+    through: int = 0
+    """Up to when (microseconds) events that lie elsewhere were counted there."""
 
     def __post_init__(self) -> None:
         self.service = self.runbook.service
@@ -73,11 +76,17 @@ class Counting:
         when others counted meanwhile."""
         self.door.counted = self._place = Place.of(self.store.cursor(self.source))
         self.versions = self._known_versions()
+        self.through = self.counted_through()
         horizon = 2 * self.runbook.dedup_horizon
         since = micros(self.clock.now() - horizon)
         kept = self.store.keys(since, self.service)
         stored = [Keys(first=k.min_us, last=k.max_us, clock=k.max_us, body=k.body) for k in kept]
         self._dedup = Dedup(self.service, self.runbook.dedup_horizon, stored)
+
+    def counted_through(self) -> int:
+        """``through`` as it is stored: other servers on the same store take counts too."""
+        kept = self.store.get_state(f"through:{self.service}")
+        return kept.tick if kept else 0
 
     def _known_versions(self) -> dict[str, int]:
         kept = self.store.get_state(f"versions:{self.service}")
@@ -108,7 +117,8 @@ class Counting:
         begin, end = self._place, records[-1].end
         records, moves = chained(records, self.store.cursor)
         signals = _signals(records)
-        parts = [(record, *parted(record.body)) for record in records if not _is_sampled(record)]
+        counted = [record for record in records if is_counts(record)]
+        parts = [(record, *parted(record.body)) for record in records if _holds_rows(record)]
         events = self._joined(table for _, table, _, _ in parts)
         labels = self._joined(table for _, _, table, _ in parts)
         rejected = self._rejected([table for _, _, _, table in parts], judged_until)
@@ -117,25 +127,31 @@ class Counting:
                             judged_until)  # fmt: skip
         name = f"live-{self.spool_id}-{self._short}-{begin.segment:08d}-{begin.offset:010d}"
         versions = first_seen(split.kept, self.versions) if split is not None else self.versions
+        versions = _earliest([versions, *(record.head["versions"] for record in counted)])
         with self.store.begin() as tx:
             for source, (was, cursor) in moves.items():
                 tx.move_cursor(source, was, cursor)
             self._commit_labels(tx, name, labels)
             self._commit_signals(tx, name, signals, judged_until)
             self._commit_events(tx, name, split, rejected, bad, begin, end)
+            counts = self._commit_counts(tx, counted, judged_until)
             if versions != self.versions:
                 body = json.dumps(versions, sort_keys=True).encode()
                 tx.put_state(f"versions:{self.service}", 0, body)
         self.versions = versions
         self._note(split, labels, records)
         self.seen.signals += len(signals)
+        for record in counted:
+            self.seen.events += int(record.head["rows"])
+            self.seen.last_event = max(self.seen.last_event, int(record.head["last"]))
         self._place = self.door.counted = end
         self.door.spool.forget(end)
         kept = [signals] if split is None else [signals, split.kept]
         if split is not None and len(split.kept):
             self._dedup.remember(split.keys)
         instants = np.concatenate([times(table) for table in kept])
-        return (int(instants.min()), int(instants.max())) if len(instants) else None
+        spans = [(int(instants.min()), int(instants.max()))] if len(instants) else []
+        return _whole([*spans, *counts])
 
     def _joined(self, tables: Iterable[pa.Table]) -> pa.Table:
         full = [self.door.intake.settle(table) for table in tables if len(table)]
@@ -172,6 +188,21 @@ class Counting:
                 f"{name}-signals", at=self.clock.now(), service=self.service, lake_file=file,
                 counts=tally_signals(self.plan, table, judged_until),
             )  # fmt: skip
+
+    def _commit_counts(self, tx: Tx, records: Sequence[Record], judged_until: int) -> list[tuple[int, int]]:
+        """Counts that were made elsewhere, each batch under its own name; the spans they touch."""
+        age = int(self.runbook.labels.age.total_seconds() * 1_000_000) if self.runbook.labels else 0
+        spans = []
+        for record in records:
+            rows = list(told_late(arrived(record), judged_until, age))
+            name = batch_name(self.service, str(record.head["key"]))
+            done = tx.commit_batch(name, at=self.clock.now(), service=self.service, counts=rows)
+            span = span_of(rows) if done else None
+            spans += [span] if span else []
+            self.through = max(self.through, int(record.head["through"]))
+        if records:
+            tx.put_state(f"through:{self.service}", self.through, b"")
+        return spans
 
     def _commit_events(
         self,
@@ -218,6 +249,23 @@ class Counting:
 
 def _is_sampled(record: Record) -> bool:
     return record.head.get("kind") == "signals"
+
+
+def _holds_rows(record: Record) -> bool:
+    return not (_is_sampled(record) or is_counts(record))
+
+
+def _earliest(found: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """When each version was seen first, of what several say."""
+    first: dict[str, int] = {}
+    for versions in found:
+        for name, at in versions.items():
+            first[name] = min(first.get(name, at), at)
+    return first
+
+
+def _whole(spans: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    return (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
 
 
 def _signals(records: Sequence[Record]) -> pa.Table:

@@ -205,11 +205,12 @@ def unpacked(body: bytes, encoding: str) -> bytes:
 
 def _pieces(body: bytes, form: str, name: str) -> Iterator[Piece]:
     if form.split(";")[0].strip() == ARROW:
-        return _arrow(body, name)
+        return arrow_pieces(body, name)
     return pieces(Path(name), stream=io.BytesIO(body))
 
 
-def _arrow(body: bytes, name: str) -> Iterator[Piece]:
+def arrow_pieces(body: bytes, name: str) -> Iterator[Piece]:
+    """The one piece in an Arrow stream. Raises InputError for a body that is none."""
     try:
         table = pa.ipc.open_stream(body).read_all()
         table.validate(full=True)  # offsets that point elsewhere must not be followed

@@ -143,8 +143,14 @@ class Pulse:
         return kept.tick
 
     def complete(self) -> int:
-        """Up to when every tick is complete (microseconds): late rows have had their time."""
-        return (micros(self.clock.now()) - self._lateness) // MINUTE * MINUTE
+        """Up to when every tick is complete (microseconds): late rows have had their time, and counts that
+        are made elsewhere have come, or theirs."""
+        now = micros(self.clock.now())
+        complete = now - self._lateness
+        if (elsewhere := self.book.runbook.counts) is not None:
+            waited = now - int(elsewhere.within.total_seconds()) * 1_000_000
+            complete = min(complete, max(waited, self.counting.counted_through()))
+        return complete // MINUTE * MINUTE
 
     def _heard(self, tx: Tx) -> None:
         """The findings that were heard leave the inbox with what was written of them."""

@@ -15,9 +15,10 @@ from time import monotonic
 from typing import Any
 
 from fireline.clock import Clock, ManualClock, SystemClock, from_micros, iso, micros
-from fireline.errors import InputError, StoreError
+from fireline.errors import InputError, StoreError, Where
 from fireline.live.book import Book
 from fireline.live.counting import Counting
+from fireline.live.counts import batch_name, key_of, take_counts
 from fireline.live.door import Answer, Door
 from fireline.live.folder import filename, spool_id
 from fireline.live.guards import Guards
@@ -180,7 +181,31 @@ class Running:
     def take(self, service: str, kind: str, body: bytes, form: str, key: str, encoding: str) -> Answer:
         """Take events, labels or signals: on disk when this returns. Raises InputError, Busy if pressed."""
         self._known(service)
+        if kind == "events" and self.runbooks[service].counts is not None:
+            raise InputError(
+                f"{service}'s events are counted elsewhere: here they would count twice",
+                where=Where(key="counts"),
+                todo="send counts (`fireline send --counts`), or take `counts:` out of its "
+                "runbook",
+            )  # fmt: skip
         return self.doors[service].take(kind, body, form, key, encoding)
+
+    def take_counts(
+        self, service: str, body: bytes, form: str, key: str, encoding: str, through: datetime | None
+    ) -> Answer:
+        """Take counts of events that lie elsewhere. Raises as ``take``."""
+        self._known(service)
+        if self.runbooks[service].counts is None:
+            raise InputError(
+                f"{service} counts its events here, so counts from elsewhere would count them twice",
+                where=Where(key="counts"),
+                todo="write `counts: {within: 2h}` in its runbook, and send no events",
+            )  # fmt: skip
+        key = key_of(key, body)
+        if self.store.has_batch(batch_name(service, key)):
+            return Answer(known=True)
+        plan = self.pulses[service].book.baseline.plan
+        return take_counts(self.doors[service], plan, body, form, key, encoding, through)
 
     # -- switches -----------------------------------------------------------------------------------------
 

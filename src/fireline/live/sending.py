@@ -22,10 +22,11 @@ from fireline.clock import SystemClock
 from fireline.errors import FirelineError, InputError, Where
 from fireline.ids import stable_id
 from fireline.live.door import ARROW
+from fireline.telemetry.pushdown.arriving import counts_in
 from fireline.terms.piece import Piece
 from fireline.terms.quarantine import BadRow
 
-Kind = Literal["events", "labels"]
+Kind = Literal["events", "labels", "counts"]
 Say = Callable[[str], None]
 LINES = "application/x-ndjson"
 ROWS = 5_000
@@ -72,6 +73,8 @@ class Line:
     timeout: float = 60.0
     say: Say = lambda text: None
     pause: Callable[[float], None] = time.sleep
+    more: Mapping[str, str] = field(default_factory=dict)
+    """What else is asked in the address."""
 
     def post(self, body: bytes, form: str, key: str) -> dict[str, Any]:
         """Deliver one batch; the server's answer, given once it is on disk. Raises NotTaken."""
@@ -91,7 +94,7 @@ class Line:
                 self.pause(wait)
 
     def _once(self, body: bytes, form: str, key: str) -> dict[str, Any]:
-        query = urllib.parse.urlencode({"service": self.service})
+        query = urllib.parse.urlencode({"service": self.service, **self.more})
         request = urllib.request.Request(f"{self.url.rstrip('/')}/v1/{self.kind}?{query}", data=body)
         request.add_header("Content-Type", form)
         request.add_header("Idempotency-Key", key)
@@ -148,6 +151,24 @@ def _seconds(said: str | None) -> float | None:
         return max(0.0, (parsedate_to_datetime(said) - SystemClock().now()).total_seconds())
     except (TypeError, ValueError):
         return None
+
+
+@dataclass
+class Counts:
+    """The way to one server for one service's counts: a file is a batch, and its name the batch's."""
+
+    url: str
+    service: str
+    token: str = ""
+    say: Say = lambda text: None
+
+    def send(self, path: Path, through: str = "") -> tuple[bool, int]:
+        """Deliver the counts in ``path``, complete up to ``through``; whether they were there already, and
+        how many events they count. Raises InputError for a file that is none, NotTaken."""
+        line = Line(self.url, self.service, "counts", self.token, say=self.say)
+        line.more = {"through": through} if through else {}
+        told = line.post(_stream(counts_in(path)), ARROW, path.name)
+        return bool(told.get("duplicate_batch")), int(told["taken"])
 
 
 # -- whole files ---------------------------------------------------------------------------------------------

@@ -42,6 +42,18 @@ def _collecting(told: Mapping[str, Any]) -> Iterator[Verdict]:
     yield ok("events", f"{rows['events']:,} events and {rows['labels']:,} labels are in {told['folder']}")
 
 
+def _counted(told: Mapping[str, Any], now: datetime) -> Verdict:
+    """How a service stands of which only counts come."""
+    through, within = _time(told["counts"]["through"]), timedelta(seconds=told["counts"]["within_seconds"])
+    todo = f"fireline tally ... --ripe, then fireline send --counts FILE --service {told['service']}"
+    if through is None:
+        return problem("counts", "none ever came", todo)
+    if now - through > within:
+        return problem("counts", f"they end {_ago(now, through)}, and {length(within)} are allowed",
+                       f"did the schedule stop that makes them? {todo}")  # fmt: skip
+    return ok("counts", f"they end {_ago(now, through)}")
+
+
 def _arriving(told: Mapping[str, Any]) -> Iterator[Verdict]:
     now, waiting = parse_time(told["now"]), int(told["waiting_bytes"])
     came, last = _time(told["events"]["came_at"]), _time(told["events"]["last"])
@@ -52,6 +64,9 @@ def _arriving(told: Mapping[str, Any]) -> Iterator[Verdict]:
     if waiting > MANY_BYTES:
         yield problem("counting", f"{waiting >> 20} MB were taken and are not counted yet",
                       "give the server more of the machine; nothing is lost")  # fmt: skip
+    if told["counts"] is not None:
+        yield _counted(told, now)
+        return
     if came is None or last is None:
         if waiting:
             yield hint(

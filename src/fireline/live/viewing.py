@@ -41,7 +41,7 @@ def service_view(pulse: Pulse, guards: Guards, trouble: str = "") -> ServiceView
     return ServiceView(
         name=pulse.service,
         runbook=runbook,
-        watermark=now - runbook.allowed_lateness,
+        watermark=min(now - runbook.allowed_lateness, from_micros(pulse.complete())),
         judged_until=min(from_micros(mark), now),
         last_event=from_micros(last) if last else None,
         events=seen.events,

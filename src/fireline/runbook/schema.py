@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from fireline.runbook.canaries import Canary
+from fireline.runbook.counted import Counted
 from fireline.runbook.jobs import Job
 from fireline.runbook.part import Part
 from fireline.runbook.responding import (
@@ -147,6 +148,9 @@ class Runbook(Part):
         default=(), description="Known inputs sent through the real service on a schedule."
     )
     jobs: tuple[Job, ...] = Field(default=(), description="Training and ETL jobs, and what each owes.")
+    counts: Counted | None = Field(
+        default=None, description="The service's events are counted elsewhere: only counts come here."
+    )
     silences: tuple[Silence, ...] = Field(default=(), description="What must not alert for a while.")
     sources: Sources = Field(default=(), description="Where the server fetches rows itself.")
 

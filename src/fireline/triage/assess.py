@@ -13,6 +13,7 @@ from fireline.triage.book import Book
 from fireline.triage.case import Assessment, Bools, Case
 from fireline.triage.causes import rank_causes
 from fireline.triage.checks import next_checks
+from fireline.triage.elsewhere import elsewhere
 from fireline.triage.exhibits import exhibits
 from fireline.triage.figures import (
     Figure,
@@ -82,6 +83,7 @@ def assess(case: Case) -> Assessment:
             *exhibits(case, book, spans, hit, split, seen.found, seen.inputs, seen.reweighed, seen.truth),
             *messages(case.findings, case.sampled),
             *newcomers(case.findings, case.appeared),
+            *elsewhere(case),
         ),
         checks=next_checks(seen, causes),
         onset_because=onset.because,

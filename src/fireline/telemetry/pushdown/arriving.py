@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -50,37 +50,57 @@ def read_counts(plan: Plan, paths: Sequence[Path]) -> CountedLog:
 
     Raises InputError where a file is not of counts, is of another declaration, or holds no events.
     """
-    tables = [counts_table(_read(path), str(path)) for path in paths]
+    tables = [counts_in(path) for path in paths]
     rows = [
         row for table, path in zip(tables, paths, strict=True) for row in counts_rows(plan, table, str(path))
     ]
-    whole = pa.concat_tables(tables)
-    grain = plan.rates.grains["service"] * 1_000_000
-    n = plan.rates.offsets["rates"] + plan.rates.by_name["rates"].cells.index("n")
-    seen = _cell(whole, plan, n)
-    ticks = [tick for scope, tick, _ in seen if scope == SERVICE.key]
-    if not ticks:
+    told = told_by(plan, pa.concat_tables(tables))
+    if told.first is None or told.last is None:
         where = Where(file=", ".join(map(str, paths)))
         raise InputError("counts no event of the service", where=where, todo="count a longer stretch")
+    return CountedLog(
+        counts=tuple(rows),
+        first=from_micros(told.first),
+        last=from_micros(told.last + 1),
+        rows=told.events,
+        duplicates=told.duplicates,
+        versions=dict(told.versions),
+        notes=_notes(plan),
+    )
+
+
+@dataclass(frozen=True)
+class Told:
+    """What counts tell of the log they were made from: how many events and duplicates, the beginnings of the
+    first and last minute with an event, and of each version's first (microseconds)."""
+
+    events: int
+    duplicates: int
+    first: int | None
+    last: int | None
+    versions: Mapping[str, int]
+
+
+def told_by(plan: Plan, table: pa.Table) -> Told:
+    """What the counts in ``table``, as ``counts_table`` gives it, tell of their log."""
+    grain = plan.rates.grains["service"] * 1_000_000
+    cells = plan.rates.by_name["rates"].cells
+    start = plan.rates.offsets["rates"]
+    seen = _cell(table, plan, start + cells.index("n"))
+    again = _cell(table, plan, start + cells.index("duplicate"))
+    ticks = [tick for scope, tick, _ in seen if scope == SERVICE.key]
     versions: dict[str, int] = {}
     for key, tick, _ in seen:
         scope = Scope.of_key(key)
         if scope.kind == "version":
             versions[scope.value] = min(versions.get(scope.value, tick * grain), tick * grain)
-    again = _cell(whole, plan, n - plan.rates.by_name["rates"].cells.index("n") + _duplicate(plan))
-    return CountedLog(
-        counts=tuple(rows),
-        first=from_micros(min(ticks) * grain),
-        last=from_micros(max(ticks) * grain + 1),
-        rows=sum(count for scope, _, count in seen if scope == SERVICE.key),
+    return Told(
+        events=sum(count for scope, _, count in seen if scope == SERVICE.key),
         duplicates=sum(count for scope, _, count in again if scope == SERVICE.key),
+        first=min(ticks) * grain if ticks else None,
+        last=max(ticks) * grain if ticks else None,
         versions=versions,
-        notes=_notes(plan),
     )
-
-
-def _duplicate(plan: Plan) -> int:
-    return plan.rates.by_name["rates"].cells.index("duplicate")
 
 
 def _cell(table: pa.Table, plan: Plan, cell: int) -> list[tuple[str, int, int]]:
@@ -105,6 +125,11 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     if absent:
         notes.append(f"not counted by SQL, so not watched: {', '.join(absent)}")
     return tuple(notes)
+
+
+def counts_in(path: Path) -> pa.Table:
+    """The counts in a file, as ``counts_table`` gives them. Raises InputError."""
+    return counts_table(_read(path), str(path))
 
 
 def _read(path: Path) -> pa.Table:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from fireline.clock import from_micros, micros
 from fireline.runbook.schema import Runbook
 from fireline.telemetry.answers import Answers
 from fireline.telemetry.batch import INSTANT, mapped
@@ -19,10 +20,16 @@ from fireline.telemetry.pushdown.statement import statements, together
 from fireline.telemetry.pushdown.stored import counts_table
 from fireline.terms.plan import Plan
 
+HOUR = 3600 * 1_000_000
+
 
 @dataclass(frozen=True)
 class Asked:
-    """What to count: the rows of ``table`` (a name, a file or a folder) with times in [since, until)."""
+    """What to count: the rows of ``table`` (a name, a file or a folder) with times in [since, until).
+
+    ``ripe`` says that quality is counted of the cohorts that came of age in that stretch, whole hours of
+    them, in place of those of the stretch itself: what is counted as time goes on has no labels yet.
+    """
 
     runbook: Runbook
     plan: Plan
@@ -31,6 +38,7 @@ class Asked:
     since: datetime | None = None
     until: datetime | None = None
     database: str | None = None
+    ripe: bool = False
 
     @property
     def source(self) -> str:
@@ -47,8 +55,23 @@ class Asked:
 
     def statements(self, types: Types) -> dict[str, str]:
         """By layout the SELECT that counts it, for a table with columns of ``types``."""
-        rows = of_table(self.runbook, self.plan, self.sql, self.source, types, self.since, self.until)
+        found = self._of(types, self.since, self.until)
+        if self.ripe and self.runbook.labels is not None:
+            aged = self._of(types, self._aged(self.since), self._aged(self.until))
+            names = {layout.name for layout in self.plan.layouts if layout.aged}
+            found = {name: aged[name] if name in names else said for name, said in found.items()}
+        return found
+
+    def _of(self, types: Types, since: datetime | None, until: datetime | None) -> dict[str, str]:
+        rows = of_table(self.runbook, self.plan, self.sql, self.source, types, since, until)
         return statements(self.plan, self.sql, rows)
+
+    def _aged(self, at: datetime | None) -> datetime | None:
+        """Cohorts that ended by then were of age at ``at``."""
+        if at is None or self.runbook.labels is None:
+            return None
+        before = micros(at - self.runbook.labels.age)
+        return from_micros(before // HOUR * HOUR)
 
     def written(self) -> str:
         """One statement for all of them, for a table that has every column the runbook names."""

@@ -54,6 +54,38 @@ async def events(
     return await _take(request, "events", service, content_type, idempotency_key, content_encoding)
 
 
+@router.post("/counts")
+async def counts(
+    request: Request, service: Service, caller: Ingest, content_type: Form = "application/x-ndjson",
+    idempotency_key: Key = "", content_encoding: Encoding = "",
+    through: Annotated[
+        str, Query(description="Up to when all was counted; without it, the last minute with an event.")
+    ] = "",
+) -> dict[str, Any]:  # fmt: skip
+    """Take counts made where the events lie, as `fireline tally` writes them: rows of layout, grain, scope,
+    tick, late, cell and count, as JSON lines or an Arrow stream. Answered once they are on disk, whole or not
+    at all.
+
+    Counts of another baseline are refused. A repeated `Idempotency-Key`, or without one the same body, counts
+    once.
+    """
+    body = await request.body()
+    until = _instant(through)
+    answer = await run_in_threadpool(
+        running_of(request).take_counts, service, body, content_type, idempotency_key, content_encoding, until
+    )
+    return answer.as_json()
+
+
+def _instant(said: str) -> datetime | None:
+    try:
+        return parse_time(said) if said else None
+    except ValueError:
+        raise InputError(
+            f"{said!r} is not a time", where=Where(key="through"), todo="write ISO 8601 with an offset"
+        ) from None
+
+
 @router.post("/labels")
 async def labels(
     request: Request, service: Service, caller: Ingest, content_type: Form = "application/x-ndjson",

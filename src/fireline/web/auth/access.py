@@ -10,6 +10,7 @@ MIB = 1024 * 1024
 
 _LARGE = {
     "/v1/events": 64 * MIB,
+    "/v1/counts": 64 * MIB,
     "/v1/labels": 64 * MIB,
     "/v1/signals": 64 * MIB,
     "/v1/otlp/v1/traces": 8 * MIB,

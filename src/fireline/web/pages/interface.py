@@ -20,6 +20,8 @@ PARTS = {
 LINES = {
     "/v1/events": '{"time": "2026-03-18T06:00:00Z", "request_id": "r1", "version": "B", "score": 0.71}',
     "/v1/labels": '{"request_id": "r1", "label": 1, "label_time": "2026-03-18T09:00:00Z"}',
+    "/v1/counts": '{"layout": "rates-6f2c9a41d07e", "grain": 60, "scope": "service", "tick": 29563560, '
+    '"late": false, "cell": 0, "count": 81}',
     "/v1/changes": '{"at": "2026-03-18T06:00:00Z", "kind": "deploy", "what": "model B", "version": "B"}',
     "/v1/signals": '{"at": "2026-03-18T06:00:00Z", "kind": "call", "name": "feature_store", "ok": false}',
     "/v1/reports": '{"at": "2026-03-18T06:00:00Z", "request_id": "r1", "text": "the price is absurd"}',
