@@ -15,14 +15,15 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from fireline.channels import kinds
+from fireline.live.kept import Kept
 from fireline.oncall import Heartbeat, Paging, Step
 from fireline.runbook.durations import write_duration
 
 HEAD = """# Settings
 
-The server's own file, read by `fireline serve --config fireline.yaml`: how people are reached and when. What
-a *service* needs stands in its [runbook](runbook.md). [Get paged](../guides/get-paged.md) shows both parts
-at work.
+The server's own file, read by `fireline serve --config fireline.yaml`: how people are reached and when, and
+what is kept how long. What a *service* needs stands in its [runbook](runbook.md).
+[Get paged](../guides/get-paged.md) shows both parts at work.
 
 Lengths of time are written `90s`, `5m`, `2h`. A key ending in `_env` names an environment variable, one
 ending in `_file` a file: that is where secrets stand, and nowhere else. A key nobody knows is an error.
@@ -57,7 +58,7 @@ def page() -> str:
     parts = [HEAD, "## `channels`\n\nNames of your choice, each with the settings of its kind.\n"]
     parts += [_section(f"### `kind: {name}`", kind.Settings) for name, kind in sorted(kinds().items())]
     parts += [_section("## `paging`", Paging), _section("### A step", Step)]
-    parts += [_section("### `heartbeat`", Heartbeat)]
+    parts += [_section("### `heartbeat`", Heartbeat), _section("## `keeping`", Kept)]
     return "\n".join(parts)
 
 

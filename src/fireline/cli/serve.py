@@ -67,7 +67,11 @@ def serve(
     ] = PORT,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Channels and paging: who is called, and how.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="Channels and paging: who is called, and how; what is kept how long.",
+            show_default=False,
+        ),
     ] = None,
     address: Annotated[
         str | None,
@@ -103,6 +107,7 @@ def serve(
     from fireline.clock import ManualClock, SystemClock
     from fireline.live.book import open_books
     from fireline.live.folder import owned
+    from fireline.live.kept import kept_of
     from fireline.live.probing import Probing
     from fireline.live.running import Running
     from fireline.store import Store
@@ -114,6 +119,7 @@ def serve(
         level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
     books = open_books(runbooks)
+    keeping = kept_of(config, [book.runbook for book in books])
     listener, port = listen(host, port)
     loopback = is_loopback(host)
     where = address or f"http://{host if host not in ('0.0.0.0', '::') else socket.gethostname()}:{port}"
@@ -121,7 +127,7 @@ def serve(
     own(data)
     with owned(data), Store.open(place_of(data, db)) as store:
         clock = ManualClock(start) if start else SystemClock()
-        running = Running(store, data, books, clock, lake_folder=lake)
+        running = Running(store, data, books, clock, lake_folder=lake, keeping=keeping)
         _with_paging(running, config, where)
         running.after_beat.append(Probing(running))
         access = Access(open_on_loopback=loopback and not auth, cookie_secure=where.startswith("https://"))

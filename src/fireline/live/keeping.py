@@ -14,7 +14,7 @@ import numpy as np
 from fireline.clock import micros
 from fireline.live.adding import added
 from fireline.store import Store
-from fireline.store.rollup import roll_up
+from fireline.store.rollup import forget_counts, roll_up
 from fireline.telemetry.packing import pack, unpack
 from fireline.terms.counts import HOUR, MINUTE, QUARTER, CountsRow
 
@@ -26,7 +26,8 @@ STRETCH = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Keeping:
-    """How long counts stay in ticks of a minute, a quarter of an hour and an hour; days stay for ever.
+    """How long counts stay in ticks of a minute, a quarter of an hour and an hour, and then of a day; how
+    long ``rows`` stay in the lake. None is for ever.
 
     Triage looks back 17 days at most and an incident is looked at again for 21, so minutes stay 21 days.
     """
@@ -34,6 +35,8 @@ class Keeping:
     minutes: timedelta = timedelta(days=21)
     quarters: timedelta = timedelta(days=35)
     hours: timedelta = timedelta(days=396)
+    days: timedelta | None = None
+    rows: timedelta | None = None
 
     def steps(self) -> Iterator[tuple[int, int, timedelta]]:
         """(ticks of, become ticks of, after), the finest first."""
@@ -54,6 +57,11 @@ def keep_small(store: Store, service: str, judged: datetime, now: datetime, keep
         if gone:
             LOG.info("%s: %d rows in ticks of %d s became %d of %d s", service, gone, fine, came, coarse)
         fewer += gone - came
+    if keeping.days is not None:
+        old = forget_counts(store, service, DAY, micros(min(judged, now) - keeping.days) // (DAY * 1_000_000))
+        fewer += old
+        if old:
+            LOG.info("%s: %d rows of counts by the day were let go", service, old)
     return fewer
 
 

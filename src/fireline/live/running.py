@@ -23,6 +23,7 @@ from fireline.live.door import Answer, Door
 from fireline.live.folder import filename, spool_id
 from fireline.live.guards import Guards
 from fireline.live.judging import Judging
+from fireline.live.keeping import Keeping
 from fireline.live.keys import nothing_signed, signed
 from fireline.live.news import News
 from fireline.live.pulling import Pulling
@@ -73,6 +74,8 @@ class Running:
     """What is waited for before a drill's clock moves on, so that it happens at its own time."""
     lake_folder: Path | None = None
     """Where events lie, if not in the folder: servers on one store read each other's there."""
+    keeping: Keeping = field(default_factory=Keeping)
+    """How long counts and rows stay."""
     calls_people: bool = False
     """Whether anybody is paged when something is found."""
 
@@ -95,7 +98,9 @@ class Running:
         self._lessee = f"{self._kin}:{self.holder}"
         self._restore_clock()
         self.doors: dict[str, Door] = {}
-        self._tidyings = [Tidying(self.store, lake, book.runbook) for book in self.books]
+        self._tidyings = [
+            Tidying(self.store, lake, book.runbook, keeping=self.keeping) for book in self.books
+        ]
         for book in self.books:
             self._add(book, lake, self._kin)
         self.pulling = Pulling.of_books(self.books, self.doors, store=self.store, clock=self.clock,

@@ -6,16 +6,18 @@ What is read stays the same: rows keep their order of arrival, counts add up to 
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from fireline.clock import from_micros
+from fireline.clock import from_micros, micros
 from fireline.ids import stable_id
 from fireline.live.adding import added
 from fireline.live.keeping import Keeping, keep_small
 from fireline.runbook.schema import Runbook
 from fireline.store import LakeFile, Store
+from fireline.store.rollup import forget_files
 from fireline.store.tidy import Heap, counts_of, forget_keys, heaps, put_together
 from fireline.telemetry.lake import Kind, Lake
 
@@ -53,7 +55,26 @@ class Tidying:
         judged = self.store.get_state(f"judge:{self.runbook.service}")
         if judged is not None:
             keep_small(self.store, self.runbook.service, from_micros(judged.tick), now, self.keeping)
+        self._let_go(now)
         return len(found)
+
+    def _let_go(self, now: datetime) -> None:
+        """Rows that are older than they are kept leave the list, and the disk once nobody can be reading."""
+        service, rows = self.runbook.service, self.keeping.rows
+        name = f"let-go:{service}"
+        if rows is not None:
+            gone = forget_files(self.store, service, micros(now - rows), self.lake.has, name, now)
+            if gone:
+                LOG.info("%s: %d files of rows are older than %s", service, len(gone), rows)
+        kept = self.store.get_state(name)
+        told = json.loads(kept.body) if kept else []
+        over = [file for at, file in told if at <= micros(now - STAY)]
+        for file in over:
+            (self.lake.folder / file).unlink(missing_ok=True)
+        if over:
+            left = [[at, file] for at, file in told if at > micros(now - STAY)]
+            with self.store.begin() as tx:
+                tx.put_state(name, micros(now), json.dumps(left).encode())
 
     def _one(self, heap: Heap, now: datetime) -> None:
         name = "heap-" + stable_id("heap", *heap.batches, size=10)
