@@ -16,7 +16,7 @@ from fireline.runbook.write import write
 from fireline.telemetry.columns import numbers
 from fireline.telemetry.derived import derive, derived_types
 from fireline.telemetry.intake import Intake
-from fireline.telemetry.moderations import event_of, flags_in
+from fireline.telemetry.moderations import flags_in
 from fireline.telemetry.texts import drawn, language, unsketched
 from fireline.telemetry.vectors import projected
 from fireline.terms.piece import Piece
@@ -150,16 +150,6 @@ def test_verdicts_in_every_shape_raise_the_same_flags():
     assert flags_in({"category_scores": {"violence": 0.49, "prompt_injection": 0.5}}) == {"injection"}
     assert flags_in({"categories": {"hate": False}, "category_scores": {"hate": 0.9}}) == frozenset()
     assert flags_in(7) == flags_in({"results": None}) == frozenset()
-
-
-def test_a_span_becomes_an_event():
-    told = event_of(
-        {"gen_ai.request.model": "asked", "gen_ai.response.model": "m-2", "gen_ai.tool.name": "search",
-         "gen_ai.response.finish_reasons": ["stop", "length"], "gen_ai.evaluation.hate": True, "other": 1},
-        2_000_000_000, 2_100_000_000,
-    )  # fmt: skip
-    assert told == {"time": 2_000_000, "latency_ms": 100.0, "version": "m-2", "tools": "search",
-                    "finish_reason": "stop,length", "toxic": True}  # fmt: skip
 
 
 def test_a_scorer_is_written_and_read_and_one_that_cannot_tell_is_refused(tmp_path):

@@ -29,6 +29,7 @@ from fireline.cli import (
     send,
     serve,
     slo,
+    spans,
     tally,
 )
 
@@ -68,6 +69,7 @@ app.command("serve", rich_help_panel=LIVE, epilog=serve.EXAMPLES)(serve.serve)
 app.command("backfill", rich_help_panel=LIVE, epilog=serve.BACKFILL)(serve.backfill)
 app.command("tally", rich_help_panel=LIVE, epilog=tally.EXAMPLES)(tally.tally)
 app.command("collect", rich_help_panel=LIVE, epilog=collect.EXAMPLES)(collect.collect)
+app.command("spans", rich_help_panel=LIVE, epilog=spans.EXAMPLES)(spans.spans)
 app.command("doctor", rich_help_panel=LIVE, epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("pull", rich_help_panel=LIVE, epilog=pull.EXAMPLES)(pull.pull)
 app.command("send", rich_help_panel=LIVE, epilog=send.SEND)(send.send)

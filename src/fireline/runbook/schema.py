@@ -34,6 +34,7 @@ from fireline.runbook.responding import (
 )
 from fireline.runbook.signals import Signal
 from fireline.runbook.sources import Sources
+from fireline.runbook.spans import Spans
 from fireline.runbook.values import Duration, TimeZone, zones
 from fireline.runbook.watching import (
     Budget,
@@ -150,6 +151,9 @@ class Runbook(Part):
     jobs: tuple[Job, ...] = Field(default=(), description="Training and ETL jobs, and what each owes.")
     counts: Counted | None = Field(
         default=None, description="The service's events are counted elsewhere: only counts come here."
+    )
+    spans: Spans | None = Field(
+        default=None, description="The service's events are GenAI spans that come by OpenTelemetry."
     )
     silences: tuple[Silence, ...] = Field(default=(), description="What must not alert for a while.")
     sources: Sources = Field(default=(), description="Where the server fetches rows itself.")

@@ -17,15 +17,23 @@ NAMES = ("peer.service", "db.system.name", "db.system", "rpc.service", "messagin
 def rows(request: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Row]]:
     """(resource, signal) for every span that is a call: of a model (``gen_ai``), a tool, or a client's."""
     for resource, _, span in each(request, "resourceSpans", "scopeSpans", "spans"):
-        told = attributes(span.get("attributes"))
-        name = called(told, span.get("kind"))
-        ended = at(span.get("endTimeUnixNano"))
-        if name and ended:
-            status = span.get("status") or {}
-            failed = status.get("code") in FAILED or bool(told.get("error.type"))
-            row: Row = {"at": ended, "kind": "call", "name": name, "ok": not failed,
-                        "latency_ms": _took(span), "host": resource.get("host.name")}  # fmt: skip
-            yield resource, row | ({"message": _message(span, told)} if failed else {})
+        row = row_of(resource, span)
+        if row is not None:
+            yield resource, row
+
+
+def row_of(resource: Mapping[str, Any], span: Mapping[str, Any]) -> Row | None:
+    """The signal of a span; None for one that is no call, or has no end."""
+    told = attributes(span.get("attributes"))
+    name = called(told, span.get("kind"))
+    ended = at(span.get("endTimeUnixNano"))
+    if not name or not ended:
+        return None
+    status = span.get("status") or {}
+    failed = status.get("code") in FAILED or bool(told.get("error.type"))
+    row: Row = {"at": ended, "kind": "call", "name": name, "ok": not failed,
+                "latency_ms": took(span), "host": resource.get("host.name")}  # fmt: skip
+    return row | ({"message": _message(span, told)} if failed else {})
 
 
 def called(told: Mapping[str, Any], kind: Any) -> str | None:
@@ -42,7 +50,8 @@ def called(told: Mapping[str, Any], kind: Any) -> str | None:
     return next((str(told[name]) for name in NAMES if told.get(name)), None)
 
 
-def _took(span: Mapping[str, Any]) -> float | None:
+def took(span: Mapping[str, Any]) -> float | None:
+    """How long a span lasted in milliseconds, or None."""
     try:
         return max(0, int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"])) / 1e6
     except (KeyError, TypeError, ValueError):

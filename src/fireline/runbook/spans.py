@@ -1,0 +1,26 @@
+"""Spans as events: a service whose requests are the calls that its traces tell of."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from fireline.runbook.part import Part
+
+
+class Spans(Part):
+    """The service's events are its GenAI spans (OpenTelemetry), as they come to `/v1/otlp/v1/traces`.
+
+    A span gives the columns that `columns:` maps of those there are: time, request_id, version, latency_ms,
+    status, error_type, operation, input_tokens, output_tokens, temperature, max_tokens, finish_reason,
+    source, host, tools, prompt, answer, and the flags that its evaluations and moderation results raise.
+    """
+
+    operations: tuple[str, ...] = Field(
+        default=("chat", "generate_content", "text_completion"), min_length=1,
+        description="What `gen_ai.operation.name` says of a request; all other spans stay call signals. With "
+        "`execute_tool` calls of tools are events too.",
+    )  # fmt: skip
+    attributes: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further columns: the name, and the attribute of the span or of its resource.",
+    )
