@@ -64,6 +64,15 @@ def tally(
             show_default=False,
         ),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            metavar="TABLE",
+            help="A table of labels of their own, joined by the request's id.",
+            show_default=False,
+        ),
+    ] = None,
     ripe: Annotated[
         bool,
         typer.Option(
@@ -95,7 +104,7 @@ def tally(
     asked = Asked(
         agreed, Baseline.load(frozen).plan, dialects()[engine], table,
         a_time(since, agreed.timezone, "--since") if since else None,
-        a_time(until, agreed.timezone, "--until") if until else None, database, ripe,
+        a_time(until, agreed.timezone, "--until") if until else None, database, ripe, labels,
     )  # fmt: skip
     if sql_only:
         print(asked.written(), end="")

@@ -16,6 +16,7 @@ from fireline.telemetry.batch import INSTANT, mapped
 from fireline.telemetry.pushdown.canonical import Types, of_table
 from fireline.telemetry.pushdown.dialects import Dialect
 from fireline.telemetry.pushdown.gaps import uncounted
+from fireline.telemetry.pushdown.labelling import Join
 from fireline.telemetry.pushdown.statement import statements, together
 from fireline.telemetry.pushdown.stored import counts_table
 from fireline.terms.plan import Plan
@@ -39,31 +40,47 @@ class Asked:
     until: datetime | None = None
     database: str | None = None
     ripe: bool = False
+    labels: str | None = None
+    """A table of labels of their own, by the runbook's columns for the request's id, label and label time."""
 
     @property
     def source(self) -> str:
         """The table as the engine names it."""
-        path = Path(self.table)
+        return self._named(self.table)
+
+    def _named(self, table: str) -> str:
+        path = Path(table)
         if path.suffix == ".parquet" or path.is_dir():
             return self.sql.file(path)
-        return ".".join(self.sql.quote(part) for part in self.table.split("."))
+        return ".".join(self.sql.quote(part) for part in table.split("."))
 
     @property
     def uncounted(self) -> list[str]:
         """The plan's layouts that are not counted this way."""
         return list(uncounted(self.plan))
 
-    def statements(self, types: Types) -> dict[str, str]:
-        """By layout the SELECT that counts it, for a table with columns of ``types``."""
-        found = self._of(types, self.since, self.until)
-        if self.ripe and self.runbook.labels is not None:
-            aged = self._of(types, self._aged(self.since), self._aged(self.until))
-            names = {layout.name for layout in self.plan.layouts if layout.aged}
-            found = {name: aged[name] if name in names else said for name, said in found.items()}
-        return found
+    def statements(self, types: Types, of_labels: Types | None = None) -> dict[str, str]:
+        """By layout the SELECT that counts it, for tables with columns of ``types`` and ``of_labels``."""
+        found = self._of(self.source, types, self.since, self.until)
+        if self.runbook.labels is None or not (self.ripe or self.labels):
+            return found
+        since, until = (
+            (self._aged(self.since), self._aged(self.until)) if self.ripe else (self.since, self.until)
+        )
+        source = self.source
+        if self.labels:
+            joined = Join(self.runbook, self.sql, source, types, self._named(self.labels), of_labels or {})
+            source, types = joined.select(since, until)
+        aged = {layout.name for layout in self.plan.layouts if layout.aged}
+        ripe = self._of(source, types, since, until)
+        return {name: said for name, said in found.items() if name not in aged} | {
+            name: said for name, said in ripe.items() if name in aged
+        }
 
-    def _of(self, types: Types, since: datetime | None, until: datetime | None) -> dict[str, str]:
-        rows = of_table(self.runbook, self.plan, self.sql, self.source, types, since, until)
+    def _of(
+        self, source: str, types: Types, since: datetime | None, until: datetime | None
+    ) -> dict[str, str]:
+        rows = of_table(self.runbook, self.plan, self.sql, source, types, since, until)
         return statements(self.plan, self.sql, rows)
 
     def _aged(self, at: datetime | None) -> datetime | None:
@@ -74,13 +91,20 @@ class Asked:
         return from_micros(before // HOUR * HOUR)
 
     def written(self) -> str:
-        """One statement for all of them, for a table that has every column the runbook names."""
-        return together(list(self.statements(declared_types(self.runbook)).values())) + "\n"
+        """One statement for all of them, for tables that have every column the runbook names."""
+        types, columns = dict(declared_types(self.runbook)), self.runbook.columns
+        of_labels: dict[str, pa.DataType] = {}
+        if self.labels:
+            own = {name for name in (columns.label, columns.label_time) if name is not None}
+            of_labels = {name: types.pop(name) for name in own if name in types}
+            of_labels |= {columns.request_id: pa.string()} if columns.request_id else {}
+        return together(list(self.statements(types, of_labels).values())) + "\n"
 
     def counted(self) -> Iterator[tuple[str, pa.Table]]:
         """Layout by layout its counts, as ``stored.SCHEMA`` has them. Raises InputError."""
         types = self.sql.columns(self.source, self.database)
-        for layout, statement in self.statements(types).items():
+        of_labels = self.sql.columns(self._named(self.labels), self.database) if self.labels else None
+        for layout, statement in self.statements(types, of_labels).items():
             yield layout, counts_table(self.sql.run(statement, self.database))
 
 

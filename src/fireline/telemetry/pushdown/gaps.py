@@ -43,8 +43,8 @@ GAPS: tuple[Gap, ...] = (
     Gap(
         EVERY,
         "labels in a log of their own",
-        "Only labels in the event's own row are counted, at the runbook's age of label. Join others "
-        "into a view and name that as the table.",
+        "`--labels` joins them by the request's id, at the runbook's age of label. A table has no order: of "
+        "two labels known at the same instant the one that is greater as text counts, not the later row.",
     ),
     Gap(
         EVERY,
