@@ -55,6 +55,15 @@ def signs() -> frozenset[str]:
     return frozenset(kind.name for kind in kinds() if kind.family in QUALITY and kind.urgency == "ticket")
 
 
+def _one_cause(finding: Finding, monitor: str, feature: str) -> bool:
+    """Whether an alert of ``monitor`` about ``feature`` leaves ``finding`` nothing to say."""
+    mine = finding.feature or ""
+    if finding.family == "fairness":
+        column = mine.partition("=")[0]
+        return monitor == finding.monitor and feature != mine and feature.partition("=")[0] == column
+    return finding.monitor == "unit_change" and monitor == "stuck_feature" and feature == mine
+
+
 def key_of(finding: Finding) -> Key:
     """What makes two findings the same one again: family, monitor, feature, scope, and what it was compared
     with."""
@@ -99,6 +108,8 @@ class Desk:
             return None
         if finding.details["level"] == "ticket" and finding.family in HARM and finding.monitor not in signs():
             return None  # harm is told once, when the evidence is strong enough to wake somebody
+        if self._said_better(finding):
+            return None
         size = self.size(finding) if finding.family in ("drift", "score_drift") else None
         urgency, why = self._urgency(finding, size)
         if self._inhibited(finding, urgency):
@@ -150,6 +161,15 @@ class Desk:
             if named and feature and segment and finding.at < silence.until:
                 return True
         return False
+
+    def _said_better(self, finding: Finding) -> bool:
+        """Whether another alert of the same scope tells of the same cause by its right name: a value that
+        repeats is no other unit, and where one group parts from the others, each of these parts from it."""
+        mine = finding.scope_key, finding.against or ""
+        return any(
+            key[3:] == mine and finding.at - at < WINDOW * 6 and _one_cause(finding, key[1], key[2])
+            for key, (at, _) in self.told.items()
+        )
 
     def _inhibited(self, finding: Finding, urgency: Urgency) -> bool:
         """A segment says nothing new while the whole service tells of the same family and feature."""

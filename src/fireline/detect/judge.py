@@ -413,9 +413,10 @@ class Judge:
 
 def in_order(f: Finding) -> tuple[object, ...]:
     """By when it became known; the service before versions, and these before segments, which then have
-    nothing new to say."""
+    nothing new to say; of groups first the one that parted most surely."""
     place = 2 if f.segment else 1 if f.version is not None else 0
-    return f.at, place, f.family, f.monitor, f.scope_key, f.feature or "", f.against or ""
+    surest = -f.evidence if f.family == "fairness" else 0.0
+    return f.at, place, f.family, surest, f.monitor, f.scope_key, f.feature or "", f.against or ""
 
 
 def _part(reading: Reading, span: slice) -> Reading:

@@ -12,6 +12,7 @@ from fireline.terms.plan import Plan
 
 FIXED_POINT = 1e6
 PRIOR = 10.0
+ALIKE = 0.01  # of the usual variance
 WIDENED = 0.2
 
 
@@ -19,7 +20,8 @@ class UnitChange(Kind):
     """The mean of log|x| of each numeric feature: values a quarter larger or smaller than usual, all alike.
 
     The finding names the factor with its error and, where one fits, the unit: 1.609 is kilometres for miles;
-    Fahrenheit is told by mean and spread. A factor in a part of the rows is told by a spread that grew.
+    Fahrenheit is told by mean and spread. A factor in a part of the rows is told by a spread that grew. One
+    value that repeats has lost its spread and is not judged here.
 
     >>> from fireline.detect.example import counted
     >>> from fireline.terms.counts import Series
@@ -61,7 +63,8 @@ class UnitChange(Kind):
             spread = np.maximum(counts[:, starts + 3] / FIXED_POINT - n * mean**2, 0.0)
             # Few values say little of their spread: ten of the reference's are added.
             variance = np.maximum((spread + PRIOR * usual) / (n + PRIOR), 1e-6) / n
-        return Means(mean, variance, n)
+        # Another unit moves all values and leaves their spread; one value that repeats has none.
+        return Means(mean, variance, np.where(spread < ALIKE * usual * n, 0.0, n))
 
     def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told | None:
         """The factor, its error, and the unit that it suggests."""
