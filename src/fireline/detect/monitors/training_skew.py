@@ -10,6 +10,7 @@ from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told, for
 from fireline.detect.metrics import psi, psi_noise
 from fireline.terms.plan import Plan
 
+WOBBLE = 0.15  # reference standard deviations that an input may move
 RAREST = 1e-3  # a cell that training hardly filled counts as filled by one row in a thousand
 
 
@@ -52,6 +53,15 @@ class TrainingSkew(Kind):
         found = [self._distance(plan, counts, m) for one in self.monitors(plan) for m in one.channels]
         value, variance, n = (np.stack(part, axis=1) for part in zip(*found, strict=True))
         return Means(value, variance, n)
+
+    def tolerances(self, plan: Plan, base: Array) -> Array:
+        """What inputs that lie ``base`` away gain by another .15 standard deviations, at least .1.
+
+        A normal input d standard deviations away is exp(d²) - 1 away, so the same harmless wobble moves a
+        distance the more, the larger it is.
+        """
+        away = np.sqrt(np.log1p(np.maximum(base, 0.0)))
+        return np.asarray(np.maximum(self.tolerance, np.exp((away + WOBBLE) ** 2) - np.exp(away**2)))
 
     def _distance(self, plan: Plan, counts: Array, name: str) -> tuple[Array, Array, Array]:
         """Distance of one feature, its variance and the events behind it: [T] each."""
