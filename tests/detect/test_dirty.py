@@ -31,7 +31,7 @@ def alarms(name: str, found: Fit, counts: np.ndarray, grain: int, days: int = DA
     bank = Bank(kind_named(name), plan(), {SERVICE: found})
     first = START // grain + days * 86_400 // grain
     level = 2e6 if grain == MINUTE else 3e5
-    caps = np.full(len(bank.groups), np.log(level) / bank.kind.k)
+    caps = bank.caps(np.full(len(bank.groups), level))
     reading = bank.read([counts], first, grain, caps)
     logs = np.where(reading.valid[..., None], reading.log_factors, 0.0)[:, : int(bank.sizes[0])]
     return stretches(logs.reshape(len(logs), -1), level, 3)

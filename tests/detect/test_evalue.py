@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fireline.detect.evalue import LAMBDAS, ODDS, mean_log_factors, rate_log_factors, run
+from fireline.detect.evalue import LAMBDAS, ODDS, caps, mean_log_factors, rate_log_factors, run
 
 UNBOUND = np.array([np.inf])
 shares = st.floats(1e-4, 1 - 1e-4)
@@ -88,6 +88,26 @@ def test_no_tick_says_more_than_its_cap(z, cap, hits):
     for up in (True, False):
         logs = rate_log_factors(np.array([[hits]]), n, np.array([[0.2]]), np.ones(1), np.array([cap]), up)
         assert logs.max() <= cap
+
+
+def reached(logs: np.ndarray) -> float:
+    """What ``logs`` [T, branches] of one channel come to."""
+    state = np.zeros((1, logs.shape[1]))
+    valid = np.ones((len(logs), 1), bool)
+    return float(run(logs[:, None, :], valid, state, np.zeros(1, int), np.ones(1, int))[-1, 0])
+
+
+@given(st.floats(1e3, 1e8), st.integers(1, 200), st.integers(1, 5))
+def test_as_many_loud_ticks_as_it_takes_fire_and_fewer_do_not(level, branches, k):
+    cap = float(caps(np.array([level]), np.array([branches]), k)[0])
+    everywhere = np.full((k, branches), cap)
+    assert reached(everywhere) >= level * (1 - 1e-9)
+    if k > 1:
+        assert reached(everywhere[1:]) < level / 5, "not even a ticket"
+    one = np.full((k, branches), -50.0)
+    one[:, 0] = cap
+    if cap * k >= np.log(level * branches) - 1e-9:  # few branches for such a level
+        assert reached(one) >= level * (1 - 1e-9)
 
 
 # -- the statistic

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from fireline.detect.bank import Bank
 from fireline.detect.calibrate import QUIET, _loud, quieten
-from fireline.detect.fit import Fit, _unsure, _untrimmed, choose_merge, fit, merged
+from fireline.detect.fit import Fit, _unsure, _untrimmed, fit
+from fireline.detect.merging import choose_merge, merged
 from fireline.detect.registry import kind_named
 from fireline.terms.counts import MINUTE, QUARTER, SERVICE
 from tests.support.references import DAYS, START, ages, errors, local_hour, plan, wave

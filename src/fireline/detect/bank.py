@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fireline.detect.evalue import mean_log_factors, rate_log_factors
-from fireline.detect.fit import Fit
+from fireline.detect.evalue import caps, mean_log_factors, rate_log_factors
+from fireline.detect.fit import UPPER, Fit
 from fireline.detect.kinds import Array, Kind, Means, Monitor, Rates, Ticks
 from fireline.detect.season import cells_of
 from fireline.terms.counts import Scope
 from fireline.terms.plan import Plan
 
 CHUNK = 4_000_000
+BLIP = 120.0  # seconds of harmless trouble
+LONG = 3600  # seconds of a tick that may speak for itself
+SURE = np.array(50.0)  # log e beyond any level, and no overflow
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,9 @@ class Bank:
     """One kind over ``scopes``, each with its fit; channels of scope after scope lie end to end.
 
     ``groups`` [G] is the first channel of each monitor, ``sizes`` [G] its channels; ``owners`` [G] are
-    (scope, monitor). ``cap`` [C] bounds what one tick may say.
+    (scope, monitor). ``caps`` bounds what one tick may say; a tick of an hour or more may say as well what it
+    would have to say without the worst that a blip of two minutes can do: ``blip`` is the part of its events
+    that these are (infinite for shorter ticks), ``reach`` [C] how far the whole of them moves the statistic.
     """
 
     def __init__(
@@ -58,6 +63,9 @@ class Bank:
         self.inflation = np.concatenate([f.inflation for f in joined])
         self.tolerance = np.concatenate([f.tolerance for f in joined])
         self.usable = np.concatenate([f.usable for f in joined])
+        seconds = kind.laid_out(plan).grains[self.scopes[0].kind] * self.merge
+        self.blip = BLIP / seconds if seconds >= LONG else np.inf
+        self.reach = np.concatenate([self._reach(f) for f in joined])
         self.branches = (
             8 if kind.sides == "both" and kind.test != "silence" else 1 if kind.test == "silence" else 4
         )
@@ -66,8 +74,16 @@ class Bank:
         """A state in which nothing has been seen: zeros [C, J]."""
         return np.zeros((self.width * len(self.scopes), self.branches))
 
+    def _reach(self, one: Fit) -> Array:
+        found = self.kind.reach(self.plan, np.median(one.base, axis=0))
+        return np.full(len(one.tau2), np.inf) if found is None else found
+
+    def caps(self, levels: Array) -> Array:
+        """What one tick may say at most, that the kind's k ticks reach ``levels`` [G] and fewer do not."""
+        return caps(levels, self.sizes * self.branches, self.kind.k)
+
     def read(self, counts: Sequence[Array], first: int, grain: int, caps: Array | None) -> Reading:
-        """Reads merged counts [T, W] of each scope from merged tick ``first``; ``caps`` [G] is log A / k.
+        """Reads merged counts [T, W] of each scope from merged tick ``first``; ``caps`` [G] bound a tick.
 
         Without ``caps`` there are no e-factors in the reading: who only draws needs none.
         """
@@ -91,7 +107,7 @@ class Bank:
         """Banks of one kind and of many services, channels end to end, for ``read_ticks`` alone: whose
         scopes, plan and base they have is for the caller to know."""
         one = copy(banks[0])
-        for name in ("sizes", "tau2", "inflation", "tolerance", "usable"):
+        for name in ("sizes", "tau2", "inflation", "tolerance", "usable", "reach"):
             setattr(one, name, np.concatenate([getattr(bank, name) for bank in banks]))
         return one
 
@@ -102,10 +118,10 @@ class Bank:
         parts = []
         if cap is not None and self.kind.sides in ("up", "both"):
             odds = self.tolerance * _odds(np.maximum(base, self.kind.floor))
-            parts.append(rate_log_factors(hits, n, odds / (1 + odds), self.inflation, cap, up=True))
+            parts.append(self._rate(hits, n, odds / (1 + odds), cap, up=True))
         if cap is not None and self.kind.sides in ("down", "both"):
             odds = _odds(np.minimum(base, 1 - self.kind.floor)) / self.tolerance
-            parts.append(rate_log_factors(hits, n, odds / (1 + odds), self.inflation, cap, up=False))
+            parts.append(self._rate(hits, n, odds / (1 + odds), cap, up=False))
         with np.errstate(invalid="ignore", divide="ignore"):
             seen = hits / n
             z = (hits - n * base) / np.sqrt(self.inflation * np.maximum(n * base * (1 - base), 1e-9))
@@ -122,10 +138,31 @@ class Bank:
         sd = np.sqrt(self.inflation * (np.where(valid, variance, 1.0) + self.tau2) + base_variance)
         parts = []
         if cap is not None and self.kind.sides in ("up", "both"):
-            parts.append(mean_log_factors((deviation - self.tolerance) / sd, cap))
+            parts.append(self._mean(deviation - self.tolerance, sd, n, cap))
         if cap is not None and self.kind.sides in ("down", "both"):
-            parts.append(mean_log_factors((-deviation - self.tolerance) / sd, cap))
+            parts.append(self._mean(-deviation - self.tolerance, sd, n, cap))
         return Reading(_beside(parts, valid), valid, value, base, n, deviation / sd)
+
+    def _rate(self, hits: Array, n: Array, p0: Array, cap: Array, up: bool) -> Array:
+        """log e [T, C, 4], and of long ticks at least what is left without a blip of nothing but hits."""
+        found = rate_log_factors(hits, n, p0, self.inflation, cap, up)
+        if np.isfinite(self.blip):
+            lost = self._lost(n) * n
+            left = np.maximum(hits - lost, 0.0) if up else np.minimum(hits, n - lost)
+            found = np.maximum(found, rate_log_factors(left, n - lost, p0, self.inflation, SURE, up))
+        return found
+
+    def _mean(self, excess: Array, sd: Array, n: Array, cap: Array) -> Array:
+        """log e [T, C, 4], and of long ticks at least what is left without the reach of a blip."""
+        found = mean_log_factors(excess / sd, cap)
+        if np.isfinite(self.blip) and np.isfinite(self.reach).any():
+            left = excess - self._lost(n) * self.reach
+            found = np.maximum(found, mean_log_factors(left / sd, SURE))
+        return found
+
+    def _lost(self, n: Array) -> Array:
+        """The part of ``n`` [T, C] events that a blip may hold, by chance at most (one in a thousand)."""
+        return np.minimum(self.blip + UPPER * np.sqrt(self.blip / np.maximum(n, 1.0)), 1.0)
 
     def _read_silence(self, found: Sequence[Ticks], base: Array, cap: Array | None) -> Reading:
         """A tick without events says exp(expected / phi); one event ends the silence (factor 0)."""

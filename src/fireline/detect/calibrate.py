@@ -8,8 +8,9 @@ import numpy as np
 
 from fireline.detect.bank import Bank
 from fireline.detect.evalue import run
-from fireline.detect.fit import Fit, fit, merged
+from fireline.detect.fit import Fit, fit
 from fireline.detect.kinds import Array, Kind
+from fireline.detect.merging import merged
 from fireline.detect.stretches import incidents
 from fireline.terms.counts import Scope
 from fireline.terms.plan import Plan
@@ -89,7 +90,7 @@ def _loud(bank: Bank, counts: Mapping[Scope, Array], first: int, grain: int, spa
     start = folded[0][1]
     ticks = len(folded[0][0])
     level = _level(ticks)
-    caps = np.full(len(bank.groups), np.log(level) / bank.kind.k)
+    caps = bank.caps(np.full(len(bank.groups), level))
     state = bank.fresh()
     worst = np.zeros(len(bank.groups))
     none = np.zeros((ticks, bank.width), bool)

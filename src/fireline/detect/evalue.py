@@ -14,7 +14,24 @@ Array = np.ndarray[Any, Any]
 
 LAMBDAS = (0.25, 0.5, 1.0, 2.0)
 ODDS = (1.4, 2.0, 4.0, 10.0)
+SLACK = float(np.log(10))  # a ticket fires at a fifth of the level, and half of that for what came before
 CEILING = 1e200  # beyond any level; infinity times 0 would be no number
+
+
+def caps(level: Array, branches: Array, k: int) -> Array:
+    """What one tick may say at most, log e [G], so that ``k`` of them reach ``level`` [G] and fewer do not.
+
+    The statistic is a mean over ``branches`` [G] (a monitor's channels, sides and alternatives), and a fault
+    may show in one of them: log(level branches) / k. Where a mean has more branches than that allows, k - 1
+    ticks in all of them stay below a tenth of the level.
+
+    >>> E = np.exp(caps(np.array([1e6]), np.array([8]), 2))[0]
+    >>> bool(np.isclose(E * E / 8, 1e6)), bool(E < 1e6)
+    (True, True)
+    """
+    one = np.log(level * branches) / k
+    fewer = (np.log(level) - SLACK) / (k - 1) if k > 1 else one
+    return np.asarray(np.minimum(one, fewer))
 
 
 def mean_log_factors(z: Array, cap: Array) -> Array:

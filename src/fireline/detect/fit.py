@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from fireline.detect.kinds import Array, Kind, Means, Rates
+from fireline.detect.merging import choose_merge, merged, moved
 from fireline.detect.season import CELLS, cells_of
 from fireline.detect.spread import (
     MEDIAN,
@@ -25,7 +26,6 @@ UPPER = 3.09  # standard normal, one in a thousand
 DAY = 86_400
 EVIDENCE_DAYS = 1.0  # how long evidence gathers against one base; longer is what the tolerance is for
 HOURS = (1, 4, 24)
-MERGES = {60: (1,), 900: (1, 2, 4, 8, 16, 32, 96), 3600: (1, 2, 3, 6, 12, 24)}
 
 
 @dataclass(frozen=True)
@@ -52,30 +52,6 @@ class Fit:
         return replace(self, inflation=self.inflation * factors)
 
 
-def merged(counts: Array, first: int, merge: int) -> tuple[Array, int]:
-    """Counts [T, W] from tick ``first`` added up in groups of ``merge`` aligned to 1970: ([T', W],
-    first')."""
-    if merge == 1:
-        return counts, first
-    lead = first % merge
-    tail = -(lead + len(counts)) % merge
-    padded = np.pad(counts, ((lead, tail), (0, 0)))
-    return padded.reshape(-1, merge, counts.shape[1]).sum(axis=1), first // merge
-
-
-def choose_merge(kind: Kind, plan: Plan, counts: Array, grain: int) -> int:
-    """The fewest ticks to judge as one so that a busy tick holds ``kind.merge_to`` events."""
-    if kind.merge_to == 0:
-        return 1
-    for merge in MERGES[grain]:
-        ticks = kind.ticks(plan, merged(counts, 0, merge)[0])
-        n = ticks.n[:, 0] if ticks.n.shape[1] else np.zeros(1)
-        busy = n[n > 0]
-        if busy.size and np.median(busy) >= kind.merge_to:
-            return merge
-    return MERGES[grain][-1]
-
-
 def fit(kind: Kind, plan: Plan, counts: Array, first: int, grain: int, spared: Array | None = None) -> Fit:
     """The baseline of ``kind`` from reference counts [T, W] of one scope, T ticks of ``grain`` s from
     ``first``.
@@ -93,7 +69,8 @@ def fit(kind: Kind, plan: Plan, counts: Array, first: int, grain: int, spared: A
     elif isinstance(ticks, Rates):
         found = _fit_rates(kind, plan, ticks, cells, merge, grain)
     else:
-        found = _fit_means(kind, plan, ticks, cells, merge, grain)
+        later = moved(kind, plan, counts, first, grain, merge, ticks.n.shape[1], spared)
+        found = _fit_means(kind, plan, ticks, cells, later, merge, grain)
     return found if spared is None else replace(found, spared=spared.sum(axis=0))
 
 
@@ -233,13 +210,16 @@ def _untrimmed(hits: Array, n: Array, hour: int) -> Array:
 # -- means ---------------------------------------------------------------------------------------------------
 
 
-def _fit_means(kind: Kind, plan: Plan, ticks: Means, cells: Array, merge: int, grain: int) -> Fit:
+def _fit_means(
+    kind: Kind, plan: Plan, ticks: Means, cells: Array, later: tuple[Array, Array], merge: int, grain: int
+) -> Fit:
     valid = (ticks.n >= kind.least) & np.isfinite(ticks.value)
     value = np.where(valid, ticks.value, np.nan)
     variance = np.where(valid, ticks.variance, np.nan)
     with np.errstate(all="ignore"):
         sampling = np.nan_to_num(median(variance), nan=1.0)
-    middle, members = seasonal_median(value, cells)
+    more, within = later
+    middle, members = seasonal_median(np.concatenate([value, more]), np.concatenate([cells, within]))
     tau2 = between_ticks(value - middle[cells], sampling)
     base, base_variance = shrunk(middle, members, sampling + tau2, valid.sum(axis=0))
     residual = value - base[cells]

@@ -17,9 +17,10 @@ from fireline.detect.baseline import Baseline
 from fireline.detect.budget import RESERVE, purse, reserve_share, split
 from fireline.detect.choice import judged, measures
 from fireline.detect.duel import duel
-from fireline.detect.fit import Fit, merged
+from fireline.detect.fit import Fit
 from fireline.detect.fixed import FixedThresholds, names
 from fireline.detect.kinds import Array, Behind, Kind, Monitor, Told
+from fireline.detect.merging import merged
 from fireline.detect.registry import kind_named
 from fireline.detect.report import figure, finding
 from fireline.detect.terms import Terms
@@ -186,7 +187,7 @@ class Judge:
         return Court(
             name=name, bank=bank, grain=grain, rival=rival,
             page=np.full(groups, levels.page), ticket=np.full(groups, levels.ticket),
-            caps=np.full(groups, np.log(levels.page) / kind.k),
+            caps=bank.caps(np.full(groups, levels.page)),
         )  # fmt: skip
 
     def _seat(self, court: Court) -> None:

@@ -141,6 +141,14 @@ class Kind(ABC):
         """Whether it is judged without the runbook asking for it."""
         return not self.optional
 
+    def reach(self, plan: Plan, base: Array) -> Array | None:
+        """How far statistics [C], usually ``base`` [C], move when every event is worthless; a part of the
+        events moves them by at most that part of it. None where nobody knows: then one tick never fires.
+
+        Of rates nobody has to say it: at worst every event is a hit.
+        """
+        return None
+
     def fixed_base(self, plan: Plan) -> Array | None:
         """Bases [C] that are known instead of learnt (NaN where learnt), or None."""
         return None

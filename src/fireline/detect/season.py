@@ -34,6 +34,13 @@ def _offsets(starts: Array, timezone: str) -> Array:
     return np.asarray(found)
 
 
+def shifts(first: int, timezone: str) -> tuple[int, ...]:
+    """How many seconds the local clock will be moved, or was, within a year from ``first`` (seconds since
+    1970): empty where it never is."""
+    seen = {_offset(first // QUARTER * QUARTER + week * 604_800, timezone) for week in range(-26, 53)}
+    return tuple(sorted({a - b for a in seen for b in seen} - {0}))
+
+
 def cells_of(ticks: Array, grain: int, timezone: str) -> Array:
     """The season cell, 0..47, of each of ``ticks`` [T] (indices of ``grain`` seconds since 1970): int64 [T].
 

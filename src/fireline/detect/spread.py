@@ -68,13 +68,17 @@ def median(values: Array) -> Array:
 
 
 def seasonal_median(value: Array, cells: Array) -> tuple[Array, Array]:
-    """Median by season cell [48, C] and how many ticks it rests on [48, C]; thin cells take the pooled
-    one."""
+    """Median by season cell [48, C] and how many ticks it rests on [48, C].
+
+    A thin cell takes that of the same hour on the other sort of day, and the pooled one where that is thin
+    too.
+    """
     with np.errstate(all="ignore"):
         pooled = median(value)
         count = np.isfinite(value).sum(axis=0)
         base = np.tile(pooled, (CELLS, 1))
         members = np.tile(count, (CELLS, 1)).astype(np.float64)
+        known = np.zeros(base.shape, bool)
         for cell in range(CELLS):
             part = value[cells == cell]
             inside = np.isfinite(part).sum(axis=0)
@@ -82,7 +86,10 @@ def seasonal_median(value: Array, cells: Array) -> tuple[Array, Array]:
             if enough.any():
                 base[cell, enough] = median(part[:, enough])
                 members[cell, enough] = inside[enough]
-    return base, members
+                known[cell] = enough
+    other = np.roll(np.arange(CELLS), CELLS // 2)
+    borrowed = ~known & known[other]
+    return np.where(borrowed, base[other], base), np.where(borrowed, members[other], members)
 
 
 def long_run(residual: Array, noise: Array, tolerance: Array, blocks: tuple[int, ...]) -> Array:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from fireline.detect.bank import Bank
-from fireline.detect.fit import incidents_allowed, merged
+from fireline.detect.fit import incidents_allowed
 from fireline.detect.kinds import Array
+from fireline.detect.merging import merged
 
 MOST = 0.05  # of the reference; what lasts longer is no incident but another level
 BLOCK_CELLS = 3_000_000
@@ -28,7 +29,7 @@ def incidents(
     found = np.zeros((ticks, bank.width), bool)
     for group in np.flatnonzero(loud):
         span = slice(int(bank.groups[group]), int(bank.groups[group] + bank.sizes[group]))
-        logs = _log_factors(bank, folded, start, grain, span, float(np.log(level(ticks)) / bank.kind.k))
+        logs = _log_factors(bank, folded, start, grain, span, level(ticks))
         most = incidents_allowed(ticks * grain * bank.merge)
         pieces = stretches(logs, level(ticks), most)
         if len(pieces) <= most and sum(stop - low for low, stop in pieces) <= MOST * ticks:
@@ -37,9 +38,9 @@ def incidents(
     return found
 
 
-def _log_factors(bank: Bank, folded: Array, start: int, grain: int, span: slice, cap: float) -> Array:
+def _log_factors(bank: Bank, folded: Array, start: int, grain: int, span: slice, level: float) -> Array:
     """log e of one monitor over the whole reference: [T, channels x branches], 0 without data."""
-    caps = np.full(len(bank.groups), cap)
+    caps = bank.caps(np.full(len(bank.groups), level))
     step = max(1, BLOCK_CELLS // max(bank.width * bank.branches, 1))
     parts = []
     for low in range(0, len(folded), step):

@@ -50,6 +50,10 @@ class Accuracy(Kind):
             variance = np.maximum(wrong * (1 - wrong), 0.01) / judged
         return Means(wrong[:, None], variance[:, None], judged[:, None])
 
+    def reach(self, plan: Plan, base: Array) -> Array:
+        """Answers that know nothing: of two, half are wrong."""
+        return np.maximum((0.5 if plan.task == "binary" else 1.0) - base, 0.0)
+
 
 class RegressionError(Kind):
     """Mean absolute error of predictions, in units of the reference predictions' spread.

@@ -59,3 +59,8 @@ class Auc(Kind):
         auc, variance = binned_auc(negatives, positives)
         fewer = np.minimum(negatives.sum(axis=1), positives.sum(axis=1)).astype(np.float64)
         return Means(auc[:, None], variance[:, None], fewer[:, None])
+
+    def reach(self, plan: Plan, base: Array) -> Array:
+        """Scores that know nothing: they stand in a part of the pairs that is twice their part of the
+        events."""
+        return 2 * np.maximum(base - 0.5, 0.0)

@@ -51,6 +51,10 @@ class Calibration(Kind):
             np.stack([n, n], axis=1),
         )
 
+    def reach(self, plan: Plan, base: Array) -> Array:
+        """Every score 1 where no label is, or the reverse; a slope of one, as of sure and random scores."""
+        return np.ones(len(base))
+
     def tolerances(self, plan: Plan, base: Array) -> Array:
         """A tenth of the reference's positive share, at least one point in a thousand."""
         positives = np.asarray(plan.quality.by_name["labels"].shares or (0.0,) * 5)
