@@ -1,14 +1,14 @@
 """The whole of Fireline on synthetic services with a known truth: draft, baseline, replay, and what came of
 it.
 
-    python bench/worlds.py                                   every set
-    python bench/worlds.py --sets healthy --seeds 30         service-months without a fault
-    python bench/worlds.py --sets faults --faults bad_deploy,outage --jobs 2
+    python -m bench worlds                                   every set
+    python -m bench worlds --sets healthy --seeds 30         service-months without a fault
+    python -m bench worlds --sets faults --faults bad_deploy,outage --jobs 2
 
-Sets: ``healthy`` months with a harmless deploy, ``twins`` of every fault, ``faults`` (each size, scope and
-kind), ``changes`` (faults whose deploy nobody announced, and faults beside five innocent changes). One line a
-world as it ends, and at last one table. What is right, and what is not, is read off ``incidents.json`` and
-the world's truth only.
+Sets: ``healthy`` months with a harmless deploy, in which everything is watched (`_months.py`), ``twins`` of
+every fault, ``faults`` (each size, scope and kind), ``changes`` (faults whose deploy nobody announced, and
+faults beside five innocent changes). One line a world as it ends, with every alarm of a faultless one, and at
+last one table. What is right, and what is not, is read off ``incidents.json`` and the world's truth only.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bench._months import agreed, month, optional, trained_on
 from fireline.cli.sample import read_sample
 from fireline.clock import parse_time
 from fireline.drill.faults import faults, twins
 from fireline.drill.worlds import World, write
+from fireline.ingest import signals_log
 from fireline.reference import take_baseline
 from fireline.replay import run
 from fireline.runbook.draft import draft
+from fireline.runbook.load import load
 from fireline.telemetry.changes import read_changes
 
 HARMLESS_CAUSES = {"natural_drift", "label_pipeline", "unknown", "concept_drift"}
@@ -56,21 +59,22 @@ class Trial:
 
     @property
     def name(self) -> str:
-        said = [self.fault or "healthy"]
+        said = [self.fault or f"healthy {month(self.seed, 1, 1, 1).task}"]
+        said += ["all kinds" if self.fault is None and optional(self.seed) else ""]
         if self.fault:
             said += [self.size, self.where or "", self.kind or ""]
         said += ["silent" if not self.announced else "", f"+{self.innocents}" if self.innocents else ""]
         return " ".join(part for part in said if part) + f" #{self.seed}"
 
     def world(self) -> World:
-        """The world, with the fault in it."""
+        """The world, with the fault in it; a healthy month has everything that can be watched."""
+        if self.fault is None:
+            return month(self.seed, self.reference, self.live, self.per_minute)
         plain = World(
             seed=self.seed, days=self.reference + self.live, reference_days=self.reference,
             per_minute=self.per_minute, features=6, segments=2, announced=self.announced,
             innocents=self.innocents,
         )  # fmt: skip
-        if self.fault is None:
-            return plain
         one = {**faults(), **twins()}[self.fault]
         world = one.fitted(plain)
         return one.play(world, self.size, where=self.where, kind=self.kind)  # type: ignore[arg-type]
@@ -96,6 +100,8 @@ class Told:
     slice: bool | None = None
     families: list[str] = field(default_factory=list)
     because: str = ""
+    alarms: list[str] = field(default_factory=list)
+    monitors: int = 0
 
     def line(self) -> str:
         """One line for people."""
@@ -108,7 +114,8 @@ class Told:
             f"{self.false_pages}{delay} "
             f"{self.cause:<15} {','.join(self.measures) or 'none':<14} {' '.join(self.families)[:70]} "
             f"{self.error}"
-            f" ({self.seconds:.0f} s)"
+            f" ({self.monitors} monitors, {self.seconds:.0f} s)"
+            + "".join(f"\n    {said}" for said in self.alarms)
         )
 
 
@@ -136,18 +143,26 @@ def _replayed(trial: Trial, folder: Path) -> tuple[dict[str, Any], list[dict[str
     world = trial.world()
     log = write(world, folder)
     events, labels = folder / "events.parquet", folder / "labels.parquet"
+    signals = [path for path in (folder / "signals.jsonl",) if path.exists()]
+    jobs = next((path for path in (folder / "jobs.jsonl",) if path.exists()), None)
     sample = read_sample([events], [labels], world.live_from, world.timezone)
     changes, _ = read_changes(folder / "changes.jsonl", world.service, world.timezone)
     book = folder / "runbook.yaml"
+    training = trained_on(events, world.live_from, folder) if trial.fault is None else None
     drafted = draft(
         sample.events, world.service, world.live_from, labels=sample.labels, changes=changes,
         timezone=world.timezone, roles={"time": sample.time}, baseline="runbook.baseline.npz",
+        training=training,
     )  # fmt: skip
-    book.write_text(drafted.text, encoding="utf-8")
-    take_baseline(book, [events, labels])
-    run(book, [events, labels], out=folder / "out", changes=folder / "changes.jsonl")
+    text = drafted.text if trial.fault else agreed(drafted.text, trial.seed)
+    book.write_text(text, encoding="utf-8")
+    sampled = signals_log(load(book), signals)[0] if signals else None
+    take_baseline(book, [events, labels], signals=sampled)
+    changed = folder / "changes.jsonl"
+    run(book, [events, labels], out=folder / "out", changes=changed, signals=signals, jobs=jobs)
     incidents = json.loads((folder / "out" / "incidents.json").read_text(encoding="utf-8"))
-    return {**log.truth, "ends": world.end}, incidents
+    summary = json.loads((folder / "out" / "summary.json").read_text(encoding="utf-8"))
+    return {**log.truth, "ends": world.end, "monitors": summary["monitors"]["judged"]}, incidents
 
 
 def judge(told: Told, truth: dict[str, Any], incidents: list[dict[str, Any]]) -> None:
@@ -155,6 +170,8 @@ def judge(told: Told, truth: dict[str, Any], incidents: list[dict[str, Any]]) ->
     with a family that fits; every other paged incident is a false page."""
     incidents = [i for i in incidents if i["state"] != "merged"]
     told.incidents = len(incidents)
+    told.monitors = truth["monitors"]
+    told.alarms = [_said(a) for i in incidents for a in i["alerts"]] if truth["harmless"] else []
     told.paged = sum(_pages(i) != [] for i in incidents)
     told.measures = [m["action"] for i in incidents for m in i["measures"]]
     told.families = sorted(
@@ -194,6 +211,16 @@ def _is_of(incident: dict[str, Any], truth: dict[str, Any], began: datetime) -> 
     return any(a["family"] in fits and parse_time(a["fired_at"]) >= began for a in incident["alerts"])
 
 
+def _said(alert: dict[str, Any]) -> str:
+    """One alert of a faultless world, for whoever has to find its cause."""
+    about = alert["feature"] or alert["series"]
+    scope = alert["version"] or alert["segment"] or "service"
+    return (
+        f"{alert['urgency']} {alert['fired_at']} {alert['monitor']} {about} of {scope}, "
+        f"evidence {alert['evidence']:.2f}"
+    )
+
+
 def _pages(incident: dict[str, Any]) -> list[dict[str, Any]]:
     return [a for a in incident["alerts"] if a["urgency"] == "page"]
 
@@ -212,11 +239,13 @@ def _measured_right(truth: dict[str, Any], main: dict[str, Any], incidents: list
     return not (asked if truth["cause"] in HARMLESS_CAUSES else back)
 
 
-def trials(sets: Iterable[str], seeds: int, only: set[str]) -> Iterator[Trial]:
+def trials(sets: Iterable[str], seeds: int, only: set[str], first: int = 0) -> Iterator[Trial]:
     """The worlds to play, in order."""
     for name in sets:
         if name == "healthy":
-            yield from (Trial(seed, reference=28, live=30, per_minute=4) for seed in range(seeds))
+            yield from (
+                Trial(seed, reference=28, live=30, per_minute=4) for seed in range(first, first + seeds)
+            )
         elif name == "twins":
             for twin in twins().values():
                 if not only or twin.name in only:
@@ -264,8 +293,9 @@ def table(all_told: list[Told]) -> str:
     for name, part in (("healthy months", calm), ("twins", faultless)):
         if part:
             pages = sum(t.false_pages for t in part)
+            days = sum(t.trial.live for t in part if not t.error)
             lines.append(
-                f"{name}: {len(part)} worlds, {pages} false pages, most in one "
+                f"{name}: {len(part)} worlds, {days:g} service-days, {pages} false pages, most in one "
                 f"{max(t.false_pages for t in part)},"
                 f" measures in {sum(bool(t.measures) for t in part)}, tickets "
                 f"{sum(t.incidents - t.paged for t in part)}"
@@ -295,6 +325,7 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--sets", default="healthy,twins,faults,changes")
     ask.add_argument("--seeds", type=int, default=6)
+    ask.add_argument("--first", type=int, default=0, help="the first seed of the healthy months")
     ask.add_argument("--faults", default="")
     ask.add_argument(
         "--only", default="", help="words that a world's name must hold, such as 'large version'"
@@ -306,7 +337,9 @@ def main() -> None:
     only = {name for name in said.faults.split(",") if name}
     words = said.only.split()
     chosen = [
-        t for t in trials(said.sets.split(","), said.seeds, only) if not set(words) - set(t.name.split())
+        t
+        for t in trials(said.sets.split(","), said.seeds, only, said.first)
+        if not set(words) - set(t.name.split())
     ]
     told = []
     with ProcessPoolExecutor(said.jobs) as pool:
