@@ -49,9 +49,9 @@ def scores(kind, counts, split):
         column_names=["x"], timestamp_column_name="t", chunk_period="h"
     )
     reference, live = frame(counts[:split], 0, names, rng), frame(counts[split:], split, names, rng)
-    calculator.fit(reference)
+    calculator.fit(reference)  # which calculates the reference's chunks
     result = calculator.calculate(live).filter(period="analysis").to_df()
-    usual = calculator.calculate(reference).filter(period="analysis").to_df()["x", "jensen_shannon", "value"]
+    usual = calculator.result.filter(period="reference").to_df()["x", "jensen_shannon", "value"]
     distance = result["x", "jensen_shannon", "value"].to_numpy()
     upper = result["x", "jensen_shannon", "upper_threshold"].to_numpy()
     mean = float(usual.mean())

@@ -2,7 +2,8 @@
 
 Fifteen numeric and five categorical features, a score, errors, latency, a flag, labels, and one segment
 column of two values (15 % and 85 %). Daily and weekly seasons, a slow wobble in every input, in latency and
-in the quality of the model, and harmless two-minute blips of errors every third day. Counts are drawn
+in the quality of the model, and harmless two-minute blips every third day: of errors, and each by itself of
+answers that are all wrong, of scores that know nothing, and of labels that never come. Counts are drawn
 directly, so a service-month takes a second.
 """
 
@@ -218,6 +219,9 @@ class Service:
         self.truth["wrong"] = WRONG * np.exp(self.wobble(hours, 24, 0.02))
         self.truth["labelled"] = np.full(hours, LABELLED)
         self.truth["stretch"] = np.ones(hours)
+        for name in ("wrong", "separation", "labelled"):
+            blips = self.rng.choice(hours, hours // 72, replace=False)
+            self.truth[f"blip:{name}"] = np.where(np.isin(np.arange(hours), blips), 2 / 60, 0.0)
         self.counts["quality", HOUR, SERVICE] = np.zeros((hours, self.plan.quality.width), np.int64)
         self.draw_quality(0)
 
@@ -225,9 +229,11 @@ class Service:
         """Draws labels, scores of both classes and their moments again from hour ``low``."""
         layout, out = self.plan.quality, self.counts["quality", HOUR, SERVICE]
         n = self.n.reshape(-1, 60).sum(axis=1)[low:]
-        labelled = self.rng.binomial(n, self.truth["labelled"][low:])
+        blip = {name: self.truth[f"blip:{name}"][low:] for name in ("wrong", "separation", "labelled")}
+        labelled = self.rng.binomial(n, self.truth["labelled"][low:] * (1 - blip["labelled"]))
         positive = self.rng.binomial(labelled, POSITIVE)
-        correct = self.rng.binomial(labelled, 1 - np.clip(self.truth["wrong"][low:], 0, 1))
+        right = (1 - np.clip(self.truth["wrong"][low:], 0, 1)) * (1 - blip["wrong"])
+        correct = self.rng.binomial(labelled, right)
         start = layout.offsets["labels"]
         out[low:, start : start + 5] = np.stack([n, labelled, positive, labelled, correct], axis=1)
         drawn = {}
@@ -236,6 +242,7 @@ class Service:
             ("positives", positive, self.truth["separation"][low:]),
         ):
             weight = np.exp(shift[:, None] * PLACES - shift[:, None] ** 2 / 2)
+            weight += (blip["separation"] * weight.mean(axis=1))[:, None] / (1 - blip["separation"])[:, None]
             drawn[name] = self.rng.multinomial(of, weight / weight.sum(axis=1, keepdims=True))
             first = layout.offsets[name] + 1
             out[low:, first : first + SCORES] = drawn[name]

@@ -12,8 +12,8 @@ from fireline.terms.counts import HOUR, MINUTE, QUARTER, SERVICE, Scope
 
 SEGMENTED = 6
 PACKAGED = frozenset({
-    "feature:x0", "feature:x3", "feature:x4", "feature:c1", "feature:c4", "score", "rate:error",
-    "rate:flag:toxic", "auc", "accuracy", "calibration", "coverage", "traffic",
+    "feature:x0", "feature:x3", "feature:c1", "score", "rate:error", "rate:flag:toxic", "auc", "accuracy",
+    "calibration", "coverage", "traffic",
 })  # fmt: skip  # what the packages watch on faultless days: all would take them hours
 
 
@@ -28,6 +28,11 @@ class View:
     kind: str
     histogram: Array | None
     figure: Array
+
+    def until(self, hour: int) -> View:
+        """The same up to ``hour``."""
+        whole = self.histogram
+        return View(self.name, self.kind, None if whole is None else whole[:hour], self.figure[:hour])
 
 
 def everything() -> list[tuple[str, Scope]]:
