@@ -67,11 +67,18 @@ def codes(table: pa.Table, name: str) -> tuple[Array, list[str]]:
 
 
 class Words:
-    """The coded columns of one batch, each coded once."""
+    """The columns of one batch as numpy arrays, each made once, whoever asks for it."""
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
         self._coded: dict[str, tuple[Array, list[str]]] = {}
+        self._numbers: dict[str, Array] = {}
+
+    def numbers(self, name: str) -> Array:
+        """Column ``name`` as ``numbers`` gives it; not to be written to."""
+        if name not in self._numbers:
+            self._numbers[name] = numbers(self.table, name)
+        return self._numbers[name]
 
     def codes(self, name: str) -> tuple[Array, list[str]]:
         """Column ``name`` as ``codes`` gives it."""

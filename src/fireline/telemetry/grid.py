@@ -8,7 +8,7 @@ row of another year costs no more than any other.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -20,8 +20,8 @@ from fireline.telemetry.packing import narrowest, pack
 from fireline.terms.counts import CountsRow, Scope, ScopeKind
 from fireline.terms.plan import Layout
 
-BLOCK_MARKS = 1 << 18
-BLOCK_CELLS = 1 << 18
+BLOCK_MARKS = 1 << 16
+BLOCK_CELLS = 1 << 16
 HELD_BYTES = 64 << 20
 GAP_CELLS = 1 << 13
 LONGEST_CELLS = 1 << 22
@@ -35,7 +35,7 @@ EXACT = 1 << 53  # up to here a float64 holds every integer
 class Marginal:
     """Which scope each row belongs to, for one way of dividing all rows.
 
-    ``code`` int64 [n] is an index into ``scopes``, or one of the two slots after them: live rows in none of
+    ``code`` int32 [n] is an index into ``scopes``, or one of the two slots after them: live rows in none of
     these scopes, and rows that are nobody's. ``whole``, if any, is the scope of all rows in the ``live``
     slots.
     """
@@ -53,19 +53,43 @@ class Marginal:
         """The kinds of scope in it."""
         return {scope.kind for scope in self.scopes} | ({self.whole.kind} if self.whole else set())
 
+    def counted(self, kinds: Set[ScopeKind]) -> Marginal:
+        """The same for scopes of ``kinds`` alone: where only the whole is counted, nothing else is told
+        apart."""
+        if self.whole is None or any(scope.kind in kinds for scope in self.scopes):
+            return self
+        nobody = np.ones(self.slots, np.int32)
+        nobody[list(self.live)] = 0
+        return Marginal((), nobody[self.code], self.whole, (0,))
+
+
+@dataclass(frozen=True)
+class Lots:
+    """Marks that are made a stretch of rows at a time, so that they stay in the processor's cache.
+
+    ``of(low, high)`` gives for those rows dense cells int32 [D, r] and whole amounts float64 [K, r], the
+    latter for ``cells`` [K]; ``most`` rows of amounts add up exactly in a float64.
+    """
+
+    cells: Array
+    most: int
+    of: Callable[[int, int], tuple[Array, Array]]
+
 
 @dataclass
 class Marks:
     """What n rows add to the cells of a layout ``width`` wide.
 
     ``dense``: arrays int32 [n], a cell for every row, ``width`` standing for none. ``sparse``: pairs (rows in
-    order, cell or cells). ``sums``: (cell, amounts int64 [n]), added instead of counted.
+    order, cell or cells). ``sums``: (cell, or int32 [n] a cell for every row, amounts int64 [n]), added
+    instead of counted. ``lots``: many of both, made while they are counted.
     """
 
     width: int
     dense: list[Array] = field(default_factory=list)
     sparse: list[tuple[Array, Array | int]] = field(default_factory=list)
-    sums: list[tuple[int, Array]] = field(default_factory=list)
+    sums: list[tuple[int | Array, Array]] = field(default_factory=list)
+    lots: Lots | None = None
 
     def where(self, cell: int, holds: Array) -> None:
         """Count ``cell`` for the rows where ``holds`` bool [n]."""
@@ -84,31 +108,51 @@ class Marks:
         return rows[order], cells[order]
 
 
+class Moments:
+    """When rows happened, ``instants`` int64 [n], microseconds since 1970 that never fall; and which ticks
+    they fall into, found once for all layouts."""
+
+    def __init__(self, instants: Array) -> None:
+        self.instants = instants
+        self._ticks: dict[int, Ticks] = {}
+
+    def ticks(self, grain: int) -> Ticks:
+        """The ticks of ``grain`` seconds."""
+        if grain not in self._ticks:
+            self._ticks[grain] = Ticks.of(self.instants // (grain * MICROS))
+        return self._ticks[grain]
+
+
+Task = tuple["Ticks", int, Marginal]
+"""Ticks, their seconds, and the ways rows are divided."""
+
+
 def count(
-    layout: Layout, marks: Marks, marginals: Sequence[Marginal], instants: Array, late: bool
+    layout: Layout, marks: Marks, marginals: Sequence[Marginal], moments: Moments, late: bool
 ) -> list[CountsRow]:
-    """Stored rows of ``marks`` for each scope; ``instants`` int64 [n], microseconds since 1970, never
-    fall."""
-    dense = np.stack(marks.dense) if marks.dense else np.empty((0, len(instants)), np.int32)
-    rows, cells = marks.rows_and_cells()
-    grains = sorted(set(layout.grains.values()))
-    ticks = {grain: _Ticks.of(instants // (grain * MICROS)) for grain in grains}
+    """Stored rows of ``marks`` for each scope."""
+    laid = _Laid.of(marks, len(moments.instants))
+    tasks = []
+    for grain in sorted(set(layout.grains.values())):
+        kinds = {kind for kind, one in layout.grains.items() if one == grain}
+        tasks += [(moments.ticks(grain), grain, m.counted(kinds)) for m in marginals if kinds & m.kinds()]
 
-    def counted(task: tuple[int, Marginal]) -> list[CountsRow]:
-        grain, marginal = task
-        held, found = Held(layout, grain, late), list[CountsRow]()
-        for at, table in _tables(marks, dense, rows, cells, marginal, ticks[grain]):
-            _keep(held, marginal, layout.grains, grain, at, table)
-            if held.size > HELD_BYTES:
-                found += held.release()
-        return found + held.release()
+    def counted(task: Task) -> list[CountsRow]:
+        ticks, grain, marginal = task
+        blocks, size, found = list[tuple[Array, Array]](), 0, list[CountsRow]()
+        for at, table in _tables(laid, marginal, ticks):
+            blocks.append((at, table.astype(narrowest(table))))
+            size += blocks[-1][1].nbytes
+            if size > HELD_BYTES:
+                found += _rows_of(layout, marginal, grain, late, blocks)
+                blocks, size = [], 0
+        return found + _rows_of(layout, marginal, grain, late, blocks)
 
-    tasks = [(g, m) for g in grains for m in marginals if any(layout.grains.get(k) == g for k in m.kinds())]
-    return [row for part in _side_by_side(counted, tasks, len(instants)) for row in part]
+    return [row for part in _side_by_side(counted, tasks, len(moments.instants)) for row in part]
 
 
 def _side_by_side(
-    work: Callable[[tuple[int, Marginal]], list[CountsRow]], tasks: Sequence[tuple[int, Marginal]], rows: int
+    work: Callable[[Task], list[CountsRow]], tasks: Sequence[Task], rows: int
 ) -> list[list[CountsRow]]:
     """The work of all tasks, in their order; on a few threads where it is worth it (numpy and zstd let go of
     the interpreter)."""
@@ -119,19 +163,21 @@ def _side_by_side(
 
 
 @dataclass(frozen=True)
-class _Ticks:
+class Ticks:
     """The ticks rows fall into: ``distinct`` [D] rising, ``starts`` [D + 1] the first row of each, ``rank``
-    [n]."""
+    int32 [n]."""
 
     distinct: Array
     starts: Array
     rank: Array
 
     @classmethod
-    def of(cls, tick: Array) -> _Ticks:
+    def of(cls, tick: Array) -> Ticks:
+        """The ticks of rows whose ``tick`` [n] never falls."""
         changes = np.flatnonzero(tick[1:] != tick[:-1]) + 1
         starts = np.concatenate([[0], changes, [len(tick)]]).astype(np.int64)
-        return cls(tick[starts[:-1]], starts, np.repeat(np.arange(len(starts) - 1), np.diff(starts)))
+        rank = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))
+        return cls(tick[starts[:-1]], starts, rank)
 
     def blocks(self, most: int, rows: int) -> Iterator[tuple[int, int]]:
         """Stretches of at most ``most`` distinct ticks and about ``rows`` rows."""
@@ -143,32 +189,82 @@ class _Ticks:
             first = stop
 
 
-def _tables(
-    marks: Marks, dense: Array, rows: Array, cells: Array, marginal: Marginal, ticks: _Ticks
-) -> Iterator[tuple[Array, Array]]:
-    """Block after block: (its distinct ticks [T], table int64 [slots, T, width])."""
-    width, slots = marks.width + 1, marginal.slots
-    most = BLOCK_MARKS // (len(dense) + 1)
+@dataclass(frozen=True)
+class _Laid:
+    """Marks as they are counted: all ``dense`` ones in one array int32 [D, n], the sparse ones in order of
+    their rows, amounts as float64 where such add up exactly."""
+
+    width: int
+    dense: Array
+    rows: Array
+    cells: Array
+    sums: list[tuple[int | Array, Array]]
+    lots: Lots | None
+
+    @classmethod
+    def of(cls, marks: Marks, n: int) -> _Laid:
+        dense = np.stack(marks.dense) if marks.dense else np.empty((0, n), np.int32)
+        sums = [(cell, _addable(amounts)) for cell, amounts in marks.sums]
+        return cls(marks.width, dense, *marks.rows_and_cells(), sums, marks.lots)
+
+    def place(self, spot: Array, low: int, high: int, made: Array | None) -> Array:
+        """Where the rows [low, high) count in a table of ``spot`` [r] x cell: int32 [m]."""
+        start, dense = spot * np.int32(self.width + 1), self.dense[:, low:high]
+        first, last = np.searchsorted(self.rows, (low, high))
+        rows = len(dense) + (0 if made is None else len(made))
+        found = np.empty(rows * len(spot) + int(last - first), np.int32)
+        grid = found[: rows * len(spot)].reshape(rows, len(spot))
+        np.add(start, dense, out=grid[: len(dense)])
+        if made is not None:
+            np.add(start, made, out=grid[len(dense) :])
+        found[rows * len(spot) :] = start[self.rows[first:last] - low] + self.cells[first:last]
+        return found
+
+
+def _addable(amounts: Array) -> Array:
+    """``amounts`` int64 [n] as float64 where no sum of them can lose a digit, else as they are."""
+    if len(amounts) * int(np.abs(amounts).max(initial=0)) < EXACT:
+        return amounts.astype(np.float64)
+    return amounts
+
+
+def _tables(laid: _Laid, marginal: Marginal, ticks: Ticks) -> Iterator[tuple[Array, Array]]:
+    """Block after block: (its distinct ticks [T], table int64 [slots, T, width + 1])."""
+    width, slots = laid.width + 1, marginal.slots
+    marks = len(laid.dense) + len(laid.sums) + (2 * len(laid.lots.cells) if laid.lots else 0) + 1
+    most = max(1, BLOCK_MARKS // marks)
+    if laid.lots is not None:
+        most = min(most, laid.lots.most)
     for first, stop in ticks.blocks(max(1, BLOCK_CELLS // (slots * width)), most):
         span = stop - first
-        table = np.zeros(slots * span * width, np.int64)
+        table = None
         for low in range(int(ticks.starts[first]), int(ticks.starts[stop]), most):
             high = min(low + most, int(ticks.starts[stop]))
-            spot = marginal.code[low:high] * span + (ticks.rank[low:high] - first)
-            place = spot * width
-            if len(dense):
-                table += np.bincount((place + dense[:, low:high]).ravel(), minlength=table.size)
-            here = slice(*np.searchsorted(rows, (low, high)))
-            if here.stop > here.start:
-                table += np.bincount(place[rows[here] - low] + cells[here], minlength=table.size)
-            for cell, amounts in marks.sums:
-                table[cell::width] += _summed(spot, amounts[low:high], slots * span)
-        yield ticks.distinct[first:stop], table.reshape(slots, span, width)[:, :, :-1]
+            spot = marginal.code[low:high] * np.int32(span) + (ticks.rank[low:high] - np.int32(first))
+            made, amounts = laid.lots.of(low, high) if laid.lots is not None else (None, None)
+            place = laid.place(spot, low, high, made)
+            counts = np.bincount(place, minlength=slots * span * width)
+            table = counts if table is None else np.add(table, counts, out=table)
+            for cell, figures in laid.sums:
+                _add(table, spot, width, cell if isinstance(cell, int) else cell[low:high], figures[low:high])
+            if laid.lots is not None and amounts is not None:
+                added = _added(amounts, spot, slots * span)
+                table.reshape(-1, width)[:, laid.lots.cells] += added
+        assert table is not None
+        yield ticks.distinct[first:stop], table.reshape(slots, span, width)
+
+
+def _add(table: Array, spot: Array, width: int, cell: int | Array, amounts: Array) -> None:
+    """Adds amounts [r] of rows at ``spot`` [r] to a cell, or to a cell of each row."""
+    if isinstance(cell, int):
+        table[cell::width] += _summed(spot, amounts, len(table) // width)
+    else:
+        table += _summed(spot * np.int32(width) + cell, amounts, len(table))
 
 
 def _summed(index: Array, amounts: Array, size: int) -> Array:
     """Integers added up by index, exactly: bincount adds floats, so what might not fit goes in two parts."""
-    if len(amounts) * int(np.abs(amounts).max(initial=0)) < EXACT:
+    if amounts.dtype == np.float64:
         return np.asarray(np.bincount(index, amounts, minlength=size).astype(np.int64))
     high, low = amounts >> SPLIT, amounts & ((1 << SPLIT) - 1)
     sums = np.bincount(index, high, minlength=size).astype(np.int64) << SPLIT
@@ -176,17 +272,31 @@ def _summed(index: Array, amounts: Array, size: int) -> Array:
     return found
 
 
-def _keep(
-    held: Held, marginal: Marginal, grains: Mapping[ScopeKind, int], grain: int, ticks: Array, table: Array
-) -> None:
-    """Takes the scopes of this grain out of a block's table."""
-    if marginal.whole is not None and grains.get(marginal.whole.kind) == grain:
-        whole = sum(table[slot] for slot in marginal.live)
-        held.add(marginal.whole, ticks, np.asarray(whole).astype(narrowest(np.asarray(whole))))
-    kind = narrowest(table)
+def _added(amounts: Array, spot: Array, spots: int) -> Array:
+    """Amounts [K, r] of rows at ``spot`` [r] added up: int64 [spots, K]. A product of matrices: exact, since
+    the amounts are whole and their sums fit a float64."""
+    here = np.zeros((spots, len(spot)))
+    here[spot, np.arange(len(spot))] = 1.0
+    return np.asarray((here @ amounts.T).astype(np.int64))
+
+
+def _rows_of(
+    layout: Layout, marginal: Marginal, grain: int, late: bool, blocks: Sequence[tuple[Array, Array]]
+) -> list[CountsRow]:
+    """Stored rows of the scopes of this grain: ``blocks`` are ticks [T] and their counts [slots, T, width +
+    1]."""
+    if not blocks:
+        return []
+    held, wanted = Held(layout, grain, late), [k for k, one in layout.grains.items() if one == grain]
+    ticks = np.concatenate([at for at, _ in blocks])
+    counts = np.concatenate([table for _, table in blocks], axis=1)[:, :, :-1]
+    if marginal.whole is not None and marginal.whole.kind in wanted:
+        whole = np.add.reduce(counts[list(marginal.live)], axis=0, dtype=np.int64)
+        held.add(marginal.whole, ticks, whole.astype(narrowest(whole)))
     for slot, scope in enumerate(marginal.scopes):
-        if grains.get(scope.kind) == grain:
-            held.add(scope, ticks, table[slot].astype(kind))
+        if scope.kind in wanted:
+            held.add(scope, ticks, counts[slot])
+    return held.release()
 
 
 class Held:
@@ -199,7 +309,9 @@ class Held:
 
     def add(self, scope: Scope, ticks: Array, counts: Array) -> None:
         """Counts [T, width] at ``ticks`` [T]; ticks without any are left out."""
-        busy = np.flatnonzero(counts.any(axis=1))
+        # numpy looks for the largest of unsigned integers many at a time, for any that is not zero one by one
+        signed = counts.dtype.kind == "i"
+        busy = np.flatnonzero(counts.any(axis=1) if signed else counts.max(axis=1, initial=0))
         if busy.size:
             kept = counts if len(busy) == len(counts) else counts[busy]
             self.parts.setdefault(scope, []).append((ticks[busy], kept))

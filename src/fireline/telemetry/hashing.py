@@ -3,6 +3,7 @@ day."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ _C1, _C2 = np.uint64(0x87C37B91114253D5), np.uint64(0x4CF5AD432745937F)
 _M1, _M2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _ADD, _FIVE = np.uint64(0x52DCE729), np.uint64(5)
 _SEED = np.uint64(0x9E3779B97F4A7C15)
+TABLE = 1 << 13  # hashes that stay in the processor's cache
 
 
 def hash_text(column: Any) -> Array:
@@ -73,9 +75,40 @@ def mix(*hashes: Array) -> Array:
     return _finish(mixed)
 
 
+def mix_small(cells: Sequence[Array]) -> Array:
+    """What ``mix`` gives for arrays [n] of small numbers from 0 on: looked up, as far as a table goes.
+
+    >>> cells = [np.array([3, 0, 3]), np.array([1, 7, 1])]
+    >>> bool((mix_small(cells) == mix(*(c.astype(np.uint64) for c in cells))).all())
+    True
+    """
+    if not len(cells[0]):
+        return np.empty(0, np.uint64)
+    table, at = np.full(1, _SEED, np.uint64), np.zeros(1, np.int64)
+    mixed = None
+    for one in cells:
+        numbers = np.arange(int(one.max()) + 1, dtype=np.uint64)
+        if mixed is None and len(table) * len(numbers) <= TABLE:
+            table = _stir(np.repeat(table, len(numbers)), np.tile(numbers, len(table)))
+            at = at * len(numbers) + one
+            continue
+        mixed = table[at] if mixed is None else mixed
+        mixed = _blend(mixed, _worded(numbers)[one])
+    return _finish(table[at] if mixed is None else mixed)
+
+
 def _stir(hashes: Array, words: Array) -> Array:
+    return _blend(hashes, _worded(words))
+
+
+def _worded(words: Array) -> Array:
     with np.errstate(over="ignore"):
-        return np.asarray(_turn(hashes ^ (_turn(words * _C1, 31) * _C2), 27) * _FIVE + _ADD)
+        return np.asarray(_turn(words * _C1, 31) * _C2)
+
+
+def _blend(hashes: Array, worded: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return np.asarray(_turn(hashes ^ worded, 27) * _FIVE + _ADD)
 
 
 def _turn(words: Array, bits: int) -> Array:

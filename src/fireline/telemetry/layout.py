@@ -94,9 +94,13 @@ def numeric_cells(series: Series, values: Array) -> Array:
         found = _log_bins(edges, values)
         found[values < edges[0]] = bins
         found[values > edges[-1]] = bins + 1
-    else:
-        found = np.asarray(np.r_[bins, :bins, bins + 1].astype(np.int32)[_passed(edges, values)])
-    found[np.isnan(values)] = bins + 2
+        found[np.isnan(values)] = bins + 2
+        return found
+    passed = _passed(edges, values)
+    found = passed.astype(np.int32) - np.int32(1)
+    for reached, cell in ((0, bins), (len(edges), bins + 1)):  # beyond the edges, or NaN: few rows
+        rows = np.flatnonzero(passed == reached)
+        found[rows] = np.where(np.isnan(values[rows]), bins + 2, cell)
     return found
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from fireline.clock import MICROS
 from fireline.telemetry.columns import ARRIVED, Array, Words, booleans, has, numbers, recode, times
 from fireline.telemetry.counters import Feed, Rows, counters
-from fireline.telemetry.grid import Marginal, Marks, count
+from fireline.telemetry.grid import Marginal, Marks, Moments, count
 from fireline.telemetry.layout import category_cells, logit, numeric_cells, score_cells
 from fireline.telemetry.outcomes import outcome
 from fireline.telemetry.packing import add_up, pack, unpack
@@ -40,26 +40,28 @@ def tally(
     """
     rows: list[CountsRow] = []
     for late, part in _by_lateness(plan, events):
-        words, instants = Words(part), times(part)
+        words, moments = Words(part), Moments(times(part))
         members = marginals(plan, part, words)
         shapes = _shape_cells(plan, part, words)
-        rows += count(plan.rates, _rates(plan, part, words, shapes), members, instants, late)
-        rows += count(plan.shapes, _side_by_side(plan.shapes, shapes), members, instants, late)
+        rows += count(plan.rates, _rates(plan, part, words, shapes), members, moments, late)
+        rows += count(plan.shapes, _side_by_side(plan.shapes, shapes), members, moments, late)
         if plan.delays.series and has(part, "latency_ms"):
-            delays = {"latency": numeric_cells(plan.delays.series[0], numbers(part, "latency_ms"))}
-            rows += count(plan.delays, _side_by_side(plan.delays, delays), members, instants, late)
-        rows += _extras(plan, "events", Rows(part, words), members, instants, late)
+            delays = {"latency": numeric_cells(plan.delays.series[0], words.numbers("latency_ms"))}
+            rows += count(plan.delays, _side_by_side(plan.delays, delays), members, moments, late)
+        rows += _extras(plan, "events", Rows(part, words, cells=shapes), members, moments, late)
     for late, part in _by_lateness(plan, duplicates) if duplicates is not None else ():
         twice = Marks(plan.rates.width)
         twice.where(_cell(plan.rates, "rates", "duplicate"), np.ones(len(part), bool))
-        rows += count(plan.rates, twice, marginals(plan, part, Words(part)), times(part), late)
+        rows += count(plan.rates, twice, marginals(plan, part, Words(part)), Moments(times(part)), late)
     for late, part in _by_lateness(plan, rejected) if rejected is not None else ():
-        rows += _extras(plan, "rejected", Rows(part, Words(part)), (), times(part), late)
+        rows += _extras(plan, "rejected", Rows(part, Words(part)), (), Moments(times(part)), late)
     if has(events, "late") and has(events, ARRIVED):
         behind = events.filter(events.column("late"))
         if len(behind):
             behind = behind.take(pa.array(np.argsort(times(behind, ARRIVED), kind="stable")))
-            rows += _extras(plan, "late", Rows(behind, Words(behind)), (), times(behind, ARRIVED), False)
+            rows += _extras(
+                plan, "late", Rows(behind, Words(behind)), (), Moments(times(behind, ARRIVED)), False
+            )
     return rows
 
 
@@ -91,10 +93,10 @@ def tally_quality(plan: Plan, events: pa.Table, label: Array) -> list[CountsRow]
         return []
     name = "label as known"
     judged = _in_order(plan, events.append_column(name, pa.array(label)))
-    label, words, instants = numbers(judged, name), Words(judged), times(judged)
+    label, words, moments = numbers(judged, name), Words(judged), Moments(times(judged))
     members = marginals(plan, judged, words)
-    rows = count(plan.quality, _quality(plan, judged, label), members, instants, late=False)
-    return rows + _extras(plan, "cohorts", Rows(judged, words, label), members, instants, late=False)
+    rows = count(plan.quality, _quality(plan, judged, words, label), members, moments, late=False)
+    return rows + _extras(plan, "cohorts", Rows(judged, words, label), members, moments, late=False)
 
 
 def tally_signals(plan: Plan, signals: pa.Table, judged_until: int = 0) -> list[CountsRow]:
@@ -110,14 +112,14 @@ def tally_signals(plan: Plan, signals: pa.Table, judged_until: int = 0) -> list[
         )
         if len(part):
             part = _in_order(plan, part)
-            nobody = np.zeros(len(part), np.int64)
+            nobody = np.zeros(len(part), np.int32)
             members = [Marginal((), nobody, SERVICE, (0,))]
-            found += _extras(plan, "signals", Rows(part, Words(part)), members, times(part), is_late)
+            found += _extras(plan, "signals", Rows(part, Words(part)), members, Moments(times(part)), is_late)
     return found
 
 
 def _extras(
-    plan: Plan, feed: Feed, rows: Rows, members: Sequence[Marginal], instants: Array, late: bool
+    plan: Plan, feed: Feed, rows: Rows, members: Sequence[Marginal], moments: Moments, late: bool
 ) -> list[CountsRow]:
     """Counts of the plan's further layouts that count ``feed``."""
     found: list[CountsRow] = []
@@ -126,7 +128,7 @@ def _extras(
         if feed in (counter.feed, *counter.also):
             members = members or marginals(plan, rows.table, rows.words)
             marks = counter.marks(plan, layout, replace(rows, feed=feed))
-            found += count(layout, marks, members, instants, late)
+            found += count(layout, marks, members, moments, late)
     return found
 
 
@@ -147,14 +149,16 @@ def marginals(plan: Plan, events: pa.Table, words: Words) -> list[Marginal]:
     if shadow.any():  # also where no shadow call names a version: it is nobody's then
         shadowed = recode(found, values, {v: len(live) + i for i, v in enumerate(values)}, rest + 1, rest + 1)
         code = np.where(shadow, shadowed, code)
-    result = [Marginal((*live, *ghosts), code, SERVICE, (*range(len(live)), rest))]
+    scopes = (*live, *ghosts)
+    result = [Marginal(scopes, code.astype(np.int32), SERVICE, (*range(len(live)), rest))]
     for column, declared in plan.segments.items():
         if declared and has(events, column):
             found, values = words.codes(column)
             code = recode(found, values, {v: i for i, v in enumerate(declared)}, len(declared), len(declared))
             if shadow.any():
                 code = np.where(shadow, len(declared) + 1, code)
-            result.append(Marginal(tuple(Scope("segment", column, v) for v in declared), code))
+            scopes = tuple(Scope("segment", column, v) for v in declared)
+            result.append(Marginal(scopes, code.astype(np.int32)))
     return result
 
 
@@ -175,7 +179,7 @@ def _shape_cells(plan: Plan, events: pa.Table, words: Words) -> dict[str, Array]
         if not has(events, name):
             found[series.name] = np.full(len(events), series.width - 1, np.int32)
         elif series.kind == "numeric":
-            found[series.name] = numeric_cells(series, numbers(events, name))
+            found[series.name] = numeric_cells(series, words.numbers(name))
         else:
             found[series.name] = category_cells(series, words.codes(name))
     return found
@@ -191,7 +195,7 @@ def _rates(plan: Plan, events: pa.Table, words: Words, shapes: Mapping[str, Arra
         usual = dict.fromkeys(("", "current"), 0)
         holds["fallback"] = recode(found, values, usual, missing=0, other=1).astype(bool)
     if plan.latency_p95 is not None and has(events, "latency_ms"):
-        took = numbers(events, "latency_ms")
+        took = words.numbers("latency_ms")
         holds["timed"] = ~np.isnan(took)
         holds["slow"] = took > plan.latency_p95
         holds["very_slow"] = took > 1.25 * plan.latency_p95
@@ -200,18 +204,18 @@ def _rates(plan: Plan, events: pa.Table, words: Words, shapes: Mapping[str, Arra
             holds[f"flag:{name}"] = booleans(events, name)
     for name in plan.features:
         series = plan.shapes.by_name[f"feature:{name}"]
-        holds |= _feature_conditions(series, events, name, shapes[series.name])
+        holds |= _feature_conditions(series, words, name, shapes[series.name])
     return _conditions(plan.rates, "rates", holds)
 
 
-def _feature_conditions(series: Series, events: pa.Table, name: str, cells: Array) -> dict[str, Array]:
+def _feature_conditions(series: Series, words: Words, name: str, cells: Array) -> dict[str, Array]:
     """Null, and out of range or unseen, read off the row's cell of the feature's histogram."""
     null = cells == series.width - 1
     if series.kind == "category":
         return {f"null:{name}": null, f"unseen:{name}": cells == series.width - 2}
     out = (cells >= series.width - 3) & ~null
     if out.any():
-        values = numbers(events, name)
+        values = words.numbers(name)
         margin = RANGE_MARGIN * (series.edges[-1] - series.edges[0])
         out &= (values < series.edges[0] - margin) | (values > series.edges[-1] + margin)
     return {f"null:{name}": null, f"out:{name}": out}
@@ -226,7 +230,7 @@ def _conditions(layout: Layout, series: str, holds: Mapping[str, Array]) -> Mark
     return marks
 
 
-def _quality(plan: Plan, events: pa.Table, label: Array) -> Marks:
+def _quality(plan: Plan, events: pa.Table, words: Words, label: Array) -> Marks:
     """Marks of the quality layout: labels, scores by label, and sums in fixed point."""
     known = ~np.isnan(label)
     layout = plan.quality
@@ -237,10 +241,12 @@ def _quality(plan: Plan, events: pa.Table, label: Array) -> Marks:
         holds |= {"judged": judged, "correct": judged & (right == 1)}
     marks = _conditions(layout, "labels", holds)
     if has(events, "score") and plan.task != "regression":
-        cells = score_cells(layout.by_name["negatives"], numbers(events, "score"))
+        cells = score_cells(layout.by_name["negatives"], words.numbers("score"))
+        found = np.full(len(cells), layout.width, np.int32)
         for name, value in (("negatives", 0), ("positives", 1)):
-            rows = np.flatnonzero((label == value) & (cells >= 0))
-            marks.sparse.append((rows, cells[rows] + layout.offsets[name]))
+            mine = (label == value) & (cells >= 0)
+            np.add(cells, np.int32(layout.offsets[name]), out=found, where=mine)
+        marks.dense.append(found)
     for name, figure in _moments(plan, events, label).items():
         # Sums in fixed point (millionths), so that they add exactly like counts.
         amounts = np.rint(np.nan_to_num(figure, nan=0.0) * FIXED_POINT).astype(np.int64)

@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import ClassVar, Literal
 
@@ -30,12 +30,18 @@ HOURLY_BY_VERSION: Mapping[ScopeKind, int] = {"service": HOUR, "version": HOUR, 
 @dataclass(frozen=True)
 class Rows:
     """What a counter counts: canonical rows [n] in order of time; ``label`` float64 [n] as ``tally.outcome``
-    gives it (NaN unknown), for cohorts only; ``feed`` what they are."""
+    gives it (NaN unknown), for cohorts only; ``feed`` what they are; ``cells`` the cell of each row in series
+    of the shapes, as far as they are known already: int32 [n] by name."""
 
     table: pa.Table
     words: Words
     label: Array | None = None
     feed: Feed = "events"
+    cells: Mapping[str, Array] = field(default_factory=dict)
+
+    def numbers(self, name: str) -> Array:
+        """Column ``name`` as float64 [n], NaN where missing; not to be written to."""
+        return self.words.numbers(name)
 
 
 class Counter(ABC):

@@ -15,7 +15,7 @@ from fireline.runbook.schema import Runbook
 from fireline.telemetry.columns import Array, has, numbers
 from fireline.telemetry.counters import Counter, Rows
 from fireline.telemetry.grid import Marks
-from fireline.telemetry.hashing import hash_text, mix
+from fireline.telemetry.hashing import hash_text, mix, mix_small
 from fireline.telemetry.layout import category_cells, numeric_cells
 from fireline.telemetry.texts import unsketched
 from fireline.terms.counts import QUARTER, ScopeKind, Series
@@ -95,8 +95,8 @@ def _declared(
 
 def _bucketed(plan: Plan, names: tuple[str, ...], rows: Rows, buckets: int, width: int) -> Array:
     """The bucket of each row's inputs, ``width`` bins taken as one: int64 [n]."""
-    cells = [_cells(plan, name, rows, width).astype(np.uint64) for name in names]
-    return (mix(*cells) % np.uint64(buckets)).astype(np.int64)
+    found = mix_small([_cells(plan, name, rows, width) for name in names])
+    return (found & np.uint64(buckets - 1)).astype(np.int64)  # buckets are a power of two
 
 
 def _of_words(rows: Rows, name: str) -> Array:
@@ -115,6 +115,9 @@ def _of_words(rows: Rows, name: str) -> Array:
 
 def _cells(plan: Plan, name: str, rows: Rows, width: int) -> Array:
     series = plan.shapes.by_name[f"feature:{name}"]
+    if series.name in rows.cells:
+        known = rows.cells[series.name]
+        return known // width if series.kind == "numeric" and width > 1 else known
     if not has(rows.table, name):
         return np.full(len(rows.table), series.width - 1)
     if series.kind == "numeric":
@@ -124,12 +127,14 @@ def _cells(plan: Plan, name: str, rows: Rows, width: int) -> Array:
 
 def _near(plan: Plan, names: tuple[str, ...], edges: tuple[float, float], rows: Rows) -> Array:
     """The bucket of each row near the threshold, ``NEAR`` for all others: int64 [n]."""
-    score = numbers(rows.table, "score")
     with np.errstate(invalid="ignore"):
-        near = np.abs(score - edges[0]) <= edges[1]
+        near = np.abs(rows.numbers("score") - edges[0]) <= edges[1]
     codes, values = rows.words.codes("source")
-    near &= codes >= 0
-    hashed = np.append(hash_text(pa.array(values, pa.string())), np.uint64(0))
-    inputs = _bucketed(plan, names, rows, 1 << 32, COARSE).astype(np.uint64)
-    bucket = (mix(hashed[codes], inputs) % np.uint64(NEAR)).astype(np.int64)
-    return np.where(near, bucket, NEAR)
+    found = np.full(len(codes), NEAR, np.int64)
+    here = np.flatnonzero(near & (codes >= 0))
+    if here.size:
+        hashed = hash_text(pa.array(values, pa.string()))[codes[here]]
+        cells = [_cells(plan, name, rows, COARSE)[here] for name in names]
+        inputs = mix_small(cells) & np.uint64((1 << 32) - 1)
+        found[here] = (mix(hashed, inputs) % np.uint64(NEAR)).astype(np.int64)
+    return found

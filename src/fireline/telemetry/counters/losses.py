@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fireline.runbook.schema import Runbook
-from fireline.telemetry.columns import Array, has, numbers
+from fireline.telemetry.columns import Array, has
 from fireline.telemetry.counters import HOURLY_BY_VERSION, Counter, Rows
 from fireline.telemetry.grid import Marks
 from fireline.telemetry.outcomes import SCORED
@@ -65,19 +65,18 @@ class Losses(Counter):
             return marks
         if not has(rows.table, "score"):
             return marks
-        p = numbers(rows.table, "score")
-        known = np.isin(rows.label, (0.0, 1.0)) & (p >= 0) & (p <= 1)
-        label, p = np.where(known, rows.label, np.nan), np.where(known, p, np.nan)
+        p, label = rows.numbers("score"), rows.label
+        known = ((label == 0) | (label == 1)) & (p >= 0) & (p <= 1)
+        label, p = np.where(known, label, np.nan), np.where(known, p, np.nan)
         square = (p - label) ** 2
         figures = _log(np.where(label == 1, p, 1 - p)) | {"brier": square, "brier2": square**2}
         _add(marks, layout, "losses", figures)
-        tenth = np.clip(np.ceil(np.nan_to_num(p) * BINS - 1e-12) - 1, 0, BINS - 1).astype(np.int64)
-        for i in range(BINS):
-            inside = known & (tenth == i)
-            if inside.any():
-                figures = {"n": np.ones(len(p)), "gap": label - p, "spread": p * (1 - p)}
-                named = {f"{what}{i}": np.where(inside, x, np.nan) for what, x in figures.items()}
-                _add(marks, layout, "tenths", named)
+        tenth = np.clip(np.ceil(np.nan_to_num(p) * BINS - 1e-12) - 1, 0, BINS - 1).astype(np.int32)
+        cell = tenth + np.int32(layout.offsets["tenths"])
+        marks.dense.append(np.where(known, cell, np.int32(layout.width)))
+        for i, figure in ((1, label - p), (2, p * (1 - p))):
+            amounts = np.rint(np.nan_to_num(figure, nan=0.0) * FIXED_POINT).astype(np.int64)
+            marks.sums.append((cell + np.int32(i * BINS), amounts))
         return marks
 
 
@@ -91,7 +90,7 @@ def _of_the_truth(pairs: tuple[str, ...], rows: Rows) -> Array:
     for label, name in zip(pairs[::2], pairs[1::2], strict=True):
         if label in place and has(rows.table, name):
             here = codes == place[label]
-            found[here] = numbers(rows.table, name)[here]
+            found[here] = rows.numbers(name)[here]
     return np.where((found >= 0) & (found <= 1), found, np.nan)
 
 

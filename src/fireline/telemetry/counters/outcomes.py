@@ -60,10 +60,9 @@ class Outcomes(Counter):
         arms = layout.by_name["arms"].values
         mapping = {arm: i for i, arm in enumerate(arms)}
         place = recode(*rows.words.codes("arm"), mapping, missing=-1, other=len(arms))
-        for i in range(len(arms) + 1):
-            for cell, amounts in enumerate(figures) if (place == i).any() else ():
-                at = layout.offsets["arms"] + i * len(FIGURES) + cell
-                marks.sums.append((at, np.where(place == i, amounts, 0)))
+        start = layout.offsets["arms"] + np.maximum(place, 0) * len(FIGURES)
+        for cell, amounts in enumerate(figures):
+            marks.sums.append(((start + cell).astype(np.int32), np.where(place >= 0, amounts, 0)))
         return marks
 
 

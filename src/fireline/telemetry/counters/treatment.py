@@ -50,11 +50,11 @@ class Treatment(Counter):
             for cell, holds in enumerate((*answers, np.isfinite(gap))):
                 place = np.where(holds & (group >= 0), start + cell, layout.width)
                 marks.dense.append(place.astype(np.int32))
-            for i in range(len(series.values)):  # the groups, and the others
-                inside = (group == i) & np.isfinite(gap)
-                for cell, figure in ((5, gap), (6, gap**2)):
-                    amounts = np.rint(np.where(inside, figure, 0.0) * FIXED_POINT).astype(np.int64)
-                    marks.sums.append((layout.offsets[series.name] + i * len(FIGURES) + cell, amounts))
+            place = np.where(group >= 0, start, layout.width - len(FIGURES)).astype(np.int32)
+            for cell, figure in ((5, gap), (6, gap**2)):
+                inside = (group >= 0) & np.isfinite(gap)
+                amounts = np.rint(np.where(inside, figure, 0.0) * FIXED_POINT).astype(np.int64)
+                marks.sums.append((place + np.int32(cell), amounts))
         return marks
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from fireline.runbook.schema import Runbook
 from fireline.telemetry.columns import Array, has, numbers
 from fireline.telemetry.counters import Counter, Rows
-from fireline.telemetry.grid import Marks
+from fireline.telemetry.grid import EXACT, Lots, Marks
 from fireline.terms.counts import QUARTER, ScopeKind, Series
 from fireline.terms.plan import Layout, Plan
 
@@ -48,39 +48,52 @@ class Values(Counter):
         return tuple(found)
 
     def marks(self, plan: Plan, layout: Layout, rows: Rows) -> Marks:
-        """Counts and sums of every feature there."""
-        marks = Marks(layout.width)
-        for series in layout.series:
-            name, start = series.name.removeprefix("feature:"), layout.offsets[series.name]
-            if not has(rows.table, name):
-                continue
-            values = numbers(rows.table, name)
-            there = np.isfinite(values)
-            marks.where(start, there)
-            marks.where(start + 1, there & (values != 0))
-            for at, figure in enumerate(_figures(values, there, series.edges[0])):
-                amounts = np.rint(figure * FIXED_POINT).astype(np.int64)
-                marks.sums.append((start + 2 + at, amounts))
-            cells = start + 2 + len(SUMS) + same_bucket(values)
-            marks.dense.append(np.where(there, cells, layout.width).astype(np.int32))
-        return marks
+        """Counts and sums of every feature there, made a stretch of rows at a time."""
+        there = [s for s in layout.series if has(rows.table, s.name.removeprefix("feature:"))]
+        if not there:
+            return Marks(layout.width)
+        values = np.stack([rows.numbers(s.name.removeprefix("feature:")) for s in there])
+        starts = np.array([layout.offsets[s.name] for s in there], np.int32)
+        scales = np.array([[s.edges[0]] for s in there])
+        cells = (np.arange(2 + len(SUMS))[:, None] + starts).ravel()
+
+        def of(low: int, high: int) -> tuple[Array, Array]:
+            x = values[:, low:high]
+            finite = np.isfinite(x)
+            same = same_bucket(x) + (starts[:, None] + np.int32(2 + len(SUMS)))
+            return np.where(finite, same, np.int32(layout.width)), _amounts(x, finite, scales)
+
+        return Marks(layout.width, lots=Lots(cells, EXACT // int(FURTHEST**2 * FIXED_POINT), of))
 
 
 def same_bucket(values: Array) -> Array:
-    """The bucket 0..31 of each exact value [n]: int64, equal for equal values."""
-    bits = np.ascontiguousarray(values + 0.0).view(np.uint64)
+    """The bucket 0..31 of each exact value: int32 in ``values``' shape, equal for equal values."""
+    bits = (values + 0.0).view(np.uint64)
+    bits ^= bits >> np.uint64(29)
     with np.errstate(over="ignore"):
-        mixed = (bits ^ (bits >> np.uint64(29))) * _TURN
-        mixed = (mixed ^ (mixed >> np.uint64(32))) * _TURN
-    return (mixed >> np.uint64(59)).astype(np.int64)
+        bits *= _TURN
+        bits ^= bits >> np.uint64(32)
+        bits *= _TURN
+    bits >>= np.uint64(59)
+    return bits.astype(np.int32)
 
 
-def _figures(values: Array, there: Array, scale: float) -> tuple[Array, Array, Array, Array]:
-    """log|x|, its square, x in ``scale`` and its square, 0 where there is none: float64 [n] each."""
+def _amounts(values: Array, there: Array, scales: Array) -> Array:
+    """What values [F, r] add: those there, those not zero, and in millionths log|x|, its square, x in
+    ``scales`` [F, 1] and its square, 0 where there is none: whole float64 [6 F, r], figure by figure."""
+    features, n = values.shape
+    found = np.empty((2 + len(SUMS), features, n))
     some = there & (values != 0)
-    log = np.log(np.abs(np.where(some, values, 1.0)))
-    x = np.clip(np.where(there, values, 0.0) / scale, -FURTHEST, FURTHEST)
-    return log, log**2, x, x**2
+    found[0], found[1] = there, some
+    log, x = found[2], found[4]
+    np.log(np.abs(np.where(some, values, 1.0)), out=log)
+    np.divide(np.where(there, values, 0.0), scales, out=x)
+    np.clip(x, -FURTHEST, FURTHEST, out=x)
+    np.square(log, out=found[3])
+    np.square(x, out=found[5])
+    found[2:] *= FIXED_POINT
+    np.rint(found[2:], out=found[2:])
+    return found.reshape(-1, n)
 
 
 def _series(name: str, values: Array, tag: str) -> Series:
