@@ -18,6 +18,7 @@ from fireline.telemetry.columns import Array, has, numbers
 from fireline.terms.counts import Series
 
 STRIDE = 1 << 15
+COMPARED = 255
 PIECE = 1 << 16  # rows put in order of segment at a time, so that a column of them stays in the cache
 
 
@@ -38,6 +39,24 @@ def numeric_counts(series: Series, values: Array) -> Array:
     return np.concatenate([inside[:-1] - inside[1:], [len(values) - null - reached[0], beyond, null]])
 
 
+def passed_edges(edges: Array, values: Array) -> Array:
+    """How many of ``edges`` each value [n] has reached, the last one only when it lies beyond it; NaN none,
+    where edges are few.
+
+    Comparing with every edge takes a tenth of a binary search's time while edges are few.
+    """
+    if len(edges) > COMPARED:
+        passed = np.searchsorted(edges, values, side="right")
+        return np.asarray(np.where(values == edges[-1], len(edges) - 1, passed))
+    passed = np.zeros(len(values), np.uint8)
+    for low in range(0, len(values), STRIDE):
+        part, counted = values[low : low + STRIDE], passed[low : low + STRIDE]
+        for edge in edges[:-1]:
+            counted += (part >= edge).view(np.uint8)
+        counted += (part > edges[-1]).view(np.uint8)
+    return passed
+
+
 @dataclass
 class Census:
     """Counts of numeric ``series`` over all that was added, in whole and by value of one ``segment`` column.
@@ -55,28 +74,39 @@ class Census:
         """Count the rows of ``tables``, one after another; columns are named as the series' keys."""
         pieces = (t.slice(low, PIECE) for t in tables for low in range(0, len(t), PIECE))
         for table in pieces:
-            cuts, order = self._cuts(table)
+            code = self._code(table)
             for name, series in self.series.items():
                 values = numbers(table, name) if has(table, name) else np.full(len(table), np.nan)
-                if self.segment is None:
+                if code is None:
                     _into(self.whole, name, numeric_counts(series, values))
                     continue
-                ranked = values[order]
-                for i, value in enumerate(self.values):
-                    mine = ranked[cuts[i] : cuts[i + 1]]
-                    _into(self.parts, (value, name), numeric_counts(series, mine))
+                counts = counts_by_code(series, values, code, len(self.values) + 1)
+                for value, mine in zip(self.values, counts, strict=False):
+                    _into(self.parts, (value, name), mine)
         return self
 
-    def _cuts(self, table: pa.Table) -> tuple[Array, Array]:
-        """Where each value's rows begin once rows are put in order of value."""
+    def _code(self, table: pa.Table) -> Array | None:
+        """The place of each row's value among ``values``, their number for others: uint16 [n]."""
         if self.segment is None:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
+            return None
         column = table.column(self.segment).cast(pa.string())
         found = pc.index_in(column, pa.array(self.values, pa.string()))
-        code = pc.fill_null(found, len(self.values)).to_numpy().astype(np.uint8)
-        return np.searchsorted(np.sort(code), np.arange(len(self.values) + 1)), np.argsort(
-            code, kind="stable"
-        )
+        return np.asarray(pc.fill_null(found, len(self.values)).to_numpy().astype(np.uint16))
+
+
+def counts_by_code(series: Series, values: Array, code: Array, codes: int) -> Array:
+    """Counts int64 [codes, width] of ``values`` float64 [n] by their ``code`` [n], each as
+    ``numeric_counts`` counts."""
+    edges = np.asarray(series.edges)
+    size = len(edges) + 1
+    passed = passed_edges(edges, values)
+    kind = np.uint8 if codes * size <= 256 else np.uint32
+    place = code.astype(kind) * kind(size) + passed.astype(kind, copy=False)
+    found = np.bincount(place, minlength=codes * size).reshape(codes, size)
+    missing = np.flatnonzero(np.isnan(values))
+    null = np.bincount(code[missing], minlength=codes)
+    found[:, passed[missing[0]] if missing.size else 0] -= null
+    return np.column_stack([found[:, 1:-1], found[:, 0], found[:, -1], null])
 
 
 def _into(held: dict[Any, Array], key: object, counts: Array) -> None:

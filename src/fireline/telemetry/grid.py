@@ -11,23 +11,24 @@ import os
 from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
 from fireline.clock import MICROS
 from fireline.telemetry.columns import Array
-from fireline.telemetry.packing import narrowest, pack
+from fireline.telemetry.held import Held, joined
+from fireline.telemetry.packing import narrowest
 from fireline.terms.counts import CountsRow, Scope, ScopeKind
 from fireline.terms.plan import Layout
 
 BLOCK_MARKS = 1 << 16
 BLOCK_CELLS = 1 << 16
 HELD_BYTES = 64 << 20
-GAP_CELLS = 1 << 13
-LONGEST_CELLS = 1 << 22
 SPLIT = 26
 THREADS = min(os.cpu_count() or 1, 4)
 FEW_ROWS = 20_000
+TOGETHER = 512  # rows in one product of matrices: larger ones wake threads that cost more than they save
 EXACT = 1 << 53  # up to here a float64 holds every integer
 
 
@@ -141,7 +142,8 @@ def count(
         ticks, grain, marginal = task
         blocks, size, found = list[tuple[Array, Array]](), 0, list[CountsRow]()
         for at, table in _tables(laid, marginal, ticks):
-            blocks.append((at, table.astype(narrowest(table))))
+            table = table if layout.sums else table.view(np.uint64)  # nothing below zero to look for
+            blocks.append((at, table.astype(narrowest(table), copy=False)))
             size += blocks[-1][1].nbytes
             if size > HELD_BYTES:
                 found += _rows_of(layout, marginal, grain, late, blocks)
@@ -231,7 +233,7 @@ def _addable(amounts: Array) -> Array:
 def _tables(laid: _Laid, marginal: Marginal, ticks: Ticks) -> Iterator[tuple[Array, Array]]:
     """Block after block: (its distinct ticks [T], table int64 [slots, T, width + 1])."""
     width, slots = laid.width + 1, marginal.slots
-    marks = len(laid.dense) + len(laid.sums) + (2 * len(laid.lots.cells) if laid.lots else 0) + 1
+    marks = len(laid.dense) + len(laid.sums) + 1
     most = max(1, BLOCK_MARKS // marks)
     if laid.lots is not None:
         most = min(most, laid.lots.most)
@@ -248,8 +250,10 @@ def _tables(laid: _Laid, marginal: Marginal, ticks: Ticks) -> Iterator[tuple[Arr
             for cell, figures in laid.sums:
                 _add(table, spot, width, cell if isinstance(cell, int) else cell[low:high], figures[low:high])
             if laid.lots is not None and amounts is not None:
-                added = _added(amounts, spot, slots * span)
-                table.reshape(-1, width)[:, laid.lots.cells] += added
+                whole = table.reshape(slots, span, width)
+                code, rank = marginal.code[low:high], ticks.rank[low:high] - first
+                for tick, here in _runs(rank):
+                    whole[:, tick, laid.lots.cells] += _added(amounts[:, here], code[here], slots)
         assert table is not None
         yield ticks.distinct[first:stop], table.reshape(slots, span, width)
 
@@ -272,11 +276,18 @@ def _summed(index: Array, amounts: Array, size: int) -> Array:
     return found
 
 
-def _added(amounts: Array, spot: Array, spots: int) -> Array:
-    """Amounts [K, r] of rows at ``spot`` [r] added up: int64 [spots, K]. A product of matrices: exact, since
+def _runs(rank: Array) -> Iterator[tuple[int, slice]]:
+    """The stretches of rows with one rank, those too long for one small product cut in pieces."""
+    cuts = [0, *(np.flatnonzero(rank[1:] != rank[:-1]) + 1).tolist(), len(rank)]
+    for start, stop in pairwise(cuts):
+        for low in range(start, stop, TOGETHER):
+            yield int(rank[low]), slice(low, min(low + TOGETHER, stop))
+
+
+def _added(amounts: Array, code: Array, slots: int) -> Array:
+    """Amounts [K, r] of rows of ``code`` [r] added up: int64 [slots, K]. A product of matrices: exact, since
     the amounts are whole and their sums fit a float64."""
-    here = np.zeros((spots, len(spot)))
-    here[spot, np.arange(len(spot))] = 1.0
+    here = (code == np.arange(slots, dtype=np.int32)[:, None]).astype(np.float64)
     return np.asarray((here @ amounts.T).astype(np.int64))
 
 
@@ -288,52 +299,15 @@ def _rows_of(
     if not blocks:
         return []
     held, wanted = Held(layout, grain, late), [k for k, one in layout.grains.items() if one == grain]
-    ticks = np.concatenate([at for at, _ in blocks])
-    counts = np.concatenate([table for _, table in blocks], axis=1)[:, :, :-1]
+    ticks = joined([at for at, _ in blocks])
+    counts = joined([table for _, table in blocks], axis=1)[:, :, :-1]
     if marginal.whole is not None and marginal.whole.kind in wanted:
-        whole = np.add.reduce(counts[list(marginal.live)], axis=0, dtype=np.int64)
-        held.add(marginal.whole, ticks, whole.astype(narrowest(whole)))
+        first, *more = marginal.live
+        whole = counts[first].astype(np.int64)
+        for slot in more:
+            whole += counts[slot]
+        held.add(marginal.whole, ticks, whole.astype(narrowest(whole), copy=False))
     for slot, scope in enumerate(marginal.scopes):
         if scope.kind in wanted:
             held.add(scope, ticks, counts[slot])
     return held.release()
-
-
-class Held:
-    """Counts of some scopes on their way to storage."""
-
-    def __init__(self, layout: Layout, grain: int, late: bool) -> None:
-        self.layout, self.grain, self.late = layout, grain, late
-        self.parts: dict[Scope, list[tuple[Array, Array]]] = {}
-        self.size = 0
-
-    def add(self, scope: Scope, ticks: Array, counts: Array) -> None:
-        """Counts [T, width] at ``ticks`` [T]; ticks without any are left out."""
-        # numpy looks for the largest of unsigned integers many at a time, for any that is not zero one by one
-        signed = counts.dtype.kind == "i"
-        busy = np.flatnonzero(counts.any(axis=1) if signed else counts.max(axis=1, initial=0))
-        if busy.size:
-            kept = counts if len(busy) == len(counts) else counts[busy]
-            self.parts.setdefault(scope, []).append((ticks[busy], kept))
-            self.size += kept.nbytes
-
-    def release(self) -> list[CountsRow]:
-        """Everything held as stored rows, one for each stretch without a long gap."""
-        rows = [row for scope in sorted(self.parts) for row in self._rows(scope, self.parts[scope])]
-        self.parts, self.size = {}, 0
-        return rows
-
-    def _rows(self, scope: Scope, parts: Sequence[tuple[Array, Array]]) -> Iterator[CountsRow]:
-        ticks = np.concatenate([t for t, _ in parts])
-        counts = np.concatenate([c for _, c in parts])
-        gap, longest = (max(1, cells // self.layout.width) for cells in (GAP_CELLS, LONGEST_CELLS))
-        cuts = (np.diff(ticks) > gap) | (np.diff(ticks // longest) > 0)
-        for chosen in np.split(np.arange(len(ticks)), np.flatnonzero(cuts) + 1):
-            first, last = int(ticks[chosen[0]]), int(ticks[chosen[-1]])
-            body = counts[chosen[0] : chosen[-1] + 1]
-            if len(body) <= last - first:
-                body = np.zeros((last - first + 1, counts.shape[1]), counts.dtype)
-                body[ticks[chosen] - first] = counts[chosen[0] : chosen[-1] + 1]
-            yield CountsRow(
-                self.layout.identity, self.grain, scope.key, first, len(body), self.late, pack(body)
-            )

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from fireline.clock import iso
 from fireline.runbook.schema import Runbook
-from fireline.telemetry.census import numeric_counts
+from fireline.telemetry.census import numeric_counts, passed_edges
 from fireline.telemetry.columns import Array, codes, has, numbers, recode
 from fireline.terms.counts import HOUR, MINUTE, QUARTER, Series
 from fireline.terms.plan import (
@@ -32,8 +32,6 @@ SEGMENT_VALUES = 20
 SEGMENT_ROWS = 300
 LOG_STEP = 1.02
 MOST = float(np.finfo(np.float64).max)
-COMPARED = 255
-STRIDE = 1 << 15
 
 
 def declare(runbook: Runbook, reference: pa.Table) -> Plan:
@@ -96,29 +94,12 @@ def numeric_cells(series: Series, values: Array) -> Array:
         found[values > edges[-1]] = bins + 1
         found[np.isnan(values)] = bins + 2
         return found
-    passed = _passed(edges, values)
+    passed = passed_edges(edges, values)
     found = passed.astype(np.int32) - np.int32(1)
     for reached, cell in ((0, bins), (len(edges), bins + 1)):  # beyond the edges, or NaN: few rows
         rows = np.flatnonzero(passed == reached)
         found[rows] = np.where(np.isnan(values[rows]), bins + 2, cell)
     return found
-
-
-def _passed(edges: Array, values: Array) -> Array:
-    """How many edges each value [n] has reached, the last one only when it lies beyond it.
-
-    Comparing with every edge takes a tenth of a binary search's time while edges are few.
-    """
-    if len(edges) > COMPARED:
-        passed = np.searchsorted(edges, values, side="right")
-        return np.asarray(np.where(values == edges[-1], len(edges) - 1, passed))
-    passed = np.zeros(len(values), np.uint8)
-    for low in range(0, len(values), STRIDE):
-        part, counted = values[low : low + STRIDE], passed[low : low + STRIDE]
-        for edge in edges[:-1]:
-            counted += (part >= edge).view(np.uint8)
-        counted += (part > edges[-1]).view(np.uint8)
-    return passed
 
 
 def _log_bins(edges: Array, values: Array) -> Array:
@@ -135,7 +116,9 @@ def _log_bins(edges: Array, values: Array) -> Array:
 
 def score_cells(series: Series, score: Array) -> Array:
     """Score bins in order (below first, above last), -1 where the score is missing: int32 [n]."""
-    return np.where(np.isnan(score), np.int32(-1), _passed(np.asarray(series.edges), score).astype(np.int32))
+    return np.where(
+        np.isnan(score), np.int32(-1), passed_edges(np.asarray(series.edges), score).astype(np.int32)
+    )
 
 
 def category_cells(series: Series, coded: tuple[Array, list[str]]) -> Array:

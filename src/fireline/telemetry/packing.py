@@ -12,6 +12,9 @@ from fireline.terms.counts import CountsRow, Scope
 from fireline.terms.plan import Layout
 
 LEVEL = 1
+MIXED = "m"
+"""The kind of a body whose columns are of two kinds: counts that are small, and sums that take 64 bits."""
+FEW_TICKS = 8
 SMALL = 256
 """Bytes up to which counts are left as they are: a tick of one scope, where taking a frame apart would cost
 more than everything else that is done with it."""
@@ -21,7 +24,8 @@ FRAME = b"\x28\xb5\x2f\xfd"
 
 def narrowest(counts: Array) -> type[np.generic]:
     """The smallest integer type that holds ``counts``."""
-    low, high = int(counts.min(initial=0)), int(counts.max(initial=0))
+    low = int(counts.min(initial=0)) if counts.dtype.kind == "i" else 0
+    high = int(counts.max(initial=0))
     if low < 0 or high >= 2**32:
         return np.int64
     return np.uint8 if high < 2**8 else np.uint16 if high < 2**16 else np.uint32
@@ -31,12 +35,37 @@ def pack(counts: Array) -> bytes:
     """Counts [ticks, width] in the narrowest integers that hold them: their type, their size, and zstd's
     bytes, or, where they are few, the integers themselves."""
     kind = np.dtype(narrowest(counts)).newbyteorder("<")
-    raw = counts.astype(kind, copy=False).tobytes()
-    head = kind.char.encode() + len(raw).to_bytes(8, "little")
+    if kind.itemsize == 8 and len(counts) >= FEW_TICKS:
+        raw, char = _mixed(counts.astype(kind, copy=False)), MIXED
+    else:
+        raw, char = counts.astype(kind, copy=False).tobytes(), kind.char
+    head = char.encode() + len(raw).to_bytes(8, "little")
     if len(raw) <= SMALL and not raw.startswith(FRAME):
         return head + raw
     packed: bytes = pa.Codec("zstd", compression_level=LEVEL).compress(raw, asbytes=True)
     return head + packed
+
+
+def _mixed(counts: Array) -> bytes:
+    """Ticks and width, which columns are wide, the others in 8 or 16 bits, and the wide ones."""
+    low, high = counts.min(axis=0), counts.max(axis=0)
+    wide = (low < 0) | (high >= 1 << 16)
+    kind = np.dtype("u1" if high[~wide].max(initial=0) < 1 << 8 else "<u2")
+    sizes = np.array([*counts.shape, kind.itemsize], "<u4").tobytes()
+    parts = (np.packbits(wide), counts[:, ~wide].astype(kind), counts[:, wide])
+    return sizes + b"".join(part.tobytes() for part in parts)
+
+
+def _unmixed(raw: bytes) -> bytes:
+    """What ``_mixed`` made small, as integers of 64 bits."""
+    ticks, width, size = (int(n) for n in np.frombuffer(raw, "<u4", 3))
+    at = 12 + -(-width // 8)
+    wide = np.unpackbits(np.frombuffer(raw, np.uint8, at - 12, 12), count=width).astype(bool)
+    narrow = width - int(wide.sum())
+    counts = np.empty((ticks, width), "<i8")
+    counts[:, ~wide] = np.frombuffer(raw, f"<u{size}", ticks * narrow, at).reshape(ticks, narrow)
+    counts[:, wide] = np.frombuffer(raw, "<i8", -1, at + ticks * narrow * size).reshape(ticks, -1)
+    return counts.tobytes()
 
 
 def unpack(body: bytes, ticks: int) -> Array:
@@ -45,9 +74,7 @@ def unpack(body: bytes, ticks: int) -> Array:
 
 
 def _narrow(body: bytes, ticks: int) -> Array:
-    kind = np.dtype(body[:1].decode()).newbyteorder("<")
-    raw = Unpacker()(body)
-    found: Array = np.frombuffer(raw, kind).reshape(ticks, -1)
+    found: Array = np.frombuffer(Unpacker()(body), _KINDS[body[0]]).reshape(ticks, -1)
     return found
 
 
@@ -63,7 +90,7 @@ class Unpacker:
         if len(body) == 9 + size and body[9:13] != FRAME:  # what looks like a frame is one
             return body[9:]
         raw: bytes = self._codec.decompress(body[9:], size, asbytes=True)
-        return raw
+        return _unmixed(raw) if body[0] == ord(MIXED) else raw
 
     def added(self, ticks: list[bytes], kind: int) -> Array:
         """Ticks of one width and one kind of integers, added up: int64 [width]."""
@@ -72,7 +99,7 @@ class Unpacker:
 
 
 _KINDS = {ord(np.dtype(kind).char): np.dtype(kind).newbyteorder("<") for kind in (
-    np.uint8, np.uint16, np.uint32, np.int64)}  # fmt: skip
+    np.uint8, np.uint16, np.uint32, np.int64)} | {ord(MIXED): np.dtype("<i8")}  # fmt: skip
 
 
 def add_up(

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fireline.errors import InputError, Where
 from fireline.telemetry.columns import Array, codes
-from fireline.telemetry.grid import Held
+from fireline.telemetry.held import Held
 from fireline.telemetry.pushdown.statement import COLUMNS
 from fireline.terms.counts import CountsRow, Scope
 from fireline.terms.plan import Layout, Plan
