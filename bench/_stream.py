@@ -11,14 +11,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.tally import PIECE, count, runbook
-from fireline.telemetry.layout import declare
+from bench.tally import PIECE, REFERENCE, count, planned
 
 
 def main(path: Path, times: int) -> None:
     with pq.ParquetFile(path) as file:
-        first = pa.Table.from_batches([next(file.iter_batches(100_000))])
-    plan, rows = declare(runbook(), first), 0
+        first = pa.Table.from_batches([next(file.iter_batches(REFERENCE))])
+    plan, rows = planned(first), 0
     for _ in range(times):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(PIECE):

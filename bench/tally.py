@@ -1,9 +1,10 @@
 """What counting costs: the tally of a log beside a full scan of the same Parquet columns, in alternated runs.
 
-    python -m bench.tally [--rows 1000000] [--rounds 5] [--peers none] [--venvs out/venvs]
+    python -m bench tally [--rows 1000000] [--rounds 5] [--layouts] [--peers none] [--venvs out/venvs]
 
 The log is 28 days of one service: 20 features (16 numeric, 4 categorical), a score, latency, errors, 5
-segment columns and 2 versions; the tally counts all of it in every scope. The scan reads the same columns and
+segment columns and 2 versions; the tally counts all of it in every scope, in the layouts that every service
+has and in the further ones (`telemetry/counters`) that its columns allow. The scan reads the same columns and
 sums each of them (the lengths of words). Runs alternate, so that a busy machine slows both; the ratio is that
 of the medians.
 
@@ -21,6 +22,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -31,12 +34,15 @@ import pyarrow.parquet as pq
 
 from bench import _psi
 from fireline.runbook.schema import Runbook
+from fireline.telemetry.columns import Words
+from fireline.telemetry.counters import Rows, declared
 from fireline.telemetry.layout import declare
 from fireline.telemetry.tally import outcome, tally, tally_quality
 from fireline.terms.plan import Plan
 
 START = 1_709_510_400
 DAYS = 28
+REFERENCE = 100_000
 PIECE = 1 << 17  # rows a piece, as the Parquet source reads them
 SEGMENTS = {"country": 20, "device": 3, "carrier": 12, "plan": 4, "channel": 6}
 WORDS = {"browser": 15, "city": 400}
@@ -103,6 +109,15 @@ def words(rng: np.random.Generator, name: str, size: int, rows: int) -> pa.Array
     )
 
 
+def planned(table: pa.Table) -> Plan:
+    """The plan of such a log with every layout that its columns allow, as a baseline declares it."""
+    book, sample = runbook(), table.slice(0, REFERENCE)
+    plan = declare(book, sample)
+    label = outcome(plan, sample.column("label"))
+    extras = declared(book, plan, Rows(sample, Words(sample), label), ("events", "cohorts"))
+    return replace(plan, extras=extras)
+
+
 def count(plan: Plan, table: pa.Table) -> int:
     """The tally of the whole log, piece by piece; bytes to be stored."""
     size = 0
@@ -151,6 +166,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peers", choices=("all", "none"), default="all")
+    parser.add_argument("--layouts", action="store_true", help="each further layout by itself, too")
     parser.add_argument("--venvs", type=Path, default=Path("out/venvs"))
     asked = parser.parse_args()
     whole(asked)
@@ -164,18 +180,23 @@ def main() -> None:
 def whole(asked: argparse.Namespace) -> None:
     """The whole tally beside a scan, and in ten times the rows."""
     table = log(asked.rows)
-    plan = declare(runbook(), table.slice(0, 100_000))
+    plan = planned(table)
+    plain = replace(plan, extras=())
     scopes = 1 + len(plan.versions) + len(plan.segment_scopes)
-    cells = plan.rates.width + plan.shapes.width + plan.delays.width + plan.quality.width
+    cells = sum(layout.width for layout in plan.layouts)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.parquet"
         pq.write_table(table, path)
         works: dict[str, Callable[[], object]] = {
             "tally, in memory": lambda: count(plan, table),
+            "main layouts alone": lambda: count(plain, table),
             "scan, pyarrow": lambda: scan_arrow(path),
             "scan, duckdb": lambda: scan_duckdb(path, table),
             "read, then tally": lambda: count(plan, pq.read_table(path)),
         }
+        for layout in plan.extras if asked.layouts else ():
+            only = replace(plan, extras=(layout,))
+            works[f"main and {layout.name}"] = partial(count, only, table)
         runs: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
         for _ in range(asked.rounds):
             for name, work in works.items():

@@ -1,16 +1,19 @@
-"""whylogs 1.6: a profile of the rows, beside a frozen one of the reference; PSI off both sketches, since it
-has none of its own."""
+"""whylogs 1.6: a profile of the rows, or one of each segment by its own segmented profiles, beside a frozen
+one of the reference; PSI off both sketches, since it has none of its own."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 import pandas as pd
 import whylogs as why
+from whylogs.core.schema import DatasetSchema
+from whylogs.core.segmentation_partition import segment_on_column
 
 from bench.peers import job
 
@@ -29,16 +32,17 @@ def main() -> None:
     }
     shares = {name: np.array(sketches[name].get_pmf(list(edges[name]))) for name in names}
     current = pd.read_parquet(asked.current, columns=columns)
-    pieces = (
-        {v: current.loc[current[asked.segment] == v, names] for v in asked.values}
-        if asked.segment
-        else {"": current}
-    )
+
+    def views() -> dict[str, Any]:
+        if not asked.segment:
+            return {"": why.log(current).view()}
+        schema = DatasetSchema(segments=segment_on_column(asked.segment))
+        logged = why.log(current, schema=schema)
+        return {segment.key[0]: logged.view(segment) for segment in logged.segments()}
 
     def work() -> dict[str, float]:
         found = {}
-        for value, frame in pieces.items():
-            view = why.log(frame).view()
+        for value, view in views().items():
             for name in names:
                 sketch = view.get_column(name).get_metric("distribution").kll.value
                 now = np.array(sketch.get_pmf(list(edges[name])))

@@ -49,3 +49,21 @@ def test_what_was_stored_squeezed_before_is_still_read() -> None:
         old = b"B" + width.to_bytes(8, "little") + packed
         np.testing.assert_array_equal(unpack(old, 1)[0], raw)
     assert same > 0, "some of them are as long squeezed as they are"
+
+
+@given(data=st.data(), ticks=st.integers(1, 40), width=st.integers(1, 40))
+def test_sums_among_counts_come_back_and_keep_small_counts_small(data, ticks, width):
+    counts = data.draw(arrays(np.int64, (ticks, width), elements=st.integers(0, 2**17)))
+    sums = data.draw(arrays(np.int64, (ticks, 2), elements=st.integers(-(2**60), 2**60)))
+    whole = np.hstack([sums[:, :1], counts, sums[:, 1:]])
+    body = pack(whole)
+    np.testing.assert_array_equal(unpack(body, ticks), whole)
+    raw = Unpacker()(body)
+    lines = [raw[i * 8 * (width + 2) : (i + 1) * 8 * (width + 2)] for i in range(ticks)]
+    np.testing.assert_array_equal(Unpacker().added(lines, body[0]), whole.sum(axis=0))
+
+
+def test_a_day_of_sums_takes_little_more_than_its_sums() -> None:
+    rng = np.random.default_rng(1)
+    whole = np.hstack([rng.integers(0, 200, (96, 60)), rng.integers(-(2**50), 2**50, (96, 4))])
+    assert len(pack(whole)) < 96 * (60 + 4 * 8) + 100
