@@ -100,8 +100,10 @@ def counts_by_code(series: Series, values: Array, code: Array, codes: int) -> Ar
     edges = np.asarray(series.edges)
     size = len(edges) + 1
     passed = passed_edges(edges, values)
-    kind = np.uint8 if codes * size <= 256 else np.uint32
-    place = code.astype(kind) * kind(size) + passed.astype(kind, copy=False)
+    kind = np.dtype(np.uint8 if codes * size <= 256 else np.uint32)
+    place = code.astype(kind)
+    place *= size
+    place += passed.astype(kind, copy=False)
     found = np.bincount(place, minlength=codes * size).reshape(codes, size)
     missing = np.flatnonzero(np.isnan(values))
     null = np.bincount(code[missing], minlength=codes)
