@@ -60,10 +60,6 @@ class Accuracy(Kind):
         """Answers that know nothing: of two, half are wrong."""
         return np.maximum((0.5 if plan.task == "binary" else 1.0) - base, 0.0)
 
-    def reach(self, plan: Plan, base: Array) -> Array:
-        """Answers that know nothing: of two, half are wrong."""
-        return np.maximum((0.5 if plan.task == "binary" else 1.0) - base, 0.0)
-
 
 class RegressionError(Kind):
     """Mean absolute error of predictions, in units of the reference predictions' spread.
