@@ -31,7 +31,7 @@ from fireline.web.auth import Access
 from fireline.web.auth import tokens as token_making
 
 WORLD = World(
-    days=11, reference_days=9, per_minute=4, features=3, segments=1, label_hours=4, labels_in_row=True
+    days=8.5, reference_days=7, per_minute=3, features=3, segments=1, label_hours=4, labels_in_row=True
 )
 STRETCH, AFTER = timedelta(hours=12), timedelta(minutes=20)
 OBSERVE = (
@@ -174,7 +174,7 @@ def test_what_does_not_come_in_time_is_told_of_and_what_comes_then_is_late(place
     assert judged == micros(first[0])
     one.running.move_clock(first[0] + timedelta(hours=13))
     assert one.running.pulses[WORLD.service].judged == judged, "it waits for counts"
-    assert one.alerts() == []
+    assert not [a for a in one.alerts() if a["family"] in ("freshness", "traffic")]
     one.running.move_clock(first[0] + timedelta(hours=19))
     assert {a["family"] for a in one.alerts()} >= {"freshness"}
     one.post(second[1], second[0])

@@ -39,7 +39,7 @@ def sql(request):
     return dialects()[request.param]
 
 
-def events(rng: np.random.Generator, n: int = 900) -> pa.Table:
+def events(rng: np.random.Generator, n: int = 600) -> pa.Table:
     at = np.sort((logs.START + rng.integers(0, 6 * 3600, n)) * 1_000_000 + rng.integers(0, 1_000_000, n))
     table = logs.log(rng, at)
     versions = pa.array(rng.choice(["A", "B"], n))
