@@ -55,7 +55,7 @@ def played(book: Path, tmp_path: Path, silent: bool = False) -> tuple[Living, li
     one.play(BEGIN + timedelta(hours=2), traffic=told)
     broken: Callable[..., Any] = lambda since, until: told(since, until, version="B", wrong=0.4)  # noqa: E731
     while not one.store.incidents():
-        one.play(one.clock.now() + 12 * MINUTE, traffic=broken)
+        one.play(one.clock.now() + MINUTE, MINUTE, broken)  # a server looks far more often than that
     return one, came
 
 
