@@ -114,6 +114,19 @@ def test_what_only_looks_like_a_role_is_a_feature(name: str, values: Any, why: s
     assert columns.features == {name: expected}, why
 
 
+def test_a_text_that_the_model_wrote_is_no_input() -> None:
+    prose = [
+        f"a rather long remark that somebody once wrote, number {i}, and never read again"
+        for i in range(3_000)
+    ]
+    columns, _ = infer_columns(log(prompt=prose, completion=prose))
+    assert set(columns.texts) == {"prompt", "completion"}
+    assert columns.answers == ("completion",)
+    made = {"prompt.length", "prompt.words", "prompt.language"}
+    assert {name for name in columns.inputs() if "." in name} == made
+    assert {name for name in columns.watched() if "." in name} > made
+
+
 def test_features_know_neither_the_label_nor_the_future() -> None:
     rng = np.random.default_rng(1)
     label = rng.integers(0, 2, 3_000)

@@ -55,7 +55,9 @@ def take(
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"cannot be read: {error}", where=Where(file=str(file)), todo="give a YAML file in UTF-8"
+            f"cannot be read: {getattr(error, 'strerror', None) or error}",
+            where=Where(file=str(file)),
+            todo="give a YAML file in UTF-8",
         ) from None
     found, left = openslo.taken(text)
     typer.echo(openslo.block(found), nl=False)

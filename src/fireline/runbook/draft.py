@@ -187,6 +187,7 @@ def _column_notes(columns: Columns, said: Mapping[str, str]) -> dict[Key, str]:
     notes |= {("columns", "features", name): said.get(name, "") for name in columns.features}
     for role in ("flags", "texts", "embeddings", "ignore"):
         notes |= {("columns", role, at): said.get(name, "") for at, name in enumerate(getattr(columns, role))}
+    notes |= {("columns", "answers", at): "because of its name" for at in range(len(columns.answers))}
     notes |= {
         ("columns", "segments", at): f"because it has few values; {said.get(name, '')}"
         for at, name in enumerate(columns.segments)

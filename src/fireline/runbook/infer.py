@@ -69,7 +69,8 @@ def infer_columns(
     _no_probability(sorting)
     label = _label_values(table, sorting)
     found: dict[str, Any] = {
-        "flags": [], "groups": [], "segments": [], "features": {}, "ignore": [], "texts": [], "embeddings": []
+        "flags": [], "groups": [], "segments": [], "features": {}, "ignore": [], "texts": [], "answers": [],
+        "embeddings": [],
     }  # fmt: skip
     left = [look for look in sorting.left() if look.name not in scores.values()]
     reasons = _reasons(left, table, label, sorting)
@@ -198,6 +199,8 @@ def _place(look: Look, table: pa.Table, reason: str, found: dict[str, Any], sort
         return
     if not reason and is_text(look, column):
         found["texts"].append(look.name)
+        if ANSWER_WORDS.intersection(look.words):
+            found["answers"].append(look.name)
         notes[look.name] = f"because it is prose, {look.length:,.0f} characters on average"
         return
     reason = reason or _no_feature(look)

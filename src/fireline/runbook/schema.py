@@ -216,6 +216,9 @@ def contradictions(runbook: Runbook) -> list[tuple[tuple[str | int, ...], str]]:
                     f"is {future[name]}: a feature must be known when the request is answered",
                 )
             )
+    for at, name in enumerate(columns.answers):
+        if name not in columns.texts:
+            found.append((("columns", "answers", at), f"{name!r} is not one of `columns.texts`"))
     for name in runbook.scorers:
         if name not in columns.flags:
             found.append((("scorers", name), "is not one of `columns.flags`"))

@@ -80,6 +80,10 @@ class Columns(Part):
         description="Columns of text, such as prompt and answer. Length, words, language and unknown words "
         "are watched; the text itself is kept nowhere.",
     )
+    answers: tuple[str, ...] = Field(
+        default=(),
+        description="Those of `texts` that the model wrote: what moves in them is an answer, not an input.",
+    )
     embeddings: tuple[str, ...] = Field(
         default=(), description="Columns that hold a vector: lists of numbers. A few projections are kept."
     )
@@ -106,6 +110,11 @@ class Columns(Part):
             made |= {f"{text}.length": "numeric", f"{text}.words": "numeric"}
             made[f"{text}.language"] = "categorical"
         return {**self.features, **made}
+
+    def inputs(self) -> dict[str, FeatureKind]:
+        """What is watched of the requests, without what is made of the model's own answers."""
+        own = tuple(f"{text}." for text in self.answers)
+        return {name: kind for name, kind in self.watched().items() if not (own and name.startswith(own))}
 
     def roles(self) -> dict[str, str]:
         """Every single-column role that is mapped: role -> column, in the order of the fields."""

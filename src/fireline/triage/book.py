@@ -140,8 +140,8 @@ class Book:
 
     @cached_property
     def features(self) -> tuple[str, ...]:
-        """Declared features that are in the log after the onset or before."""
-        named = self.runbook.columns.watched()
+        """Declared inputs that are in the log after the onset or before."""
+        named = self.runbook.columns.inputs()
         return tuple(name for name in sorted(named) if self.after.has(name) or self.before.has(name))
 
     @cached_property
