@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from fireline import commands
 from fireline.clock import ManualClock, from_micros, micros
 from fireline.live import pulse as module
+from fireline.live import turns
 from fireline.store.leases import give_up_lease
 from fireline.terms.incident import State
 from fireline.terms.measure import MeasureState
@@ -351,6 +353,27 @@ def test_a_server_asleep_for_hours_goes_on_from_what_it_finds(burning: Living) -
     assert burning.pulse.counting.seen.late == len(late)
     burning.play(burning.clock.now() + 24 * MINUTE, traffic=burning.guarded("B"))
     assert the(burning).state is MeasureState.CONFIRMED
+
+
+def test_after_a_long_pause_each_beat_judges_a_day_and_keeps_it(
+    living: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = living("one")
+    one.play(BEGIN + HOUR, traffic=one.guarded())
+    monkeypatch.setattr(turns, "AT_ONCE", micros(BEGIN + HOUR) - micros(BEGIN))
+    one.running.turns.drill = False  # on a drill's clock whoever moves it waits for all of it
+    one.clock.move_to(BEGIN + 6 * HOUR)
+    seen = [one.pulse.judged]
+    for _ in range(9):
+        one.running.beat()
+        seen.append(one.pulse.judged)
+        kept = one.store.get_state(f"judge:{SERVICE}")
+        assert kept is not None
+        assert kept.tick == seen[-1]
+    assert seen[-1] == one.pulse.complete()
+    steps = [after - before for before, after in pairwise(seen)]
+    assert max(steps) == turns.AT_ONCE
+    assert sum(step > 0 for step in steps) >= 5
 
 
 def test_another_baseline_starts_cold_from_now_on(burning: Living, tmp_path: Path) -> None:

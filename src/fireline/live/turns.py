@@ -21,6 +21,8 @@ COUNT_EVERY = 60.0
 COUNT_SOON, YOUNG = 3.0, 900.0
 """The same in the first minutes of a server, while somebody looks whether anything arrives."""
 SPOOL_SOON = 4 << 20
+AT_ONCE = 24 * 3600 * 1_000_000
+"""Microseconds that are judged at one beat."""
 
 Stamps = Mapping[str, Stamp | None]
 
@@ -129,7 +131,7 @@ class Turns:
     def _judge(self, names: Sequence[str]) -> None:
         """Judges every tick that is complete: of all services together, and each by itself where one of them
         is in trouble."""
-        complete = {name: self.pulses[name].complete() for name in names}
+        complete = {name: self._up_to(self.pulses[name]) for name in names}
         due = [name for name in names if complete[name] > self.pulses[name].judged]
         together = [name for name in due if not self.standing[name].alone]
         apart = [name for name in due if self.standing[name].alone]
@@ -146,6 +148,12 @@ class Turns:
         for name in apart:
             alone = partial(self._judge_alone, name, complete[name])
             self.standing[name].alone = not self._one(name, alone)
+
+    def _up_to(self, pulse: Pulse) -> int:
+        """Up to when a service is judged at this beat (microseconds): after a long pause a day at a time, so
+        that pages are answered in between and what is judged is kept."""
+        complete = pulse.complete()
+        return complete if self.drill else min(complete, pulse.judged + AT_ONCE)
 
     def _judge_alone(self, name: str, complete: int) -> bool:
         pulse = self.pulses[name]
