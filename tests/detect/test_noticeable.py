@@ -14,7 +14,7 @@ from fireline.clock import from_micros, iso
 from fireline.detect import example
 from fireline.detect.baseline import learn
 from fireline.detect.judge import Judge
-from fireline.detect.noticeable import NOTHING, Recent, dull, noticeable
+from fireline.detect.noticeable import NOTHING, Recent, _words, dull, noticeable
 from fireline.runbook.load import read as load_file
 from fireline.runbook.schema import Runbook
 from fireline.terms.counts import MINUTE, SERVICE
@@ -106,3 +106,20 @@ def test_a_monitor_that_storms_made_dull_says_so_and_check_passes_it_on(tmp_path
     assert len(said) == 1
     assert said[0]["says"].startswith("error rate is dull: within a day it would notice ")
     assert said[0]["key"] == "reference"
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "says"),
+    [
+        (
+            "chance that two rows hold the same value",
+            0.25,
+            "a chance of 0.25 that two rows hold the same value",
+        ),
+        ("chance that two rows hold the same value", 1.04, NOTHING),
+        ("log of the value", np.log(20), "20 in the middle"),
+        ("share of the rows", 0.031, "3.1 %"),
+    ],
+)
+def test_figures_are_said_as_what_they_are(unit: str, value: float, says: str) -> None:
+    assert _words(unit, value) == says

@@ -124,11 +124,18 @@ def _lately(judge: Judge, court: Court, recent: Recent) -> tuple[Array, str] | N
     return counts.sum(axis=0) / days, said
 
 
+CHANCE = "chance "
+
+
 def _words(unit: str, value: float) -> str:
     if unit == "log events":
         return f"{np.expm1(value):.3g} events a tick"
     if unit == "reference sd":
         return f"{value:.2g} sd"
+    if unit == "log of the value":
+        return f"{np.exp(value):.3g} in the middle"
+    if unit.startswith(CHANCE):
+        return f"a chance of {value:.2g} {unit.removeprefix(CHANCE)}" if value <= 1 else NOTHING
     return share_in_words(value) if unit.startswith("share") else f"{value:.3g} {unit}"
 
 
