@@ -88,9 +88,8 @@ class Unpacker:
     def __call__(self, body: bytes) -> bytes:
         """The counts ``pack`` packed, as they lie in memory: integers of the kind that ``body[0]`` names."""
         size = int.from_bytes(body[1:9], "little")
-        if len(body) == 9 + size and body[9:13] != FRAME:  # what looks like a frame is one
-            return body[9:]
-        raw: bytes = self._codec.decompress(body[9:], size, asbytes=True)
+        plain = len(body) == 9 + size and body[9:13] != FRAME  # what looks like a frame is one
+        raw: bytes = body[9:] if plain else self._codec.decompress(body[9:], size, asbytes=True)
         return _unmixed(raw) if body[0] == ord(MIXED) else raw
 
 
