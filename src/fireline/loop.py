@@ -157,7 +157,10 @@ def hear(house: House, findings: Sequence[Finding]) -> None:
     house.bookmark.turn(now, house.phase)
     with house.store.begin() as tx:
         still = {name: tx.incident(name) for name in tx.incidents(house.service, open_only=True)}
-        for alert in sorted(alerts, key=lambda a: belongs_to(a, _seatless(still)) is None):  # the known first
+        # Pages first, so that a ticket of the same instant follows them; then what has a home already.
+        for alert in sorted(
+            alerts, key=lambda a: (a.urgency != "page", belongs_to(a, _seatless(still)) is None)
+        ):
             home = belongs_to(alert, _seatless(still))
             name = home.id if home else stable_id("inc", house.service, alert.id)
             for draft in [*([] if home else _opening(house, alert)), _alerted(alert)]:

@@ -33,14 +33,20 @@ def is_open_question(incident: Incident) -> bool:
 
 
 def is_due(incident: Incident, now: datetime) -> bool:
-    """Whether triage has something new to look at: a new alert, or the next of its fixed times."""
+    """Whether triage has something new to look at: a new alert, or the next of its fixed times. The first page
+    is looked at at once, whatever was known of its ticket."""
     if not is_open_question(incident):
         return False
     last = next((e for e in reversed(incident.timeline) if e.kind is EntryKind.CAUSES), None)
     if last is None:
         return True
-    fresh = [e for e in incident.timeline[last.seq :] if e.kind is EntryKind.ALERTED]
-    pause = PAUSE if now - incident.opened_at < EARLY else LATER_PAUSE
+    told = [e for e in incident.timeline if e.kind is EntryKind.ALERTED]
+    pages = [e for e in told if e.data["alert"]["urgency"] == "page"]
+    if pages and pages[0].seq > last.seq:
+        return True
+    fresh = [e for e in told if e.seq > last.seq]
+    loud = bool(pages) and pages[-1].seq > last.seq
+    pause = PAUSE if loud or now - incident.opened_at < EARLY else LATER_PAUSE
     if fresh and now - last.at >= pause:
         return True
     return any(last.at < incident.opened_at + wait <= now for wait in AGAIN)

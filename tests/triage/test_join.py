@@ -45,6 +45,12 @@ def test_a_page_joins_the_ticket_that_told_of_the_same_monitor_and_time() -> Non
     assert not home(alert("error_rate", 0.25), ticket, second)
 
 
+def test_a_page_about_one_version_is_not_told_by_what_the_whole_service_showed() -> None:
+    ticket = alert("drift", urgency="ticket", feature="amount")
+    assert home(alert("drift", 0.25, feature="amount"), ticket)
+    assert not home(alert("drift", 0.25, feature="amount", version="B"), ticket)
+
+
 def test_a_page_about_a_new_version_joins_the_ticket_about_that_version() -> None:
     ticket = alert("score_drift", urgency="ticket", version="B")
     assert home(alert("drift", 0.25, feature="amount", version="B", against="old"), ticket)

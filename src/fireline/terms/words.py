@@ -224,11 +224,14 @@ def brief(text: str, most: int = 140) -> str:
     'the score moved'
     >>> brief("Many inputs moved: dewp (PSI 0.75), humid (PSI 0.59) and 8 more", most=40)
     'Many inputs moved: dewp (PSI 0.75)'
+    >>> brief("Many inputs moved: dewp (PSI 0.75), humid (PSI 0.59, median 61.9 to 46.7)", most=55)
+    'Many inputs moved: dewp (PSI 0.75), humid'
     """
     said = clause(text).split("; ", 1)[0]
     if len(said) <= most:
         return said
-    cut = max(said.rfind(mark, 0, most) for mark in (", ", ": ", " "))
+    outside = [said.count("(", 0, at) == said.count(")", 0, at) for at in range(most)]
+    cut = max((at for at in range(most) if said[at] == " " and outside[at]), default=0)
     return said[: cut if cut > 0 else most].rstrip(",: ")
 
 

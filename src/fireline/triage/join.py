@@ -103,7 +103,7 @@ def _rank_ticket(alert: Alert, incident: Incident) -> int | None:
 
 def _told_since(alert: Alert, incident: Incident) -> bool:
     """Whether the incident tells of the same monitor or the same new version, with evidence from about the
-    same time on."""
+    same time on. One version's page is not told by what the whole service showed: its cause is another."""
     finding = alert.finding
     since = finding.since or alert.fired_at
     for known in incident.alerts:
@@ -111,7 +111,7 @@ def _told_since(alert: Alert, incident: Incident) -> bool:
         near = abs(since - began) <= EARLIER
         mine = known["monitor"] == finding.monitor and known["feature"] == finding.feature
         version = finding.version is not None and known["version"] == finding.version
-        if near and (version or (mine and finding.against is None)):
+        if near and (version or (mine and finding.version is None)):
             return True
     return False
 

@@ -68,9 +68,10 @@ class Harm:
 def harm_of(
     findings: tuple[Finding, ...], share: float, runbook: Runbook, promised: Mapping[str, Total]
 ) -> Harm:
-    """The harm in the findings: the largest relative effect among the harmful families, else among all; and
-    what they do to what was ``promised``."""
-    harmful = [f for f in findings if f.family in HARMFUL] or list(findings)
+    """The harm in the findings: the largest relative effect among the harmful families, else among those
+    that page, else among all; and what they do to what was ``promised``."""
+    loud = [f for f in findings if f.urgency == "page"]
+    harmful = [f for f in findings if f.family in HARMFUL] or loud or list(findings)
     sized = sorted(((effect_of(f), -i) for i, f in enumerate(harmful)), reverse=True)
     effect, place = sized[0] if sized else (0.0, 0)
     worst = harmful[-place] if sized else None
