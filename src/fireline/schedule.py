@@ -33,8 +33,8 @@ def is_open_question(incident: Incident) -> bool:
 
 
 def is_due(incident: Incident, now: datetime) -> bool:
-    """Whether triage has something new to look at: a new alert, or the next of its fixed times. The first page
-    is looked at at once, whatever was known of its ticket."""
+    """Whether triage has something new to look at: a new alert, or the next of its fixed times. The first
+    page is looked at at once, whatever was known of its ticket."""
     if not is_open_question(incident):
         return False
     last = next((e for e in reversed(incident.timeline) if e.kind is EntryKind.CAUSES), None)
