@@ -97,8 +97,9 @@ def _moved(what: str, channel: str, seen: float, usual: float, rival: str) -> st
     """Where standardised values lie, or how far they spread, against the reference's."""
     up, alike = seen >= 0, abs(usual) < ALIKE
     if channel == "scale":
-        before = "alike" if alike else f"by {_signed(seen, usual)}"
         how = "wider" if up else "narrower"
+        turned = "" if (usual >= 0) == up else " narrower" if up else " wider"
+        before = "alike" if alike else f"by {abs(usual):.2g}{turned}"
         return f"{what} spreads {how} than in the reference: by {abs(seen):.2g} sd, {rival} {before}"
     place = "the reference" if channel else "its usual place"
     side = "above" if up else "below"
@@ -107,15 +108,11 @@ def _moved(what: str, channel: str, seen: float, usual: float, rival: str) -> st
     return f"{what} lies {abs(seen):.2g} sd {side} {place}, {rival} {before}"
 
 
-def _signed(seen: float, usual: float) -> str:
-    """``usual`` as seen from the side on which ``seen`` lies."""
-    return f"{usual if seen >= 0 else -usual:.2g}"
-
-
 def _calibration(channel: str, seen: float, usual: float, rival: str) -> str:
     if channel == "bias":
         how = "more" if seen >= 0 else "less"
-        before = _signed(seen, 100 * usual)
+        turned = "" if seen * usual >= 0 else " the other way"
+        before = f"by {abs(100 * usual):.2g}{turned}"
         points = f"{abs(100 * seen):.2g} points"
         return f"the truth comes {how} often than scores say: by {points}, {rival} {before}"
     how = "too sure of themselves" if seen < 0 else "too cautious"
