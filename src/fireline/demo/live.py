@@ -6,6 +6,8 @@ minute and nothing is left out. Everything else is as in production: processes, 
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -51,6 +53,8 @@ def run(
     """Play the story; 0 when every step of it happened. ``stay`` leaves the server up until Ctrl-C."""
     console = console or Console(highlight=False, soft_wrap=True)
     began = perf_counter()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # what it started ends with it
     scene = prepared(out, console, fault, port, invoke)
     rings: list[Mapping[str, Any]] = []
     telling = Telling(teller)
