@@ -310,7 +310,7 @@ def test_a_loop_in_trouble_and_judging_that_stands_still(up: Up, monkeypatch):
     send(up, recent())
     pulse = up.running.pulses[SERVICE]
 
-    def broken() -> bool:
+    def broken(*_: object) -> bool:
         raise StoreError("the disk is full", todo="make room")
 
     monkeypatch.setattr(pulse, "count", broken)
