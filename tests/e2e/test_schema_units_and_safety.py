@@ -213,9 +213,9 @@ def test_a_calm_shop_is_quiet(tmp_path):
     ("break_it", "form", "monitor", "says"),
     [
         (retyped, "jsonl", "quarantine_rate", "hold no number in price: the column's type changed?"),
-        (dropped, "jsonl", "missing_column", "missing column (price)"),
-        (dropped, "jsonl", "dictionary_change", "dictionary change (colour)"),
-        (fewer_colours, "parquet", "vanished_category", "colour=blue"),
+        (dropped, "jsonl", "missing_column", "price is absent"),
+        (dropped, "jsonl", "dictionary_change", "colour holds values the reference never held"),
+        (fewer_colours, "parquet", "vanished_category", "colour = blue still comes: 0 %"),
         (kilometres, "parquet", "unit_change", "kilometres for miles?"),
         (fahrenheit, "parquet", "unit_change", "Fahrenheit for Celsius?"),
         (stuck, "parquet", "stuck_feature", "price repeats one value"),

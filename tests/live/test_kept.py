@@ -85,7 +85,7 @@ def test_every_setting_has_a_bound(tmp_path, key):
 
 def test_the_guides_settings_are_taken(tmp_path):
     guide = Path(__file__).parents[2] / "docs" / "guides" / "run-the-server.md"
-    (block,) = re.findall(r"```yaml\n(keeping:.*?)```", guide.read_text(encoding="utf-8"), re.S)
+    (block,) = re.findall(r"```yaml[^\n]*\n(keeping:.*?)```", guide.read_text(encoding="utf-8"), re.S)
     path = tmp_path / "fireline.yaml"
     path.write_text(block)
     assert kept_of(path, [book()]).rows == 90 * DAY

@@ -81,7 +81,7 @@ slo = st.fixed_dictionaries(
         "indicator": st.just("latency"),
         "objective": st.just(0.9),
         "threshold": st.floats(1, 900),
-        "window": length,
+        "window": st.integers(1, 400).map(lambda n: f"{n}d"),
     }
 )
 rule = st.fixed_dictionaries(

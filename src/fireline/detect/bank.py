@@ -18,6 +18,7 @@ from fireline.terms.plan import Plan
 CHUNK = 4_000_000
 BLIP = 120.0  # seconds of harmless trouble
 LONG = 3600  # seconds of a tick that may speak for itself
+ENOUGH = 1000  # events from which on a mean's spread is known well enough for one tick to be believed
 SURE = np.array(50.0)  # log e beyond any level, and no overflow
 
 
@@ -156,7 +157,7 @@ class Bank:
         """log e [T, C, 4], and of long ticks at least what is left without the reach of a blip."""
         found = mean_log_factors(excess / sd, cap)
         if np.isfinite(self.blip) and np.isfinite(self.reach).any():
-            left = excess - self._lost(n) * self.reach
+            left = np.where(n >= ENOUGH, excess - self._lost(n) * self.reach, -np.inf)
             found = np.maximum(found, mean_log_factors(left / sd, SURE))
         return found
 

@@ -148,7 +148,7 @@ class Kind(ABC):
 
     def figures(self, *added: Array) -> Ticks:
         """The statistics of what its ``sums`` added up, each [T, C], cell by cell."""
-        raise NotImplementedError(f"{self.name} adds nothing up")
+        raise TypeError(f"{self.name} adds nothing up")
 
     def of_sums(self, plan: Plan, counts: Array) -> Ticks:
         """``figures`` of the sums of counts [T, width]."""

@@ -37,7 +37,7 @@ def finding(
     channel = monitor.channels[lead]
     since = from_micros(crossing.since * seconds * MICROS)
     events = int(crossing.weight[lead])
-    says = told.because if told else _headline(kind, monitor, channel, seen, usual, at - since, against)
+    says = told.because if told else _headline(kind, monitor, lead, seen, usual, at - since, against)
     urgency: Urgency = "page" if crossing.level == "page" and kind.urgency == "page" else "ticket"
     return Finding(
         monitor=kind.name,
@@ -96,11 +96,11 @@ def _in_own_words(told: Told, scope: Scope, events: int) -> str:
 
 
 def _headline(
-    kind: Kind, monitor: Monitor, channel: str, seen: float, usual: float, silent: timedelta,
+    kind: Kind, monitor: Monitor, lead: int, seen: float, usual: float, silent: timedelta,
     against: str | None,
 ) -> str:  # fmt: skip
     """What is wrong, in the words of its title."""
-    what = monitor.feature or monitor.series
+    what, channel = monitor.feature_of(lead) or monitor.series, monitor.channels[lead]
     if kind.test == "silence":
         of = f" of {monitor.feature}" if monitor.feature else ""
         return f"no {kind.unit}{of} for {words.length(silent)}, usually {usual:.3g} a minute"
