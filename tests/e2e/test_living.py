@@ -111,7 +111,7 @@ def test_the_story_is_told_to_its_end(whole: Told) -> None:
     assert whole.pages == ["page", "resolved"]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(1))
 def test_a_server_that_is_killed_goes_on(town: Town, whole: Told, tmp_path: Path, seed: int) -> None:
     with scene(town, tmp_path, fates(seed, 3)) as up:
         told = Told.of(up)
@@ -120,7 +120,7 @@ def test_a_server_that_is_killed_goes_on(town: Town, whole: Told, tmp_path: Path
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(2, 22))
+@pytest.mark.parametrize("seed", range(1, 22))
 def test_a_server_that_is_killed_often_goes_on(town: Town, whole: Told, tmp_path: Path, seed: int) -> None:
     with scene(town, tmp_path, fates(seed, 8)) as up:
         told = Told.of(up)
