@@ -1,7 +1,7 @@
 """The harms `fireline coverage` plays: one file for each part of an event they touch.
 
 >>> [harm.name for harm in harms()][:3]
-['null jump', 'column gone', 'unit change']
+['null jump', 'column gone', 'new column']
 """
 
 from functools import lru_cache
