@@ -23,7 +23,7 @@ from tests.support import postgres
 from tests.support.living_play import Scene, Taken, claims, gist_of, scene, story_of
 from tests.support.processes import EDITS, Fate, Town
 
-HOURS = 5.75
+HOURS = 5.0
 STORY = (
     "\nmonitors:",
     "\nmonitors:\n  - {monitor: score_drift, off: true, because: the story is of a missing feature}",
@@ -99,8 +99,8 @@ def everything_counts_once(told: Told) -> None:
 
 
 def test_the_story_is_told_to_its_end(whole: Told) -> None:
-    (incident,) = (one for one in whole.incidents if one["state"] != "merged")
-    assert incident["state"] in ("learning", "closed"), "resolved, and written up"
+    (incident,) = whole.incidents
+    assert incident["state"] == "closed"
     kinds = [e["kind"] for e in incident["timeline"]]
     assert {"paged", "acked", "applied", "confirmed", "verdict", "kept", "review"} <= set(kinds)
     verdicts = [v["verdict"] for v in incident["verdicts"]]
@@ -111,7 +111,7 @@ def test_the_story_is_told_to_its_end(whole: Told) -> None:
     assert whole.pages == ["page", "resolved"]
 
 
-@pytest.mark.parametrize("seed", range(1))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_server_that_is_killed_goes_on(town: Town, whole: Told, tmp_path: Path, seed: int) -> None:
     with scene(town, tmp_path, fates(seed, 3)) as up:
         told = Told.of(up)
@@ -120,7 +120,7 @@ def test_a_server_that_is_killed_goes_on(town: Town, whole: Told, tmp_path: Path
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(1, 22))
+@pytest.mark.parametrize("seed", range(2, 22))
 def test_a_server_that_is_killed_often_goes_on(town: Town, whole: Told, tmp_path: Path, seed: int) -> None:
     with scene(town, tmp_path, fates(seed, 8)) as up:
         told = Told.of(up)

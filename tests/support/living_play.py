@@ -108,7 +108,8 @@ class Play:
         return found
 
     def person(self, incidents: list[dict[str, Any]]) -> None:
-        """Whoever is on call: takes it, and keeps the measure once the watch period has passed."""
+        """Whoever is on call: takes it, keeps the measure once the watch period has passed, and approves the
+        review."""
         for incident in incidents:
             kinds = {e["kind"] for e in incident["timeline"]}
             if incident["state"] == "merged" or "paged" not in kinds:
@@ -119,6 +120,8 @@ class Play:
             for measure in incident["measures"]:
                 if passed and measure["state"] == "confirmed" and measure["temporary"]:
                     self._command(incident, "keep", "B stays out", "kept", measure["id"])
+            if incident["state"] == "learning" and "review" in kinds:
+                self._command(incident, "approve_review", "read", "review_approved")
 
     def _command(self, incident: Incident, command: str, text: str, kind: str, measure: str = "") -> None:
         """Give it until it is seen to be done: a person looks again when a click brought an error."""
