@@ -307,12 +307,7 @@ def test_a_sender_killed_again_and_again_loses_nothing_and_sends_nothing_twice(s
 
 @pytest.fixture(scope="session")
 def database():
-    try:
-        server = postgres.start()
-    except postgres.NoPostgres as why:
-        pytest.skip(str(why))
-    yield server
-    server.stop()
+    yield from postgres.given()
 
 
 COLUMNS = "request_id text, time text, version text, x double precision, score double precision, status int"

@@ -61,12 +61,7 @@ def whole(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Told:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[postgres.Postgres]:
-    try:
-        started = postgres.start()
-    except postgres.NoPostgres as why:
-        pytest.skip(str(why))
-    yield started
-    started.stop()
+    yield from postgres.given()
 
 
 def fates(seed: int, lives: int) -> list[Fate]:

@@ -28,12 +28,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
 
 @pytest.fixture
 def database() -> Iterator[postgres.Postgres]:
-    try:
-        started = postgres.start()
-    except postgres.NoPostgres as why:
-        pytest.skip(str(why))
-    yield started
-    started.stop()
+    yield from postgres.given()
 
 
 @pytest.fixture(params=[True, False], ids=["one lake", "a lake each"])

@@ -18,12 +18,7 @@ from tests.support.living import BEGIN
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[postgres.Postgres]:
-    try:
-        running = postgres.start()
-    except postgres.NoPostgres as e:
-        pytest.skip(f"no PostgreSQL: {e}")
-    yield running
-    running.stop()
+    yield from postgres.given()
 
 
 def test_judged_kept_and_taken_up_on_postgresql_as_on_sqlite(

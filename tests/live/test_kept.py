@@ -44,6 +44,14 @@ def test_without_a_word_it_is_as_long_as_somebody_needs_it():
     assert found.hours == Keeping().hours
 
 
+def test_an_objective_by_the_hour_needs_no_minutes(tmp_path):
+    slo = {"name": "ranks", "indicator": "auc", "objective": 0.9, "threshold": 0.7, "window": "90d"}
+    assert kept_of(None, [book(slos=[slo])]) == Keeping()
+    kept_of(said(tmp_path, hours="90d"), [book(slos=[slo])])
+    with pytest.raises(SettingsError, match="the objective ranks"):
+        kept_of(said(tmp_path, hours="80d"), [book(slos=[slo])])
+
+
 def test_what_is_said_holds(tmp_path):
     found = kept_of(
         said(tmp_path, minutes="30d", quarters="40d", hours="100d", days="800d", rows="90d"), [book()]

@@ -22,12 +22,7 @@ Sql = Callable[[str], None]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[postgres.Postgres]:
-    try:
-        started = postgres.start()
-    except postgres.NoPostgres as why:
-        pytest.skip(str(why))
-    yield started
-    started.stop()
+    yield from postgres.given()
 
 
 @pytest.fixture(params=["duckdb", "postgres"])

@@ -17,12 +17,7 @@ KINDS = ["sqlite", "postgresql"]
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[postgres.Postgres]:
-    try:
-        running = postgres.start()
-    except postgres.NoPostgres as e:
-        pytest.skip(f"no PostgreSQL: {e}")
-    yield running
-    running.stop()
+    yield from postgres.given()
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,12 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 START_SECONDS = 30
 STAND_IN = "nobody"
@@ -101,6 +103,16 @@ def start() -> Postgres:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def given() -> Iterator[Postgres]:
+    """What a fixture yields: a server that ends with it; its tests skip where there can be none."""
+    try:
+        server = start()
+    except NoPostgres as why:
+        pytest.skip(f"no PostgreSQL: {why}")
+    yield server
+    server.stop()
 
 
 def _binaries() -> Path:

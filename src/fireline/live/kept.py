@@ -14,7 +14,7 @@ from fireline.errors import SettingsError, Where
 from fireline.live.keeping import Keeping
 from fireline.runbook.durations import write_duration
 from fireline.runbook.part import Part
-from fireline.runbook.schema import Runbook
+from fireline.runbook.schema import Runbook, Slo
 from fireline.runbook.values import Duration
 
 KEYS = ("minutes", "quarters", "hours", "days", "rows")
@@ -28,8 +28,8 @@ LEAST = {
         "a new baseline is taken from 28 days, and triage compares with 28 days before an onset",
     ),
 }
-GRAIN_OF = {"latency": "quarters", "accuracy": "hours"}
-"""Whose counts an objective reads: of latency and accuracy; all others are read by the minute."""
+COARSER = {"latency": "quarters", "accuracy": "hours"}
+"""Objectives on single events that are not read by the minute."""
 AFTER_LABELS = timedelta(days=7)
 
 
@@ -98,13 +98,22 @@ def needs(key: str, runbooks: Iterable[Runbook]) -> Iterator[tuple[timedelta, st
     yield LEAST[key]
     for book in runbooks:
         for slo in book.slos:
-            if GRAIN_OF.get(slo.indicator, "minutes") == key:
+            if _finest(slo) == key:
                 yield slo.window, f"the objective {slo.name} of {book.service} looks back that long"
         if key == "rows" and book.labels is not None:
             yield (
                 book.labels.age + AFTER_LABELS,
                 f"labels of {book.service} come at {write_duration(book.labels.age)}",
             )
+
+
+def _finest(slo: Slo) -> str:
+    """Whose counts an objective reads: those that its slices, or single events, need."""
+    if slo.sliced is None:
+        return COARSER.get(slo.indicator, "minutes")
+    if slo.sliced >= timedelta(hours=1):
+        return "hours"
+    return "quarters" if slo.sliced >= timedelta(minutes=15) else "minutes"
 
 
 def _said(config: Path | None) -> Kept:
