@@ -80,13 +80,11 @@ def test_counts_do_not_depend_on_the_chunks_of_a_table(seed, pieces):
     assert tally_quality(plan(), chunked, label) == tally_quality(plan(), events, label)
 
 
-def test_threads_count_as_one_does(monkeypatch):
+def test_small_blocks_count_as_one_does(monkeypatch):
     events, label = wild(334456, most=5000)
-    alone = tally(plan(), events), tally_quality(plan(), events, label)
-    monkeypatch.setattr(grid, "FEW_ROWS", 0)
+    at_once = tally(plan(), events), tally_quality(plan(), events, label)
     monkeypatch.setattr(grid, "BLOCK_MARKS", 512)
-    monkeypatch.setattr(grid, "THREADS", 3)
-    assert (tally(plan(), events), tally_quality(plan(), events, label)) == alone
+    assert (tally(plan(), events), tally_quality(plan(), events, label)) == at_once
 
 
 @given(seeds)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fireline.telemetry.columns import Array, has, numbers
+from fireline.telemetry.columns import Array, numbers
 from fireline.terms.counts import Series
 
 STRIDE = 1 << 15
@@ -49,11 +49,14 @@ def passed_edges(edges: Array, values: Array) -> Array:
         passed = np.searchsorted(edges, values, side="right")
         return np.asarray(np.where(values == edges[-1], len(edges) - 1, passed))
     passed = np.zeros(len(values), np.uint8)
+    holds = np.empty(STRIDE, bool)
     for low in range(0, len(values), STRIDE):
         part, counted = values[low : low + STRIDE], passed[low : low + STRIDE]
+        flags = holds[: len(part)]
         for edge in edges[:-1]:
-            counted += (part >= edge).view(np.uint8)
-        counted += (part > edges[-1]).view(np.uint8)
+            np.greater_equal(part, edge, out=flags)
+            counted += flags.view(np.uint8)
+        counted += np.greater(part, edges[-1], out=flags).view(np.uint8)
     return passed
 
 
@@ -74,9 +77,9 @@ class Census:
         """Count the rows of ``tables``, one after another; columns are named as the series' keys."""
         pieces = (t.slice(low, PIECE) for t in tables for low in range(0, len(t), PIECE))
         for table in pieces:
-            code = self._code(table)
+            code, there = self._code(table), set(table.column_names)
             for name, series in self.series.items():
-                values = numbers(table, name) if has(table, name) else np.full(len(table), np.nan)
+                values = numbers(table, name) if name in there else np.full(len(table), np.nan)
                 if code is None:
                     _into(self.whole, name, numeric_counts(series, values))
                     continue

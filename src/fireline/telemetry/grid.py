@@ -2,14 +2,13 @@
 
 A batch's rows, in order of time, are added with one bincount on a composite index per block. Blocks are
 small, so that index and table stay in the processor's cache, and hold only ticks that have rows, so that a
-row of another year costs no more than any other.
+row of another year costs no more than any other. One thread counts: several, measured on two cores, took a
+fifth more work and no less time, since they share that cache and the interpreter between such small steps.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -22,12 +21,10 @@ from fireline.telemetry.packing import narrowest
 from fireline.terms.counts import CountsRow, Scope, ScopeKind
 from fireline.terms.plan import Layout
 
-BLOCK_MARKS = 1 << 16
+BLOCK_MARKS = 1 << 17
 BLOCK_CELLS = 1 << 16
 HELD_BYTES = 64 << 20
 SPLIT = 26
-THREADS = min(os.cpu_count() or 1, 4)
-FEW_ROWS = 20_000
 TOGETHER = 512  # rows in one product of matrices: larger ones wake threads that cost more than they save
 EXACT = 1 << 53  # up to here a float64 holds every integer
 
@@ -124,44 +121,32 @@ class Moments:
         return self._ticks[grain]
 
 
-Task = tuple["Ticks", int, Marginal]
-"""Ticks, their seconds, and the ways rows are divided."""
-
-
 def count(
     layout: Layout, marks: Marks, marginals: Sequence[Marginal], moments: Moments, late: bool
 ) -> list[CountsRow]:
     """Stored rows of ``marks`` for each scope."""
     laid = _Laid.of(marks, len(moments.instants))
-    tasks = []
+    tasks = list[tuple[Ticks, int, Marginal]]()
     for grain in sorted(set(layout.grains.values())):
         kinds = {kind for kind, one in layout.grains.items() if one == grain}
         tasks += [(moments.ticks(grain), grain, m.counted(kinds)) for m in marginals if kinds & m.kinds()]
 
-    def counted(task: Task) -> list[CountsRow]:
-        ticks, grain, marginal = task
-        blocks, size, found = list[tuple[Array, Array]](), 0, list[CountsRow]()
-        for at, table in _tables(laid, marginal, ticks):
-            table = table if layout.sums else table.view(np.uint64)  # nothing below zero to look for
-            blocks.append((at, table.astype(narrowest(table), copy=False)))
-            size += blocks[-1][1].nbytes
-            if size > HELD_BYTES:
-                found += _rows_of(layout, marginal, grain, late, blocks)
-                blocks, size = [], 0
-        return found + _rows_of(layout, marginal, grain, late, blocks)
-
-    return [row for part in _side_by_side(counted, tasks, len(moments.instants)) for row in part]
+    return [row for task in tasks for row in _counted(layout, laid, late, *task)]
 
 
-def _side_by_side(
-    work: Callable[[Task], list[CountsRow]], tasks: Sequence[Task], rows: int
-) -> list[list[CountsRow]]:
-    """The work of all tasks, in their order; on a few threads where it is worth it (numpy and zstd let go of
-    the interpreter)."""
-    if rows < FEW_ROWS or len(tasks) < 2:
-        return [work(task) for task in tasks]
-    with ThreadPoolExecutor(min(THREADS, len(tasks))) as pool:
-        return list(pool.map(work, tasks))
+def _counted(
+    layout: Layout, laid: _Laid, late: bool, ticks: Ticks, grain: int, marginal: Marginal
+) -> list[CountsRow]:
+    """Stored rows of the scopes of one way to divide rows, in ticks of ``grain`` seconds."""
+    blocks, size, found = list[tuple[Array, Array]](), 0, list[CountsRow]()
+    for at, table in _tables(laid, marginal, ticks):
+        table = table if layout.sums else table.view(np.uint64)  # nothing below zero to look for
+        blocks.append((at, table.astype(narrowest(table), copy=False)))
+        size += blocks[-1][1].nbytes
+        if size > HELD_BYTES:
+            found += _rows_of(layout, marginal, grain, late, blocks)
+            blocks, size = [], 0
+    return found + _rows_of(layout, marginal, grain, late, blocks)
 
 
 @dataclass(frozen=True)
