@@ -52,7 +52,7 @@ def plan() -> Plan:
         shares = (*zipf(k), 0.0, 0.0, 0.0)
         values = tuple(map(str, range(k)))
         shapes.append(Series(f"feature:{name}", "category", QUARTER, named, values=values, shares=shares))
-    shapes.append(Series("score", "numeric", QUARTER, cells, tuple(np.linspace(0, 1, BINS + 1)), shares=even))
+    shapes.append(Series("score", "numeric", QUARTER, cells, _score_edges(), shares=even))
     rates = ["n", "error", "late", "duplicate", "fallback", "timed", "slow", "very_slow", "flag:toxic"]
     rates += [f"{what}:{name}" for name in NUMERIC for what in ("null", "out")]
     rates += [f"{what}:{name}" for name in CATEGORIES for what in ("null", "unseen")]
@@ -77,6 +77,12 @@ def plan() -> Plan:
         features={**dict.fromkeys(NUMERIC, "numeric"), **dict.fromkeys(CATEGORIES, "categorical")},
         segments={"region": ("small", "large")}, flags=("toxic",), versions=("A",), latency_p95=100.0,
     )  # fmt: skip
+
+
+def _score_edges() -> tuple[float, ...]:
+    """Quantiles of scores that are calibrated for what they were trained on."""
+    at = np.interp(np.arange(1, BINS) / BINS, np.cumsum(_WEIGHT) / _WEIGHT.sum(), LOGITS)
+    return (0.0, *(float(p) for p in 1 / (1 + np.exp(-at))), 1.0)
 
 
 def runbook_of(days: int) -> Runbook:

@@ -18,7 +18,7 @@ from fireline.terms.plan import Plan
 CHUNK = 4_000_000
 BLIP = 120.0  # seconds of harmless trouble
 LONG = 3600  # seconds of a tick that may speak for itself
-ENOUGH = 1000  # events from which on a mean's spread is known well enough for one tick to be believed
+ENOUGH = 500  # events (of AUC: positives) from which on one tick of a mean may be believed
 SURE = np.array(50.0)  # log e beyond any level, and no overflow
 
 
@@ -155,11 +155,12 @@ class Bank:
 
     def _mean(self, excess: Array, sd: Array, n: Array, cap: Array) -> Array:
         """log e [T, C, 4], and of long ticks at least what is left without the reach of a blip."""
-        found = mean_log_factors(excess / sd, cap)
-        if np.isfinite(self.blip) and np.isfinite(self.reach).any():
-            left = np.where(n >= ENOUGH, excess - self._lost(n) * self.reach, -np.inf)
-            found = np.maximum(found, mean_log_factors(left / sd, SURE))
-        return found
+        if not (np.isfinite(self.blip) and np.isfinite(self.reach).any()):
+            return mean_log_factors(excess / sd, cap)
+        sure = (n >= ENOUGH) & np.isfinite(self.reach)
+        found = mean_log_factors(excess / sd, cap, sure)
+        left = np.where(sure, excess - self._lost(n) * self.reach, -np.inf)
+        return np.maximum(found, mean_log_factors(left / sd, SURE, sure))
 
     def _lost(self, n: Array) -> Array:
         """The part of ``n`` [T, C] events that a blip may hold, by chance at most (one in a thousand)."""

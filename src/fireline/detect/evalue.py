@@ -13,6 +13,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 LAMBDAS = (0.25, 0.5, 1.0, 2.0)
+FAR = 4.0
 ODDS = (1.4, 2.0, 4.0, 10.0)
 SLACK = float(np.log(10))  # a ticket fires at a fifth of the level, and half of that for what came before
 CEILING = 1e200  # beyond any level; infinity times 0 would be no number
@@ -34,14 +35,20 @@ def caps(level: Array, branches: Array, k: int) -> Array:
     return np.asarray(np.minimum(one, fewer))
 
 
-def mean_log_factors(z: Array, cap: Array) -> Array:
+def mean_log_factors(z: Array, cap: Array, sure: Array | None = None) -> Array:
     """log e for z [T, C] at each lambda: [T, C, 4]; ``cap`` [C] bounds what one tick may say.
 
-    log e_j = min(lambda_j z - lambda_j^2 / 2, cap).
+    log e_j = min(lambda_j z - lambda_j^2 / 2, cap). Where ``sure`` [T, C] says that z is normal far out, too,
+    the last of them shares its place with an alternative twice as far: half of each, whose mean is 1 still.
     """
     out = np.empty((*z.shape, len(LAMBDAS)))
     for j, lam in enumerate(LAMBDAS):
-        np.minimum(lam * z - lam * lam / 2, cap, out=out[..., j])
+        out[..., j] = lam * z - lam * lam / 2
+    if sure is not None:
+        last, far = out[..., -1], FAR * z - FAR * FAR / 2
+        np.copyto(last, np.logaddexp(last, far) - np.log(2), where=sure)
+    for j in range(len(LAMBDAS)):
+        np.minimum(out[..., j], cap, out=out[..., j])
     return out
 
 

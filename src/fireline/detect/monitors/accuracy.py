@@ -57,8 +57,8 @@ class Accuracy(Kind):
             return Means(wrong, np.maximum(wrong * (1 - wrong), 0.01) / judged, judged)
 
     def reach(self, plan: Plan, base: Array) -> Array:
-        """Answers that know nothing: of two, half are wrong."""
-        return np.maximum((0.5 if plan.task == "binary" else 1.0) - base, 0.0)
+        """Every answer wrong."""
+        return np.asarray(np.maximum(1 - base, 0.0))
 
 
 class RegressionError(Kind):

@@ -66,8 +66,16 @@ class Calibration(Kind):
         return Means(mean, variance, n)
 
     def reach(self, plan: Plan, base: Array) -> Array:
-        """Every score 1 where no label is, or the reverse; a slope of one, as of sure and random scores."""
-        return np.ones(len(base))
+        """Scores that know nothing: of answers by a coin half are off by one, and scores that only look like
+        the usual ones miss the slope by their own covariance with their logit."""
+        score = plan.shapes.by_name["score"]
+        edges, shares = np.asarray(score.edges), np.asarray(score.shares[: len(score.edges) - 1])
+        if not shares.sum() > 0:
+            return np.ones(len(base))
+        p = np.clip((edges[1:] + edges[:-1]) / 2, 1e-3, 1 - 1e-3)
+        lean, weight = np.log(p / (1 - p)), shares / shares.sum()
+        slope = float(((p - weight @ p) * lean) @ weight)
+        return np.array([0.5, slope])
 
     def tolerances(self, plan: Plan, base: Array) -> Array:
         """A tenth of the reference's positive share, at least one point in a thousand."""

@@ -19,7 +19,10 @@ class TrainingSkew(Kind):
 
     Sum of q² / p less 1 for live shares q and training shares p, estimated without bias from pairs of events
     (Hoeffding 1948): without a skew it is 0 on average, however few the events. A skew that the reference has
-    is what is usual; ``fireline check`` names it.
+    is what is usual; ``fireline check`` names it. Of the whole service alone: rows that come in lots (the
+    documents of a query) make pairs alike, the more the fewer the lots are, so a canary's share of the
+    traffic would lie further away than what is usual for all of it. A version that reads its inputs otherwise
+    is told by the duel.
 
     >>> from dataclasses import replace
     >>> from fireline.detect.example import counted
@@ -33,7 +36,7 @@ class TrainingSkew(Kind):
     family = "drift"
     layout = "shapes"
     test = "mean"
-    scopes = ("service", "version")
+    scopes = ("service",)
     sides = "up"
     tolerance = 0.1
     k = 3
