@@ -19,7 +19,7 @@ from fireline.detect.baseline import Baseline
 from fireline.errors import StoreError
 from fireline.runbook.schema import Runbook
 from fireline.store import Store, Tx
-from fireline.store.glance import TURN
+from fireline.store.glance import tell
 from fireline.terms.proposal import Proposal, Shelf
 
 MOST_PROPOSALS = 20
@@ -55,14 +55,7 @@ def put(tx: Tx, service: str, shelf: Shelf, was: Shelf) -> None:
     tx.put_state(f"baselines:{service}", shelf.begins, body.encode())
     was_in_force = (there.active, there.begins, there.base) if there is not None else ("", 0, shelf.base)
     if was_in_force != (shelf.active, shelf.begins, shelf.base):
-        _tell(tx)
-
-
-def _tell(tx: Tx) -> None:
-    """Every server's loops look which baselines are in force."""
-    tx.put_state(f"{TURN}:held", 0, b"")  # until the end: two who count at once would count one
-    turn = tx.get_state(TURN)
-    tx.put_state(TURN, turn.tick + 1 if turn is not None else 1, b"")
+        tell(tx)
 
 
 def said(shelf: Shelf, at: datetime, what: str, by: str, because: str, **more: Any) -> Shelf:

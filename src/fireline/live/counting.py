@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,10 +14,13 @@ from fireline.ids import stable_id
 from fireline.live.counts import arrived, batch_name, is_counts, span_of, told_late
 from fireline.live.door import Door, parted
 from fireline.live.links import chained
+from fireline.live.others import Moved, Others, earliest, keep_versions, versions_of
 from fireline.live.spool import Place, Record
 from fireline.recording import lake_file
 from fireline.runbook.schema import Runbook
 from fireline.store import Store, Tx
+from fireline.store.glance import TURN
+from fireline.store.rows import Keys as Kept
 from fireline.telemetry.changes import first_seen
 from fireline.telemetry.columns import ARRIVED, Array, times
 from fireline.telemetry.dedup import Dedup, Keys, Split
@@ -69,19 +71,34 @@ class Counting:
         self.service = self.runbook.service
         self.source = f"spool:{self.spool_id}:{self.service}"
         self._short = stable_id("of", self.service)  # each service of a server has its spool begin at nothing
+        self.others = Others(self.store, self.service)
         self.take_up()
 
     def take_up(self) -> None:
         """Goes on from what is stored: after a start, after a commit that may or may not have happened, and
         when others counted meanwhile."""
+        self.others.take_up()
         self.door.counted = self._place = Place.of(self.store.cursor(self.source))
         self.versions = self._known_versions()
         self.through = self.counted_through()
         horizon = 2 * self.runbook.dedup_horizon
         since = micros(self.clock.now() - horizon)
-        kept = self.store.keys(since, self.service)
-        stored = [Keys(first=k.min_us, last=k.max_us, clock=k.max_us, body=k.body) for k in kept]
+        stored = map(_keys, self.store.keys(since, self.service))
         self._dedup = Dedup(self.service, self.runbook.dedup_horizon, stored)
+
+    def hear(self) -> None:
+        """What others on the same store counted since: keys that count no second time, versions they met."""
+        found = self.others.hear()
+        if found is None:
+            self.take_up()
+            return
+        for keys in found:
+            self._dedup.remember(_keys(keys))
+        self.meet()
+
+    def meet(self) -> None:
+        """Versions that others met."""
+        self.versions = earliest([self.versions, self._known_versions()])
 
     def counted_through(self) -> int:
         """``through`` as it is stored: other servers on the same store take counts too."""
@@ -89,10 +106,8 @@ class Counting:
         return kept.tick if kept else 0
 
     def _known_versions(self) -> dict[str, int]:
-        kept = self.store.get_state(f"versions:{self.service}")
-        since = micros(self.runbook.reference.since)
-        known = dict.fromkeys(self.plan.versions, since)
-        return known | (json.loads(kept.body) if kept else {})
+        known = dict.fromkeys(self.plan.versions, micros(self.runbook.reference.since))
+        return known | versions_of(self.store, self.service)
 
     @property
     def waits(self) -> bool:
@@ -103,15 +118,30 @@ class Counting:
         """Counts what waits; the first and last event time (microseconds) it held, None when nothing did.
 
         Events before ``judged_until`` (microseconds) come too late to be judged: they are counted as late.
+        It ends early, with more that ``waits``, where another baseline was put in force meanwhile.
         """
         found: list[tuple[int, int]] = []
         while records := self.door.spool.read(self._place):
-            span = self._batch(records, judged_until)
+            try:
+                span = self._batch(records, judged_until)
+            except Moved:
+                if self._is_of_before():
+                    break
+                self.hear()
+                continue
             if span is not None:
                 found.append(span)
         if not found:
             return None
         return min(first for first, _ in found), max(last for _, last in found)
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether more waits, to be counted by another baseline."""
+        return self.waits and self._is_of_before()
+
+    def _is_of_before(self) -> bool:
+        return self.others.is_another(self.store.get_state(TURN))
 
     def _batch(self, records: Sequence[Record], judged_until: int) -> tuple[int, int] | None:
         begin, end = self._place, records[-1].end
@@ -127,17 +157,21 @@ class Counting:
                             judged_until)  # fmt: skip
         name = f"live-{self.spool_id}-{self._short}-{begin.segment:08d}-{begin.offset:010d}"
         versions = first_seen(split.kept, self.versions) if split is not None else self.versions
-        versions = _earliest([versions, *(record.head["versions"] for record in counted)])
+        versions = earliest([versions, *(record.head["versions"] for record in counted)])
         with self.store.begin() as tx:
+            self.others.hold(tx)
             for source, (was, cursor) in moves.items():
                 tx.move_cursor(source, was, cursor)
             self._commit_labels(tx, name, labels)
             self._commit_signals(tx, name, signals, judged_until)
             self._commit_events(tx, name, split, rejected, bad, begin, end)
             counts = self._commit_counts(tx, counted, judged_until)
+            if adds := split is not None and len(split.kept) > 0:
+                self.others.add(tx, name)
             if versions != self.versions:
-                body = json.dumps(versions, sort_keys=True).encode()
-                tx.put_state(f"versions:{self.service}", 0, body)
+                versions = keep_versions(tx, self.service, versions)
+        if adds:
+            self.others.added(name)
         self.versions = versions
         self._note(split, labels, records)
         self.seen.signals += len(signals)
@@ -247,21 +281,16 @@ class Counting:
                 seen.last_event = max(seen.last_event, int(times(split.kept).max()))
 
 
+def _keys(kept: Kept) -> Keys:
+    return Keys(first=kept.min_us, last=kept.max_us, clock=kept.max_us, body=kept.body)
+
+
 def _is_sampled(record: Record) -> bool:
     return record.head.get("kind") == "signals"
 
 
 def _holds_rows(record: Record) -> bool:
     return not (_is_sampled(record) or is_counts(record))
-
-
-def _earliest(found: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """When each version was seen first, of what several say."""
-    first: dict[str, int] = {}
-    for versions in found:
-        for name, at in versions.items():
-            first[name] = min(first.get(name, at), at)
-    return first
 
 
 def _whole(spans: Sequence[tuple[int, int]]) -> tuple[int, int] | None:

@@ -92,6 +92,8 @@ class Pulse:
         """Goes over to the baseline that is in force, where it is another: its series begin anew, and nothing
         of the old ones is mixed in. Whether it was another. ``turn`` counts what was decided about baselines,
         where somebody knows it: it is looked for only when that has changed."""
+        if self.counting.others.look(turn):
+            self.counting.meet()
         book = self.usual.book(turn)
         if book is None or book is self.book:
             return False
@@ -180,21 +182,29 @@ class Pulse:
         return True
 
     def count(self, turn: int | None = None) -> None:
-        """Counts what was taken, by the baseline that is in force."""
-        if self.keep_up(turn):
-            self.take_up()
-        span = self.counting.count(self.judged)
-        if span is not None:
-            self.read.forget_days(*span)
+        """Counts what was taken, by the baseline that is in force when each piece is committed."""
+        while True:
+            if self.keep_up(turn):
+                self.take_up()
+            span = self.counting.count(self.judged)
+            if span is not None:
+                self.read.forget_days(*span)
+            if not self.counting.ended_early:
+                break
+            turn = None
         for version in self.counting.versions:
             self.judge.meet(version)
 
     def follow(self, turn: int | None = None) -> None:
         """Counts what was taken while another process leads, by how far that one has judged."""
-        self.keep_up(turn)
-        kept = self.store.get_state(f"judge:{self.service}")
-        self.judged = max(self.judged, kept.tick if kept else 0)
-        self.counting.count(self.judged)
+        while True:
+            self.keep_up(turn)
+            kept = self.store.get_state(f"judge:{self.service}")
+            self.judged = max(self.judged, kept.tick if kept else 0)
+            self.counting.count(self.judged)
+            if not self.counting.ended_early:
+                break
+            turn = None
 
     def ready(self, complete: int) -> Asked:
         """What is to be judged, once cohorts that came of age by ``complete`` (microseconds) are counted."""

@@ -218,6 +218,13 @@ def read_keys(connection: sa.Connection, since_us: int, service: str | None) -> 
     return [Keys(row.batch, row.min_us, row.max_us, row.body) for row in found]
 
 
+def keys_of(connection: sa.Connection, names: Sequence[str]) -> list[Keys]:
+    """Dedup keys of these batches, oldest first."""
+    query = sa.select(dedup_keys).where(dedup_keys.c.batch.in_(names))
+    found = connection.execute(query.order_by(dedup_keys.c.max_us, dedup_keys.c.batch))
+    return [Keys(row.batch, row.min_us, row.max_us, row.body) for row in found]
+
+
 def forget_keys(connection: sa.Connection, before_us: int) -> int:
     """Drop dedup keys of batches that end before ``before_us``; how many."""
     return connection.execute(dedup_keys.delete().where(dedup_keys.c.max_us < before_us)).rowcount

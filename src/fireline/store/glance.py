@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from fireline.store.claims import claimable
 from fireline.store.connect import SNAPSHOT
-from fireline.store.store import Store
+from fireline.store.store import Store, Tx
 from fireline.store.tables import facts, incidents, states
 
 Stamp = tuple[int, int, int, int]
 TURN = "baselines-in-force"
-"""The state whose tick grows whenever a service's baseline in force becomes another."""
+"""The state whose tick grows whenever a service's baseline in force becomes another, or a version is met."""
 _JOURNALS = sa.select(
     incidents.c.service, sa.func.count(), sa.func.sum(incidents.c.last_seq)
 ).group_by(incidents.c.service)  # fmt: skip
@@ -27,7 +27,7 @@ _TURN = sa.select(states.c.tick).where(states.c.name == TURN)
 class Glance:
     """``journals``: by service how many incidents there are, and how many entries in all; ``told``: how many
     facts, and when the last came; whether any measure ``waits`` to be done; ``turn``: grows whenever some
-    service's baseline in force becomes another."""
+    service's baseline in force becomes another, or a version of it was met for the first time."""
 
     journals: Mapping[str, tuple[int, int]]
     told: tuple[int, int]
@@ -47,3 +47,11 @@ def glance(store: Store, now: datetime) -> Glance:
         count, last = connection.execute(_FACTS).one()
         turn = int(connection.execute(_TURN).scalar() or 0)
         return Glance(journals, (int(count), int(last)), bool(claimable(connection, now)), turn)
+
+
+def tell(tx: Tx) -> None:
+    """Every server's loops look which baselines are in force, and which versions were met. To be said last in
+    ``tx``: whoever says it waits for the others who do."""
+    tx.alone("turn", TURN)
+    turn = tx.get_state(TURN)
+    tx.put_state(TURN, turn.tick + 1 if turn is not None else 1, b"")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
@@ -123,6 +123,11 @@ class Reading:
         """Dedup keys of batches that reach ``since_us`` or later, oldest first."""
         with self._reads() as connection:
             return batches.read_keys(connection, since_us, service)
+
+    def keys_of(self, names: Sequence[str]) -> list[Keys]:
+        """Dedup keys of the batches ``names``, oldest first."""
+        with self._reads() as connection:
+            return batches.keys_of(connection, names)
 
     def cursor(self, source: str) -> str | None:
         """How far a source was taken, None when it never was."""

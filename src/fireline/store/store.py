@@ -296,6 +296,10 @@ class Tx(Reading):
         """Drop dedup keys of batches that end before ``before_us``; how many batches' keys went."""
         return batches.forget_keys(self._connection, before_us)
 
+    def alone(self, what: str, name: str) -> None:
+        """Be the only transaction that says so of ``name`` until it ends; others wait."""
+        hold(self._connection, what, name)
+
     def put_state(self, name: str, tick: int, body: bytes) -> None:
         """Keep ``body`` under ``name``, with the tick it belongs to."""
         memory.put_state(self._connection, name, tick, body)
