@@ -148,6 +148,12 @@ class Archive:
         """Signals with time in [since, until), oldest first; no row at all where none was ever told."""
         return self._read("signals", "time", since, until, None)
 
+    def elsewhere(self, since: datetime, until: datetime) -> tuple[int, int]:
+        """How many files with events in [since, until) are not here but in another server's lake, and of how
+        many."""
+        files = self.store.lake_files("events", micros(since), micros(until), self.service)
+        return sum(not self.lake.has(f.file) for f in files), len(files)
+
     def _read(
         self, kind: str, clock: str, since: datetime, until: datetime, columns: list[str] | None
     ) -> pa.Table:

@@ -87,7 +87,7 @@ def learn_window(
         table = table.filter(pa.array(~out))
     if has(table, "late"):
         table = table.filter(pa.array(~booleans(table, "late")))
-    live = table.filter(pa.array(~booleans(table, "shadow")))
+    live = table.filter(pa.array(~booleans(table, "shadow"))) if len(table) else table
     if len(live) < LEAST_ROWS:
         raise InputError(
             f"the reference {iso(since)} to {iso(until)} holds {len(live)} events, too few to learn from",

@@ -119,20 +119,21 @@ class Living:
         now: datetime = BEGIN,
         clock: Clock | None = None,
         database: Path | None = None,
+        lake: Path | None = None,
     ) -> None:
-        self.book, self.folder = book, folder
+        self.book, self.folder, self.lake = book, folder, lake
         self.database = database or folder / "fireline.sqlite"
         self.clock = clock or ManualClock(now)
         folder.mkdir(parents=True, exist_ok=True)
         self.store = Store.open(self.database)
-        self.running = Running(self.store, folder, open_books([book]), self.clock)
+        self.running = Running(self.store, folder, open_books([book]), self.clock, lake_folder=lake)
         self.pulse, self.door = self.running.pulses[SERVICE], self.running.doors[SERVICE]
 
     def again(self, book: Path | None = None) -> Living:
         """A new process after this one was killed: nothing was closed."""
         give_up_lease(self.store, "loop", self.running._lessee)  # as if it had run out
         clock = ManualClock(self.clock.now()) if isinstance(self.clock, ManualClock) else self.clock
-        return Living(book or self.book, self.folder, clock=clock, database=self.database)
+        return Living(book or self.book, self.folder, clock=clock, database=self.database, lake=self.lake)
 
     def send(self, found: Sequence[dict[str, Any]], key: str = "", kind: str = "events") -> Answer:
         return self.running.take(SERVICE, kind, lines(found), JSONL, key, "")

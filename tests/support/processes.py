@@ -64,12 +64,22 @@ def watched(kind, *args, **named):
     watch(store.database, told)
     return store
 
+def begun(*args):
+    global counts
+    counts = True
+    return accept(*args)
+
+if how == "accept":
+    from fireline.baselines import decide
+    accept, decide.accept = decide.accept, begun
+
 Store.open = classmethod(watched)
 atexit.register(lambda: print("writes:", given - left, flush=True))
 from fireline.cli.entry import main
 sys.exit(main(sys.argv[1:]))
 """
-"""A server that kills itself before or after its n-th write, of all or from its first journal entry on."""
+"""A server that kills itself before or after its n-th write, of all, from its first journal entry on, or from
+the moment on at which a baseline is to be accepted."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +210,8 @@ class Server:
         return self.folder / self.name
 
     def start(self, die_at: str = "write:0") -> None:
-        """Start it, to die at a write: ``write:N`` or ``entry:N`` (see Fate); it lives where N is 0."""
+        """Start it, to die at a write: ``write:N``, ``entry:N`` or ``accept:N`` (see DYING); it lives where N
+        is 0."""
         command = ["serve", str(self.town.runbook), "--data", str(self.data), "--port", str(self.port)]
         command += ["--db", self.db] if self.db else []
         command += ["--config", str(self.config)] if self.config else []

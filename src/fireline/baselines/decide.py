@@ -37,10 +37,17 @@ def waiting(found: Shelf, name: str) -> Proposal:
     return one
 
 
+def is_in_force(found: Shelf, name: str) -> bool:
+    """Whether ``name`` is the proposal that was accepted last, and not gone back on."""
+    one = shelves.find(found, name)
+    return one is not None and one.standing == "accepted" and one.id == found.active
+
+
 def with_proposal(store: Store, found: Shelf, one: Proposal) -> Shelf:
-    """``found`` with ``one`` proposed, kept. The same days are proposed once; a newer proposal takes the
-    place of an older one of the same reason that still waits."""
-    if any(known.id == one.id for known in found.proposals):
+    """``found`` with ``one`` proposed, kept; ``found`` itself where it was proposed before. The same days are
+    proposed once, whatever else came to pass on them; a newer proposal takes the place of an older one of the
+    same reason that still waits."""
+    if any(_is_same(known, one) for known in found.proposals):
         return found
     was, rest = found, tuple(
         known for known in found.proposals
@@ -52,6 +59,11 @@ def with_proposal(store: Store, found: Shelf, one: Proposal) -> Shelf:
     with store.begin() as tx:
         shelves.put(tx, one.service, found, was)
     return found
+
+
+def _is_same(known: Proposal, one: Proposal) -> bool:
+    days = (known.reason, known.since, known.until) == (one.reason, one.since, one.until)
+    return known.id == one.id or (days and known.standing != "proposed" and one.by == known.by == "fireline")
 
 
 def reject(store: Store, clock: Clock, found: Shelf, name: str, by: str, because: str) -> Shelf:
@@ -70,7 +82,15 @@ def take(
     runbook: Runbook, archive: Archive, one: Proposal, folder: Path | None = None
 ) -> tuple[Runbook, Baseline]:
     """The baseline that ``one`` proposes, learnt from the events kept, and the runbook that goes with it;
-    ``folder`` is where the runbook's training data lies. Raises InputError when too few events are kept."""
+    ``folder`` is where the runbook's training data lies. Raises InputError when too few events are kept, and
+    StateError where some of them lie elsewhere: what is learnt from a part is not usual."""
+    away, files = archive.elsewhere(one.since, one.until)
+    if away:
+        raise StateError(
+            f"{away} of {files} files of events from {iso(one.since)} to {iso(one.until)} do not lie in this "
+            "server's lake",
+            todo="give the servers one folder with --lake, and copy each one's files there",
+        )
     reference = runbook.reference.model_copy(update={"since": one.since, "until": one.until})
     changed = runbook.model_copy(update={"reference": reference})
     age = runbook.labels.age if runbook.labels else timedelta(0)
@@ -99,10 +119,9 @@ def accept(
     now, told = clock.now(), told_harmless(incidents)
     why = because.strip() or f"{by} accepts {iso(one.since)} to {iso(one.until)} as usual."
     was, kept = found, Kept(one.id, one.since, one.until, now, by, why)
-    found = replace(
-        _decided(found, one, "accepted"), active=one.id, begins=_begins(now), kept=(*found.kept, kept)
-    )
-    found = shelves.said(found, now, "accepted", by, why, proposal=one.id)
+    found, over = _without_waiting(_decided(found, one, "accepted"))
+    found = replace(found, active=one.id, begins=_begins(now), kept=(*found.kept, kept))
+    found = shelves.said(found, now, "accepted", by, why, proposal=one.id, **over)
     with store.begin() as tx:
         shelves.put_file(tx, one.service, one.id, baseline)
         shelves.put(tx, one.service, found, was)
@@ -126,11 +145,20 @@ def go_back(
     if wanted == found.active:
         raise StateError("that baseline is in force already", todo="see `fireline baseline list`")
     now, was = clock.now(), found
+    found, over = _without_waiting(found)
     found = replace(found, active=wanted, begins=_begins(now))
-    found = shelves.said(found, now, "went back", by, because.strip(), to=wanted or OWN)
+    found = shelves.said(found, now, "went back", by, because.strip(), to=wanted or OWN, **over)
     with store.begin() as tx:
         shelves.put(tx, service, found, was)
     return found
+
+
+def _without_waiting(found: Shelf) -> tuple[Shelf, dict[str, list[str]]]:
+    """``found`` without what Fireline proposed and nobody decided: it was seen against the baseline that is
+    over now, and is proposed anew where it still holds. And which that was, for the journal."""
+    over = [one.id for one in found.proposals if one.standing == "proposed" and one.by == "fireline"]
+    kept = tuple(one for one in found.proposals if one.id not in over)
+    return replace(found, proposals=kept), {"withdrawn": over} if over else {}
 
 
 def _begins(now: datetime) -> int:

@@ -85,13 +85,13 @@ class Usual:
             return None
         first = self._looked is None
         self._looked = now - LOOK_EVERY * self._part if first else now
-        made = propose_due(self._seen())
-        if made is None:
-            return None
         found = self.shelf()
-        known = {one.id for one in found.proposals}
-        decide.with_proposal(self.pulse.store, found, made)
-        return made if made.id not in known else None
+        if (found.active, found.begins) != (self.active, self.begins):
+            return None  # decided elsewhere just now: what is seen here is of the one before
+        made = propose_due(self._seen())
+        if made is None or decide.with_proposal(self.pulse.store, found, made) is found:
+            return None
+        return made
 
     def propose(self, since: datetime, until: datetime, by: str, because: str) -> Proposal:
         """A person's proposal. Raises StateError."""
@@ -123,8 +123,11 @@ class Usual:
     # -- deciding -----------------------------------------------------------------------------------------
 
     def accept(self, name: str, by: str, because: str) -> Shelf:
-        """Takes the proposed baseline and puts it in force. Raises StateError and InputError."""
+        """Takes the proposed baseline and puts it in force; nothing where it is in force already, as for a
+        person who heard no answer and asks again. Raises StateError and InputError."""
         found = self.shelf()
+        if decide.is_in_force(found, name):
+            return found
         one = decide.waiting(found, name)
         _, baseline = decide.take(self.own.runbook, self.pulse.archive, one, self.own.path.parent)
         pulse = self.pulse
