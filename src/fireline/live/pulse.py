@@ -102,6 +102,11 @@ class Pulse:
         self._open()
         return True
 
+    def go_over(self, turn: int | None = None) -> None:
+        """Goes over to the baseline that is in force, with a judge of its own, where it is another."""
+        if self.keep_up(turn):
+            self.take_up()
+
     # -- across restarts ----------------------------------------------------------------------------------
 
     def take_up(self) -> None:
@@ -184,8 +189,7 @@ class Pulse:
     def count(self, turn: int | None = None) -> None:
         """Counts what was taken, by the baseline that is in force when each piece is committed."""
         while True:
-            if self.keep_up(turn):
-                self.take_up()
+            self.go_over(turn)
             span = self.counting.count(self.judged)
             if span is not None:
                 self.read.forget_days(*span)

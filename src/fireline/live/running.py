@@ -163,6 +163,7 @@ class Running:
         self._known(name)
         with self._lock:
             decide(self.pulses[name].usual)
+            self.pulses[name].go_over()
         self._views.pop(name, None)
         self.wake()
         return self.baselines(name)
