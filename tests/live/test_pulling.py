@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from fireline.clock import iso
+from fireline.errors import StoreError
 from fireline.live.book import open_books
 from fireline.live.links import Link, chained, cursor_name, standing
 from fireline.live.pulling import LONGEST, Puller
@@ -27,6 +28,7 @@ from fireline.runbook.problem import UnusableRunbook
 from fireline.runbook.sources import Source
 from fireline.sources.pull import Around, Pulled
 from fireline.store.facts import read_facts
+from fireline.store.store import Tx
 from fireline.web.app import create_app
 from fireline.web.auth.access import Access
 from tests.support.living import BEGIN, SERVICE, Living, lines, rows
@@ -139,6 +141,27 @@ def test_changes_and_jobs_become_facts_once(up: Callable[..., Living], folder: P
     assert [row.row for _, row in living.store.lately_aside(SERVICE, 0, limit=10)] == [3]
     living.to(BEGIN + 2 * MINUTES)
     assert living.store.cursor(cursor_name(SERVICE, "deploys")) == cursor
+
+
+def test_a_run_that_says_no_time_is_kept_once_although_its_cursor_could_not_be_written(
+    up: Callable[..., Living], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    living = up("{name: runs, kind: folder, feed: jobs, path: in/*.jsonl}")
+    write(folder, "runs.jsonl", b'{"job": "etl", "state": "failed"}\n')
+    commit = Tx.commit_batch
+
+    def dies(tx: Tx, batch: str, **more: Any) -> bool:
+        if (more.get("cursor") or ("",))[0].startswith("pull:"):
+            raise StoreError("the process ends here", permanent=False)
+        return commit(tx, batch, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Tx, "commit_batch", dies)
+        living.to(BEGIN + MINUTES)
+    again = living.again()
+    again.to(BEGIN + 2 * MINUTES)
+    assert len(read_facts(again.store, "job", SERVICE)) == 1
+    again.store.close()
 
 
 def test_a_source_that_fails_is_shown_everywhere_and_takes_nobody_with_it(

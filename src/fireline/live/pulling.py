@@ -149,11 +149,12 @@ class Puller:
         return known and self.store.last_taken(self.around.service, portion.feed) is None
 
     def _tell(self, portion: Pulled, link: Link) -> tuple[int, int]:
-        """Facts, each kept once; then where to go on, and what was put aside, in one commit."""
+        """Facts, each kept once, where to go on, and what was put aside, in one commit: a run whose row says
+        no time is named after when it was pulled, and would be another one the next time."""
         found, bad = facts_in(portion, self.around.service, self.source.name, self.clock.now())
         now = self.clock.now()
-        add_facts(self.store, found, now)
         with self.store.begin() as tx:
+            add_facts(tx, found, now)
             tx.commit_batch(
                 stable_id("pull", self.name, link.was, link.cursor, size=10), at=now,
                 service=self.around.service, cursor=(self.name, link.cursor), cursor_was=link.was or None,

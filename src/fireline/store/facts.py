@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from fireline.clock import from_micros, micros
 from fireline.store.locks import hold
 from fireline.store.plain import plain
-from fireline.store.store import Store
+from fireline.store.store import Store, Tx
 from fireline.store.tables import facts
 
 FactKind = Literal["change", "report", "job", "alert"]
@@ -29,8 +29,8 @@ class Fact:
     body: Mapping[str, Any]
 
 
-def add_facts(store: Store, told: Iterable[Fact], now: datetime) -> int:
-    """Keep what is not known yet; how many were new."""
+def add_facts(store: Store | Tx, told: Iterable[Fact], now: datetime) -> int:
+    """Keep what is not known yet, in a transaction of its own or in one that is open; how many were new."""
     new = 0
     with store.writes() as connection:
         hold(connection, "facts", "")

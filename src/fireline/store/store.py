@@ -296,6 +296,11 @@ class Tx(Reading):
         """Drop dedup keys of batches that end before ``before_us``; how many batches' keys went."""
         return batches.forget_keys(self._connection, before_us)
 
+    @contextmanager
+    def writes(self) -> Iterator[sa.Connection]:
+        """This very transaction, for the store's other modules."""
+        yield self._connection
+
     def alone(self, what: str, name: str) -> None:
         """Be the only transaction that says so of ``name`` until it ends; others wait."""
         hold(self._connection, what, name)
