@@ -91,6 +91,9 @@ class CaseFile:
     """Runs of jobs that were told of."""
     behind: Callable[[Measure], tuple[str, ...]] = lambda measure: ()
     """Names the guards that listen and do not obey the measure's switch yet."""
+    ahead: timedelta | None = None
+    """How far calls may be ahead of the clock and still tell something; the runbook's `clock_skew` unless
+    said. On a drill's clock what is ahead of it has not happened yet."""
     _before: dict[str, Frame] = field(default_factory=dict, repr=False)
     _holding: tuple[datetime, list[tuple[Incident, Measure]]] | None = field(default=None, repr=False)
     _seen: OrderedDict[tuple[object, ...], Any] = field(default_factory=OrderedDict, repr=False)
@@ -276,7 +279,8 @@ class CaseFile:
             *(measure.params.get("segment") or {}),
         ]
         since = measure.applied_at or now
-        rows = self.archive.events(since, now + self.runbook.clock_skew, names)
+        ahead = self.runbook.clock_skew if self.ahead is None else self.ahead
+        rows = self.archive.events(since, now + ahead, names)
         columns = {name: _values(rows.column(name)) for name in rows.column_names}
         return obedience(columns, measure, self.behind(measure))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from fireline.errors import StateError
 from fireline.live.usual import Usual
 from fireline.terms.incident import Incident, State
 from tests.support.living import BEGIN, RUNBOOK, SERVICE, SINCE, Living, rows, write_book
+from tests.support.spring import NOW
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 STEP = 160 * timedelta(minutes=1)
@@ -42,6 +45,14 @@ def living(slow_book: Path, tmp_path: Path) -> Iterator[Callable[..., Living]]:
     yield make
     for one in made:
         one.store.close()
+
+
+@pytest.fixture
+def spring(spring_state: tuple[Path, Path], tmp_path: Path) -> Iterator[Living]:
+    book, state = spring_state
+    one = Living(book, Path(shutil.copytree(state, tmp_path / "state")), NOW)
+    yield one
+    one.store.close()
 
 
 def retrained(since: datetime, until: datetime) -> list[dict[str, Any]]:
@@ -139,9 +150,8 @@ def test_a_drift_that_was_declined_as_harmless_and_stays_is_proposed_as_usual(
     assert len(one.store.incidents(SERVICE)) == quiet, "what moved is usual now"
 
 
-def test_days_named_by_hand_are_decided_once_and_a_rejection_says_why(living: Callable[..., Living]) -> None:
-    one = living()
-    one.play(BEGIN + 3 * DAY + 6 * HOUR, step=STEP, traffic=rows)
+def test_days_named_by_hand_are_decided_once_and_a_rejection_says_why(spring: Living) -> None:
+    one = spring
     with pytest.raises(StateError, match="too few calm days"):
         usual(one).propose(BEGIN, BEGIN + DAY, "ada", "")
     with pytest.raises(StateError, match="not all judged yet"):
@@ -159,43 +169,40 @@ def test_days_named_by_hand_are_decided_once_and_a_rejection_says_why(living: Ca
         usual(one).propose(BEGIN, BEGIN + 3 * DAY, "ada", "")
 
 
-def test_whoever_dies_while_accepting_leaves_the_old_one_in_force(
-    living: Callable[..., Living], monkeypatch: pytest.MonkeyPatch
+def test_what_waits_against_the_baseline_that_is_over_is_withdrawn_and_not_proposed_again(
+    spring: Living,
 ) -> None:
-    one = living()
-    one.play(BEGIN + 3 * DAY + 6 * HOUR, step=STEP, traffic=rows)
-    made = usual(one).propose(BEGIN, BEGIN + 3 * DAY, "ada", "spring")
-    put = decide.shelves.put
-
-    class Killed(BaseException):
-        """The process ends here."""
-
-    def dies(*about: Any) -> None:
-        put(*about)
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(decide.shelves, "put", dies)
-        with pytest.raises(Killed):
-            usual(one).accept(made.id, "ada", "")
-    again = one.again()
-    again.running.beat()
-    found = usual(again).shelf()
-    assert found.active == ""
-    assert [p.standing for p in found.proposals if p.id == made.id] == ["proposed"]
-    assert again.store.get_state(f"baseline:{SERVICE}:{made.id}") is None
-    assert again.pulse.book.runbook.reference.since == SINCE
-    usual(again).accept(made.id, "ada", "")
-    again.running.beat()
-    assert again.pulse.book.runbook.reference.since == BEGIN
-    again.store.close()
+    """Accepted days are accepted once; what Fireline proposed beside them was seen against the old one."""
+    one, found = spring, usual(spring)
+    made = found.propose(BEGIN, BEGIN + 3 * DAY, "ada", "spring")
+    other = replace(made, id="bsl-other", reason="lasting change", by="fireline", incidents=("inc-1",))
+    decide.with_proposal(one.store, found.shelf(), other)
+    found.accept(made.id, "ada", "")
+    shelf = found.shelf()
+    assert [(p.id, p.standing) for p in shelf.proposals] == [(made.id, "accepted")]
+    assert shelf.journal[-1]["withdrawn"] == ["bsl-other"]
+    found.accept(made.id, "ada", "said twice")
+    assert found.shelf() == shelf
+    found.go_back(decide.OWN, "bob", "no")
+    with pytest.raises(StateError, match="is accepted already"):
+        found.accept(made.id, "ada", "")
 
 
-def test_another_baseline_in_the_runbook_sets_the_shelf_aside(
-    living: Callable[..., Living], tmp_path: Path
-) -> None:
-    one = living()
-    one.play(BEGIN + 3 * DAY + 6 * HOUR, step=STEP, traffic=rows)
+def test_rejected_days_are_not_proposed_again_because_of_one_ticket_more(spring: Living) -> None:
+    one, found = spring, usual(spring)
+    made = found.propose(BEGIN, BEGIN + 3 * DAY, "ada", "spring")
+    first = replace(made, id="bsl-one", reason="lasting change", by="fireline", incidents=("inc-1",))
+    decide.with_proposal(one.store, found.shelf(), first)
+    found.reject("bsl-one", "ada", "a trade fair")
+    before = found.shelf()
+    more = replace(first, id="bsl-two", incidents=("inc-1", "inc-2"))
+    assert decide.with_proposal(one.store, before, more) is before
+    later = replace(more, id="bsl-three", until=made.until + DAY)
+    assert decide.with_proposal(one.store, before, later).proposals[-1].id == "bsl-three"
+
+
+def test_another_baseline_in_the_runbook_sets_the_shelf_aside(spring: Living, tmp_path: Path) -> None:
+    one = spring
     made = usual(one).propose(BEGIN, BEGIN + 3 * DAY, "ada", "spring")
     usual(one).accept(made.id, "ada", "")
     other = tmp_path / "other" / "runbook.yaml"

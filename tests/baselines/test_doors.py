@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,18 +20,17 @@ from fireline.detect.baseline import Baseline
 from fireline.runbook.load import load
 from fireline.web.app import create_app
 from fireline.web.auth import Access
-from tests.support.living import BEGIN, RUNBOOK, SERVICE, SINCE, Living, rows, write_book
+from tests.support.living import BEGIN, SERVICE, SINCE, Living, write_book
+from tests.support.spring import NOW
 
 DAY = timedelta(days=1)
 PLACE = f"/v1/services/{SERVICE}/baselines"
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
-    place = write_book(tmp_path_factory.mktemp("book"))
-    place.write_text(RUNBOOK.replace("allowed_lateness: 15m", "allowed_lateness: 3h"))
-    one = Living(place, tmp_path_factory.mktemp("state"))
-    one.play(BEGIN + 2 * DAY + timedelta(hours=6), step=timedelta(minutes=160), traffic=rows)
+def played(spring_state: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Living]:
+    place, state = spring_state
+    one = Living(place, Path(shutil.copytree(state, tmp_path_factory.mktemp("doors") / "state")), NOW)
     yield one
     one.store.close()
 

@@ -24,7 +24,7 @@ from fireline.store.watch import watch
 from tests.support.lives import Dying, life
 from tests.support.living import BEGIN, SERVICE, SINCE, Living
 from tests.support.processes import Gone, Server, ask, until
-from tests.support.spring import NOW, in_spring, proposed, spring_book
+from tests.support.spring import NOW, proposed
 
 IN_FORCE = f"/v1/services/{SERVICE}/baselines"
 
@@ -49,10 +49,9 @@ class Spring:
 
 
 @pytest.fixture(scope="module")
-def spring(tmp_path_factory: pytest.TempPathFactory) -> Spring:
-    folder = tmp_path_factory.mktemp("spring")
-    book, state = spring_book(folder / "book"), folder / "state"
-    in_spring(book, state)
+def spring(spring_state: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Spring:
+    folder = tmp_path_factory.mktemp("killed")
+    book, state = spring_state[0], Path(shutil.copytree(spring_state[1], folder / "state"))
     one = Living(book, state, NOW)
     one.running.start()
     name = proposed(one)

@@ -225,6 +225,20 @@ def test_a_yes_is_done_at_once_and_confirmed_once_traffic_obeys(burning: Living)
     assert burning.incident.state is State.CONTAINED
 
 
+def test_what_a_drills_clock_has_not_reached_confirms_nothing_also_after_a_restart(burning: Living) -> None:
+    """Its calls are sent before the clock moves: a process that begins in between counts them at once."""
+    approve(burning)
+    now = burning.clock.now()
+    burning.send(burning.guarded("B")(now, now + 5 * MINUTE))
+    again = burning.again()
+    again.running.beat()
+    assert the(again).state is MeasureState.APPLIED
+    again.to(now + 5 * MINUTE)
+    assert the(again).state is MeasureState.CONFIRMED
+    assert [e.at for e in again.entries(K.CONFIRMED)] == [now + 5 * MINUTE]
+    again.store.close()
+
+
 def test_a_no_leaves_production_alone_and_is_not_asked_again(burning: Living) -> None:
     commands.deny(burning.store, burning.clock, burning.incident.id, None, "ada", "B must stay")
     burning.running.wake()

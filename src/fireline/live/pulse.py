@@ -128,6 +128,7 @@ class Pulse:
         self.inbox = [finding_of(one) for one in json.loads(inbox.body)] if inbox else []
         file = CaseFile(self.judge, self.read, self.archive, runbook, self._changes())
         file.runbook_text, file.behind = self.book.text, self.behind
+        file.ahead = timedelta(0) if self.mode == "drill" else None
         self.watch = JobWatch(self.store, runbook, self.since)
         file.runs = self.watch.runs
         desk = Desk(runbook, sizes(baseline, self.read))
