@@ -1,10 +1,12 @@
-"""`fireline spans`: recorded GenAI spans as events, to draft a runbook and take a baseline from."""
+"""`fireline spans`: recorded GenAI spans and log records as events, to draft a runbook and take a baseline
+from."""
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +16,20 @@ from rich.text import Text
 from fireline.cli import screen
 from fireline.errors import InputError, Where
 from fireline.runbook.spans import Spans
-from fireline.telemetry.otlp import decoded
-from fireline.telemetry.otlp.genai import parted
+from fireline.telemetry.otlp import decoded, messages
+from fireline.telemetry.otlp.genai import Happened, parted
 
 EXAMPLES = "Example: fireline spans traces.jsonl --service support-chat -o events.jsonl"
+EVERYTHING = 1 << 62
+"""Recorded calls are joined over the whole recording, however much was said in between."""
+
+
+class Read(StrEnum):
+    """What the events are made of."""
+
+    spans = "spans"
+    logs = "logs"
+    both = "both"
 
 
 def spans(
@@ -46,6 +58,13 @@ def spans(
             "again.", show_default="chat, generate_content, text_completion",
         ),
     ] = None,
+    read: Annotated[
+        Read,
+        typer.Option(
+            "--read", help="What the events are made of: spans, log records, or spans with the messages that "
+            "came as log records of the same span. As `read:` under `spans:`.",
+        ),
+    ] = Read.spans,
     attribute: Annotated[
         list[str] | None,
         typer.Option(
@@ -60,7 +79,7 @@ def spans(
     figures of them only. Keep it as safe as the traces it came from.
     """
     agreed = Spans.model_validate(
-        {"attributes": dict(_pair(one) for one in attribute or ())}
+        {"read": read.value, "attributes": dict(_pair(one) for one in attribute or ())}
         | ({"operations": tuple(operation)} if operation else {})
     )
     flags: dict[str, None] = {}
@@ -73,8 +92,9 @@ def spans(
             written += 1
     if not written:
         raise InputError(
-            "there is no GenAI span among them", where=Where(file=str(files[0])),
-            todo="look at gen_ai.operation.name, and at --service and --operation",
+            f"there is no {'call in their log records' if read is Read.logs else 'GenAI span among them'}",
+            where=Where(file=str(files[0])),
+            todo="look at gen_ai.operation.name, --service, --operation and --read (spans, logs or both)",
         )  # fmt: skip
     screen.out().print(Text(f"{out}: {written:,} events"))
 
@@ -87,17 +107,36 @@ def _pair(said: str) -> tuple[str, str]:
 
 
 def _rows(files: list[Path], service: str, agreed: Spans) -> Iterator[dict[str, Any]]:
+    """The events of the recording; log records are looked through first, so that spans find what was said."""
+    calls = messages.Calls(EVERYTHING, EVERYTHING)
+
+    def said_in(name: str, trace: str, span: str, answer: Any) -> Happened:
+        return messages.happened_in(calls, (name, trace, span), answer)
+
+    # alone, a call is told once its last record is known: the recording is gone through twice for that too
+    for telling in (False, True):
+        for told in _requests(files):
+            if agreed.read != "spans":
+                found = messages.parted(told, "", lambda name: agreed, calls, 0.0).events
+                yield from (row for by, row in found if telling and _is_of(service, by))
+            if telling:
+                found = parted(told, "", lambda name: agreed, said_in)[1]
+                yield from (row for by, row in found if _is_of(service, by))
+
+
+def _is_of(service: str, resource: Mapping[str, Any]) -> bool:
+    return service in ("", str(resource.get("service.name") or ""))
+
+
+def _requests(files: list[Path]) -> Iterator[Mapping[str, Any]]:
     for path in files:
         for number, line in _lines(path):
             try:
-                told = decoded("traces", line, "application/json")
+                yield decoded("traces", line, "application/json")
             except InputError as error:
                 raise InputError(
                     error.message, where=Where(file=str(path), line=number), todo="give one request a line"
                 ) from None
-            for resource, row in parted(told, "", lambda name: agreed)[1]:
-                if service in ("", str(resource.get("service.name") or "")):
-                    yield row
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from fireline.runbook.part import Part
@@ -15,6 +17,12 @@ class Spans(Part):
     source, host, tools, prompt, answer, and the flags that its evaluations and moderation results raise.
     """
 
+    read: Literal["spans", "logs", "both"] = Field(
+        default="spans",
+        description="What the events are made of. `spans`: the spans, with the messages they hold. `both`: "
+        "the spans, with messages and evaluations that come as log records of the same span. `logs`: log "
+        "records alone (`gen_ai.choice` and its messages, or `gen_ai.client.inference.operation.details`).",
+    )  # fmt: skip
     operations: tuple[str, ...] = Field(
         default=("chat", "generate_content", "text_completion"), min_length=1,
         description="What `gen_ai.operation.name` says of a request; all other spans stay call signals. With "

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from fireline import __version__
 from fireline.clock import SystemClock
 from fireline.live.running import Running
+from fireline.telemetry.otlp.messages import Calls
 from fireline.web.api import answers, arrivals, baselines, health, incidents, otlp, switches, telemetry
 from fireline.web.auth.access import Access
 from fireline.web.auth.protect import protect, refuse_unguarded
@@ -38,6 +39,7 @@ def create_app(running: Running, access: Access, begin: bool = True) -> FastAPI:
         redoc_url=None,
     )  # fmt: skip
     app.state.fireline = running
+    app.state.calls = Calls()
     answers.install(app)
     app.add_exception_handler(Exception, _unexpected)
     for part in (telemetry, otlp, switches, incidents, baselines, arrivals, health):

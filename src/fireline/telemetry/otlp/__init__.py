@@ -60,6 +60,21 @@ def _message(what: What, body: bytes) -> Mapping[str, Any]:
     return found
 
 
+def encoded(what: What, told: Mapping[str, Any]) -> bytes:
+    """The answer to an export request, given in its JSON form, as protobuf."""
+    if not told:
+        return b""
+    from google.protobuf.json_format import ParseDict
+    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+    kinds: dict[str, Any] = {"traces": ExportTraceServiceResponse, "logs": ExportLogsServiceResponse,
+             "metrics": ExportMetricsServiceResponse}  # fmt: skip
+    found: bytes = ParseDict(dict(told), kinds[what]()).SerializeToString()
+    return found
+
+
 def each(
     request: Mapping[str, Any], groups: str, scopes: str, items: str
 ) -> Iterator[tuple[Mapping[str, Any], str, Mapping[str, Any]]]:

@@ -7,6 +7,8 @@ intake, which makes figures of it.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +19,8 @@ from fireline.telemetry.otlp import Row, at, each
 from fireline.telemetry.otlp.traces import FAILED, row_of, took
 
 Resource = Mapping[str, Any]
+Happened = Sequence[tuple[str, Mapping[str, Any]]]
+"""Events of a span, or log records that name it: their names and attributes."""
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "version": ("gen_ai.response.model", "gen_ai.request.model"),
     "operation": ("gen_ai.operation.name",),
@@ -36,6 +40,9 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
 }
 SAID = {"gen_ai.user.message": "prompt", "gen_ai.choice": "answer", "gen_ai.assistant.message": "answer"}
 """Events of a span that hold one message each, in older versions of the conventions."""
+CHOICE = "gen_ai.choice"
+HISTORY = "gen_ai.assistant.message"
+"""What was answered before, and sent along: the answer only where there is no choice."""
 EVALUATION = "gen_ai.evaluation."
 VERDICTS = frozenset({"moderation", "moderations", "moderation_result", "moderation_results"})
 """Last part of the name of an attribute that holds a `/v1/moderations`-shaped result."""
@@ -43,19 +50,28 @@ RAISED = frozenset({"fail", "failed", "flagged", "true", "yes", "unsafe", "block
 
 
 def parted(
-    request: Mapping[str, Any], service: str, spans_of: Callable[[str], Spans | None]
+    request: Mapping[str, Any],
+    service: str,
+    spans_of: Callable[[str], Spans | None],
+    said_in: Callable[[str, str, str, Any], Happened] = lambda *_: (),
 ) -> tuple[list[tuple[Resource, Row]], list[tuple[Resource, Row]]]:
     """The request's spans as call signals and as events, each with its resource.
 
     ``service`` is the one all of it is about, or empty where the resource's `service.name` says so;
-    ``spans_of`` gives what a service's runbook says of its spans, None where it takes no events from them.
+    ``spans_of`` gives what a service's runbook says of its spans, None where it takes no events from them;
+    ``said_in`` what log records say of a call: by service, trace, span and the answer's id.
     """
     signals, events = [], []
     for resource, _, span in each(request, "resourceSpans", "scopeSpans", "spans"):
         told = plain_attributes(span.get("attributes"))
-        spans = spans_of(service or str(resource.get("service.name") or ""))
-        if spans is not None and told.get("gen_ai.operation.name") in spans.operations:
-            row = event_of(span, resource, spans.attributes)
+        name = service or str(resource.get("service.name") or "")
+        spans = spans_of(name)
+        operations = () if spans is None or spans.read == "logs" else spans.operations
+        if spans is not None and told.get("gen_ai.operation.name") in operations:
+            happened = [] if spans.read == "spans" else said_in(
+                name, hexed(span.get("traceId")), hexed(span.get("spanId")), told.get("gen_ai.response.id")
+            )  # fmt: skip
+            row = event_of(span, resource, spans.attributes, happened=happened)
             events += [(resource, row)] if row else []
         elif signal := row_of(resource, span):
             signals.append((resource, signal))
@@ -63,23 +79,31 @@ def parted(
 
 
 def event_of(
-    span: Mapping[str, Any], resource: Resource, more: Mapping[str, str] | None = None
+    span: Mapping[str, Any],
+    resource: Resource,
+    more: Mapping[str, str] | None = None,
+    *,
+    told: Mapping[str, Any] | None = None,
+    ended: str | None = None,
+    happened: Happened = (),
 ) -> Row | None:
     """The event that a GenAI span tells of; None for one without an end. ``more`` maps further columns to
-    attributes of the span or its resource."""
-    ended = at(span.get("endTimeUnixNano"))
+    attributes of the span or its resource. A call that log records tell of gives ``told`` and ``ended``
+    itself; ``happened`` is what they add to a span's own events."""
+    ended = ended or at(span.get("endTimeUnixNano"))
     if ended is None:
         return None
-    told = plain_attributes(span.get("attributes"))
+    told = plain_attributes(span.get("attributes")) if told is None else told
     known = {**resource, **told}
     happened = [
-        (str(one.get("name")), plain_attributes(one.get("attributes"))) for one in _listed(span, "events")
+        *((str(one.get("name")), plain_attributes(one.get("attributes"))) for one in _listed(span, "events")),
+        *happened,
     ]
     row: Row = {"time": ended, "request_id": _name(span, told), "latency_ms": took(span)}
     row["status"] = _status(span, told)
     for column, names in COLUMNS.items():
         row[column] = _first(known, names)
-    row["finish_reason"] = _joined(row["finish_reason"])
+    row["finish_reason"] = _joined(row["finish_reason"] or _finished(happened))
     asked, answered, tools = _messages(told, happened)
     row |= {"prompt": asked, "answer": answered, "tools": _tools(told, tools)}
     row |= {column: _scalar(known.get(name)) for column, name in (more or {}).items()}
@@ -122,13 +146,31 @@ def _listed(held: Any, name: str) -> list[Mapping[str, Any]]:
 def _name(span: Mapping[str, Any], told: Mapping[str, Any]) -> str:
     """The answer's own id, so that labels and reports find it; else the span's."""
     own = told.get("gen_ai.response.id") or told.get("gen_ai.tool.call.id")
-    return str(own) if own else f"{span.get('traceId', '')}-{span.get('spanId', '')}"
+    if own:
+        return str(own)
+    return "-".join(part for part in (hexed(span.get("traceId")), hexed(span.get("spanId"))) if part)
+
+
+def hexed(told: Any) -> str:
+    """A trace's or span's id in hex, as people read it: JSON has it so, decoded protobuf in base64."""
+    said = str(told or "")
+    if len(said) in (12, 24):  # 8 and 16 bytes in base64; in hex they are 16 and 32 characters
+        try:
+            return base64.b64decode(said, validate=True).hex()
+        except (ValueError, binascii.Error):
+            return said
+    return said.lower()
+
+
+def has_failed(span: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """Whether a span, or a log record of a call, says that it failed."""
+    return (span.get("status") or {}).get("code") in FAILED or bool(told.get("error.type"))
 
 
 def _status(span: Mapping[str, Any], told: Mapping[str, Any]) -> str:
     """`ok`, `timeout`, or `error`; the kind of error has a column of its own."""
     kind = str(told.get("error.type") or "")
-    if (span.get("status") or {}).get("code") not in FAILED and not kind:
+    if not has_failed(span, told):
         return "ok"
     return "timeout" if "timeout" in kind.lower().replace("_", "") else "error"
 
@@ -149,16 +191,23 @@ def _joined(value: Any) -> Any:
 # -- what was said
 
 
-def _messages(
-    told: Mapping[str, Any], happened: Sequence[tuple[str, Mapping[str, Any]]]
-) -> tuple[str | None, str | None, list[str]]:
+def _finished(happened: Happened) -> Any:
+    """How choices that came one by one finished; None where none says so."""
+    found = [
+        inner["finish_reason"] for name, inner in happened if name == CHOICE and inner.get("finish_reason")
+    ]
+    return found or None
+
+
+def _messages(told: Mapping[str, Any], happened: Happened) -> tuple[str | None, str | None, list[str]]:
     """What was asked last, what was answered, and the names of the tools that the answer calls."""
     found: dict[str, list[Any]] = {"prompt": [], "answer": []}
-    for known in (told, *(inner for _, inner in happened)):
-        for column, names in TEXTS.items():
-            found[column] += _parsed(_first_raw(known, names))
+    for column, names in TEXTS.items():
+        own = _parsed(_first_raw(told, names))
+        found[column] = own or [m for _, inner in happened for m in _parsed(_first_raw(inner, names))]
+    chosen = any(name == CHOICE for name, _ in happened)
     for name, inner in happened:
-        if name in SAID:
+        if name in SAID and not (chosen and name == HISTORY):
             message = inner.get("message") or inner.get("content")
             found[SAID[name]] += _parsed(message, role="user" if SAID[name] == "prompt" else "assistant")
     asked = [m for m in found["prompt"] if m.get("role") in (None, "user")]
@@ -226,9 +275,7 @@ def _tools(told: Mapping[str, Any], called: Sequence[str]) -> str | None:
 # -- what was found of it
 
 
-def _flags(
-    told: Mapping[str, Any], happened: Sequence[tuple[str, Mapping[str, Any]]], finish: str
-) -> set[str]:
+def _flags(told: Mapping[str, Any], happened: Happened, finish: str) -> set[str]:
     """The flags that evaluations, moderation results and the way it ended raise."""
     found: set[str] = set()
     for known in (told, *(inner for _, inner in happened)):

@@ -14,13 +14,21 @@ ERROR = 17
 def rows(request: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Row]]:
     """(resource, signal) for every record of severity ERROR or worse, named after its logger."""
     for resource, scope, record in each(request, "resourceLogs", "scopeLogs", "logRecords"):
-        when = at(record.get("timeUnixNano")) or at(record.get("observedTimeUnixNano"))
-        if when and _severity(record) >= ERROR:
-            told = attributes(record.get("attributes"))
-            said = told.get("exception.message") or value(record.get("body")) or ""
-            name = str(scope or told.get("logger.name") or "log")
-            yield resource, {"at": when, "kind": "error", "name": name, "message": str(said),
-                             "host": resource.get("host.name")}  # fmt: skip
+        row = row_of(resource, scope, record)
+        if row is not None:
+            yield resource, row
+
+
+def row_of(resource: Mapping[str, Any], scope: str, record: Mapping[str, Any]) -> Row | None:
+    """The signal of a record; None for one that is less than an error, or has no time."""
+    when = at(record.get("timeUnixNano")) or at(record.get("observedTimeUnixNano"))
+    if not when or _severity(record) < ERROR:
+        return None
+    told = attributes(record.get("attributes"))
+    said = told.get("exception.message") or value(record.get("body")) or ""
+    name = str(scope or told.get("logger.name") or "log")
+    return {"at": when, "kind": "error", "name": name, "message": str(said),
+            "host": resource.get("host.name")}  # fmt: skip
 
 
 def _severity(record: Mapping[str, Any]) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import monotonic
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.concurrency import run_in_threadpool
@@ -13,8 +15,8 @@ from starlette.responses import Response
 from fireline.ids import stable_id
 from fireline.live.door import unpacked
 from fireline.runbook.spans import Spans
-from fireline.telemetry.otlp import PROTOBUF, Row, What, by_service, decoded, logs, metrics
-from fireline.telemetry.otlp.genai import only, parted
+from fireline.telemetry.otlp import PROTOBUF, Row, What, by_service, decoded, encoded, messages, metrics
+from fireline.telemetry.otlp.genai import Happened, only, parted
 from fireline.web.api.answers import running_of
 from fireline.web.auth.who import Caller, service_token
 
@@ -25,8 +27,16 @@ Encoding = Annotated[str, Header(alias="Content-Encoding", max_length=40)]
 Service = Annotated[
     str, Query(description="The service all of it is about; without it each resource's `service.name`.")
 ]
-ROWS = {"logs": logs.rows, "metrics": metrics.rows}
 JSONL = "application/x-ndjson"
+PATIENCE = 6.0
+"""Seconds that spans wait for messages that come as logs. They are answered only then, so that nothing that
+was acknowledged lies in memory alone; an exporter gives up after ten."""
+LOOK_AGAIN = 0.05
+UNREAD = (
+    "{n} GenAI log records were not read: this service's runbook reads spans only; write `read: both` under "
+    "`spans:`, or `read: logs` where no spans come"
+)
+LATE = "{n} GenAI log records came after their call's event was made, and are not part of it"
 
 
 @router.post("/traces")
@@ -36,16 +46,19 @@ async def take_traces(
 ) -> Response:  # fmt: skip
     """Take spans: calls to models, tools and dependencies become call signals, and the requests of a service
     whose runbook has `spans:` its events; of prompts and answers only figures are kept."""
-    running = running_of(request)
     told = decoded("traces", unpacked(await request.body(), content_encoding), content_type)
-    books = running.runbooks
+    spans_of, calls = _spans_of(request, caller), _calls(request)
+    keys = list(messages.awaited(told, service, spans_of))
+    await _until_said(calls, keys)
 
-    def spans_of(name: str) -> Spans | None:
-        return books[name].spans if name in books else None
+    def said_in(name: str, trace: str, span: str, answer: Any) -> Happened:
+        return messages.happened_in(calls, (name, trace, span), answer)
 
-    signals, events = parted(told, service, spans_of)
+    signals, events = parted(told, service, spans_of, said_in)
     lost = await _deliver(request, caller, "signals", iter(signals), service)
     lost += await _deliver(request, caller, "events", iter(events), service)
+    for key, _ in keys:
+        calls.made(key)
     return _answer("traces", lost, content_type)
 
 
@@ -54,8 +67,16 @@ async def take_logs(
     request: Request, caller: Ingest, content_type: Form = "application/json",
     content_encoding: Encoding = "", service: Service = "",
 ) -> Response:  # fmt: skip
-    """Take log records: error lines become error signals, by the template of their message."""
-    return await _take(request, "logs", caller, content_type, content_encoding, service)
+    """Take log records: error lines become error signals, by the template of their message; GenAI messages
+    and evaluations of a service whose runbook reads them (`read:` under `spans:`) join their call's event, or
+    make it."""
+    told = decoded("logs", unpacked(await request.body(), content_encoding), content_type)
+    found = messages.parted(told, service, _spans_of(request, caller), _calls(request), monotonic())
+    lost = await _deliver(request, caller, "signals", iter(found.signals), service)
+    lost += await _deliver(request, caller, "events", iter(found.events), service)
+    says = [LATE.format(n=found.late)] if found.late else []
+    says += [UNREAD.format(n=found.unread)] if found.unread else []
+    return _answer("logs", lost, content_type, found.late + found.unread, says)
 
 
 @router.post("/metrics")
@@ -64,15 +85,40 @@ async def take_metrics(
     content_encoding: Encoding = "", service: Service = "",
 ) -> Response:  # fmt: skip
     """Take metrics: gauges, sums that may fall, and the means of histograms become gauge signals."""
-    return await _take(request, "metrics", caller, content_type, content_encoding, service)
+    told = decoded("metrics", unpacked(await request.body(), content_encoding), content_type)
+    lost = await _deliver(request, caller, "signals", metrics.rows(told), service)
+    return _answer("metrics", lost, content_type)
 
 
-async def _take(
-    request: Request, what: What, caller: Caller, form: str, encoding: str, service: str
-) -> Response:
-    body = unpacked(await request.body(), encoding)
-    lost = await _deliver(request, caller, "signals", ROWS[what](decoded(what, body, form)), service)
-    return _answer(what, lost, form)
+def _spans_of(request: Request, caller: Caller) -> Callable[[str], Spans | None]:
+    """What the runbook of a service says of its spans; refused for a service that is not the caller's."""
+    books = running_of(request).runbooks
+
+    def spans_of(name: str) -> Spans | None:
+        if name not in books:
+            return None
+        caller.require(name)
+        return books[name].spans
+
+    return spans_of
+
+
+def _calls(request: Request) -> messages.Calls:
+    return cast(messages.Calls, request.app.state.calls)
+
+
+async def _until_said(calls: messages.Calls, keys: list[tuple[messages.Key, bool]]) -> None:
+    """Waits until the answers of these calls have come as logs, or for as long as patience lasts. Where a
+    service's never came, the next are not waited for until one does."""
+    until = monotonic() + PATIENCE
+
+    def missing() -> set[str]:
+        lacking = (k for k, failed in keys if not (calls.heard(k) if failed else calls.answered(k)))
+        return {service for service, _, _ in lacking} - calls.in_vain
+
+    while missing() and monotonic() < until:
+        await asyncio.sleep(LOOK_AGAIN)
+    calls.in_vain |= {s for s in missing() if not any(calls.heard(k) for k, _ in keys if k[0] == s)}
 
 
 async def _deliver(
@@ -94,13 +140,15 @@ async def _deliver(
     return lost
 
 
-def _answer(what: What, lost: int, form: str) -> Response:
-    """What the protocol wants: an empty answer, or how many were rejected and why."""
-    if form.split(";")[0].strip() in PROTOBUF:
-        return Response(b"", media_type=PROTOBUF[0])
+def _answer(what: What, lost: int, form: str, passed_over: int = 0, why: Sequence[str] = ()) -> Response:
+    """What the protocol wants: an empty answer, or how many were rejected and why. ``passed_over`` more were
+    not read, for the reasons in ``why``."""
     rejected = {"traces": "rejectedSpans", "logs": "rejectedLogRecords", "metrics": "rejectedDataPoints"}
     told: dict[str, Any] = {}
-    if lost:
-        says = "their service.name names no service here: set it, or post with ?service=NAME"
-        told["partialSuccess"] = {rejected[what]: lost, "errorMessage": says}
+    if lost or passed_over:
+        unknown = "their service.name names no service here: set it, or post with ?service=NAME"
+        says = "; ".join([*([unknown] if lost else []), *why])
+        told["partialSuccess"] = {rejected[what]: lost + passed_over, "errorMessage": says}
+    if form.split(";")[0].strip() in PROTOBUF:
+        return Response(encoded(what, told), media_type=PROTOBUF[0])
     return Response(json.dumps(told), media_type="application/json")
