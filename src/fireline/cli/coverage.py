@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fireline.cli import screen
+from fireline.cli.empty import warn_of_empty
 from fireline.cli.options import Labels, Quiet, RunbookPath, a_length
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def coverage(
     from fireline.web.coverage import write
 
     console = screen.out()
+    warn_of_empty(labels=labels)
     with _telling(quiet) as tell:
         found = cover(
             runbook,

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from fireline import __version__
 from fireline.cli import screen
+from fireline.cli.empty import warn_of_empty
 from fireline.cli.options import Changes, Jobs, Labels, Quiet, RunbookPath, Signals, a_time
 from fireline.runbook.load import load
 from fireline.terms.incident import Incident
@@ -78,6 +79,7 @@ def replay(
     if not events and not counts:
         raise typer.BadParameter("give the events, or counts of them with --counts", param_hint="--events")
     agreed = load(runbook)
+    warn_of_empty(counts=counts, labels=labels, changes=changes, signals=signals, jobs=jobs)
     start = a_time(since, agreed.timezone, "--from") if since else None
     with Telling(screen.out(), agreed.timezone, quiet) as telling:
         done = run(

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from fireline.cli import screen
+from fireline.cli.empty import warn_of_empty
 from fireline.cli.options import Quiet, RunbookPath, Signals, Training
 from fireline.runbook.check import check
 from fireline.runbook.load import read
@@ -75,6 +76,7 @@ def baseline(
     from fireline.runbook.load import load
 
     file = read(runbook)
+    warn_of_empty(signals=signals, training=training)
     with screen.busy("counting what normal looks like", quiet):
         sampled = signals_log(load(runbook), signals)[0] if signals else None
         taken = take_baseline(runbook, events, signals=sampled, training=training)

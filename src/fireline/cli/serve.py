@@ -13,6 +13,7 @@ import typer
 from rich.text import Text
 
 from fireline.cli import screen
+from fireline.cli.empty import warn_of_empty
 from fireline.cli.options import Changes, RunbookPath, a_time
 from fireline.errors import InputError, Where
 
@@ -217,6 +218,7 @@ def backfill(
     from fireline.store import Store
 
     own(data)
+    warn_of_empty(changes=changes)
     err = screen.err()
     with Store.open(place_of(data, db)) as store, err.status("reading the log") as status:
         seen = take_past(

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from fireline.cli import screen
 from fireline.cli.client import HERE, TOKEN, client
+from fireline.cli.empty import warn_of_empty
 from fireline.cli.options import Labels, Quiet, RunbookPath, Signals, a_time
 from fireline.errors import InputError, Where
 from fireline.runbook import openslo
@@ -153,6 +154,7 @@ def _counted(
     from fireline.promised import budgets_of  # here, so that `fireline --help` need not load what counts
 
     path = Path(runbook)
+    warn_of_empty(labels=labels, signals=signals)
     then = a_time(at, load(path).timezone, "--at") if at else None
     with screen.busy("counting the log", quiet):
         return list(budgets_of(path, [*events, *(labels or ())], signals=signals or (), at=then))
