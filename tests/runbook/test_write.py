@@ -109,7 +109,7 @@ books = st.fixed_dictionaries(
         "labels": st.fixed_dictionaries({"age": length, "usual_share": share}, optional={"positive": word}),
         "false_pages_per_30d": st.floats(0.1, 20).map(lambda x: round(x, 2)),
         "monitors": st.lists(monitor, max_size=2),
-        "slos": st.lists(slo, max_size=2),
+        "slos": st.lists(slo, max_size=2, unique_by=lambda one: one["name"]),
         "severity": st.lists(rule, max_size=3),
         "decisions": st.lists(decision, max_size=3),
         "ladder": st.lists(rung, max_size=3),
