@@ -5,6 +5,7 @@ An instant is a timezone-aware UTC ``datetime``; in arrays it is an int64 of mic
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROS = 1_000_000
+DOTTED = re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4})(?:([T ])\s*(\S.*))?$")
 
 
 class Clock(Protocol):
@@ -62,14 +64,21 @@ def iso(at: datetime) -> str:
 
 
 def parse_time(text: str, timezone: str = "UTC") -> datetime:
-    """Read ISO 8601; a time without an offset is taken in ``timezone``.
+    """Read ISO 8601, or a date with dots and the day first; a time without an offset is taken in
+    ``timezone``.
 
     Raises ValueError when ``text`` is not a time.
 
     >>> iso(parse_time("2013-03-18 02:00", "America/New_York"))
     '2013-03-18T06:00:00Z'
+    >>> iso(parse_time("18.3.2013 6:00"))
+    '2013-03-18T06:00:00Z'
     """
-    at = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    plain = text.strip()
+    if dotted := DOTTED.match(plain):
+        day, month, year, gap, rest = dotted.groups("")
+        plain = f"{year}-{month:0>2}-{day:0>2}{gap}{'0' if rest[1:2] == ':' else ''}{rest}"
+    at = datetime.fromisoformat(plain.replace("Z", "+00:00"))
     if at.tzinfo is None:
         at = at.replace(tzinfo=ZoneInfo(timezone))
     try:

@@ -116,7 +116,7 @@ def test_tools_lengths_of_time_groups_and_columns_without_a_name() -> None:
 
 
 def test_a_time_in_a_form_that_cannot_be_read_is_named_with_what_to_write() -> None:
-    odd = pa.table({"Zeitpunkt": [f"{1 + i % 28:02}.03.2026 06:00" for i in range(60)], "width": [1.5] * 60})
+    odd = pa.table({"Zeitpunkt": [f"{1 + i % 28}. März 2026, 6 Uhr" for i in range(60)], "width": [1.5] * 60})
     with pytest.raises(InputError, match="`Zeitpunkt` is called a time") as told:
         infer_columns(odd)
     assert "2026-03-01T06:00:00Z" in told.value.todo

@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from fireline.cli import screen
+from fireline.cli.empty import warn_of_empty
 from fireline.cli.options import (
     Changes,
     Labels,
@@ -25,6 +26,7 @@ from fireline.cli.sample import Sample, read_sample
 from fireline.clock import iso
 from fireline.errors import InputError, Where
 from fireline.runbook.check import check
+from fireline.runbook.dates import Dates
 from fireline.runbook.draft import Draft, draft
 from fireline.runbook.load import read
 from fireline.telemetry.changes import read_changes
@@ -83,6 +85,14 @@ def init(
             show_default=False,
         ),
     ] = None,
+    dates: Annotated[
+        Dates | None,
+        typer.Option(
+            "--dates",
+            help="How dates with slashes are written, where the log itself does not prove it.",
+            show_default=False,
+        ),
+    ] = None,
     guarded: Annotated[
         bool,
         typer.Option(
@@ -126,8 +136,9 @@ def init(
         raise InputError(
             "there is no such folder", where=Where(file=str(output.parent)), todo="make it first"
         )
+    warn_of_empty(labels=labels, changes=changes, signals=signals, training=training)
     with screen.busy("reading the log", quiet):
-        sample = read_sample(events, labels or (), at, zone or "UTC", roles.get("time"))
+        sample = read_sample(events, labels or (), at, zone or "UTC", roles.get("time"), dates)
     found, notes = _changes(changes, service, zone)
     drafted = draft(
         sample.events,
@@ -138,6 +149,7 @@ def init(
         timezone=zone,
         roles=roles,
         time=sample.time,
+        dates=sample.dates or dates,
         guarded=guarded,
         team=owner,
         contacts=contacts,

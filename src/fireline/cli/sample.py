@@ -13,6 +13,7 @@ import pyarrow as pa
 from fireline import sources
 from fireline.clock import from_micros, iso, micros
 from fireline.errors import InputError, Where
+from fireline.runbook.dates import Dates, is_slashed, proven, unproven
 from fireline.runbook.infer import find_time
 from fireline.runbook.looks import NO_TIME, instants, look_at
 from fireline.runbook.names import NAMES
@@ -64,7 +65,7 @@ class Thinned:
 @dataclass(frozen=True)
 class Sample:
     """Events before a time, the label logs, and how the files were told apart; ``time`` is the column of
-    times."""
+    times, ``dates`` how it writes dates with slashes, None where it has none."""
 
     events: pa.Table
     time: str
@@ -73,6 +74,7 @@ class Sample:
     event_files: tuple[Path, ...]
     label_files: tuple[Path, ...]
     notes: tuple[str, ...]
+    dates: Dates | None = None
 
 
 def read_sample(
@@ -81,14 +83,16 @@ def read_sample(
     until: datetime,
     timezone: str = "UTC",
     time: str | None = None,
+    dates: Dates | None = None,
 ) -> Sample:
-    """Read every file once. ``time`` names the column of times where it is not to be inferred.
+    """Read every file once. ``time`` names the column of times where it is not to be inferred, ``dates`` how
+    dates with slashes are written where that is known: else the column of times is gone through for a proof.
 
-    Raises InputError when there is nothing to read.
+    Raises InputError when there is nothing to read, or nothing that proves how dates are written.
     """
     event_files, notes = sources.find(events)
     label_files, more = sources.find(labels) if labels else ([], [])
-    reading = _Reading(until, timezone, time)
+    reading = _Reading(until, timezone, time, dates, tuple(event_files))
     for path in event_files:
         reading.events(path, alone=len(event_files) == 1)
     for path in label_files:
@@ -110,6 +114,7 @@ def read_sample(
         event_files=tuple(path for path in event_files if path not in aside),
         label_files=(*reading.label_logs, *label_files),
         notes=tuple(notes),
+        dates=reading.dates,
     )
 
 
@@ -120,6 +125,8 @@ class _Reading:
     until: datetime
     timezone: str
     time: str | None
+    dates: Dates | None = None
+    files: tuple[Path, ...] = ()
     thinned: Thinned = field(default_factory=Thinned)
     truth: Thinned = field(default_factory=lambda: Thinned(most=5 * ROWS))
     label_logs: list[Path] = field(default_factory=list)
@@ -155,13 +162,29 @@ class _Reading:
         self.rows += len(table)
         if self.time not in table.column_names:
             return table.slice(0, 0)
-        at = instants(table.column(self.time), self.timezone)
+        column = table.column(self.time)
+        if self.dates is None and pa.types.is_string(column.type) and is_slashed(column):
+            self.dates = self._proven(self.time)
+        at = instants(column, self.timezone, self.dates)
         read = at != NO_TIME
         if read.any():
             self.first = min(
                 int(at[read].min()), self.first if self.first is not None else int(at[read].min())
             )
         return table.filter(pa.array(read & (at < micros(self.until))))
+
+    def _proven(self, time: str) -> Dates:
+        """How the whole log writes dates with slashes. Raises InputError where nothing tells."""
+        texts = [
+            piece.table.column(time)
+            for path in self.files for piece in sources.read(path, only=(time,))
+            if time in piece.table.column_names and pa.types.is_string(piece.table.column(time).type)
+        ]  # fmt: skip
+        whole = pa.chunked_array([chunk for text in texts for chunk in text.chunks], pa.string())
+        found = proven(whole)
+        if found is None:
+            raise unproven(time, whole)
+        return found
 
     def nothing(self, names: str) -> InputError:
         """Why no event is left."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.clock import iso
+from fireline.runbook.dates import Dates, is_slashed, proven_in, unproven
 from fireline.runbook.default_decisions import default_decisions
 from fireline.runbook.durations import say_duration, write_duration
 from fireline.runbook.infer import infer_columns
@@ -55,6 +56,7 @@ def draft(
     timezone: str | None = None,
     roles: Mapping[str, str] | None = None,
     time: str | None = None,
+    dates: Dates | None = None,
     guarded: bool = False,
     team: str = "",
     contacts: Iterable[Contact] = (),
@@ -67,18 +69,22 @@ def draft(
 
     ``labels`` is a label log of its own; ``training`` names the training data, as seen from the runbook's
     folder; ``roles`` (role -> column) are what a person said, ``time`` the column of times where it
-    is known already; ``guarded`` says that a guard will write the
-    events from now on. Raises InputError
+    is known already, ``dates`` how dates with slashes are written; ``guarded`` says that a guard will write
+    the events from now on. Raises InputError
     when there is no column of times or too little before ``until``, pydantic.ValidationError when what was
     said contradicts itself.
     """
     zone = timezone or "UTC"
-    table, labels = typed(table, zone), typed(labels, zone) if labels is not None else None
+    written = dates or proven_in(table, labels)
+    slashed = _slashed(table, labels)
+    table = typed(table, zone, written)
+    labels = typed(labels, zone, written) if labels is not None else None
     table, aside = _of_service(table, service, roles or {})
     columns, said = infer_columns(table, labels, roles, time)
     if aside and columns.service is not None:
         columns = columns.model_copy(update={"service": None, "ignore": (*columns.ignore, columns.service)})
         said = {**said, columns.ignore[-1]: aside}
+    columns = _with_dates(columns, slashed, written)
     task, why = infer_task(table, columns, labels)
     past = study(table, columns, until, task, labels, zone)
     good, good_note = _last_known_good(past, changes)
@@ -108,6 +114,27 @@ def draft(
     }
     notes = {key: note for key, note in notes.items() if note}
     return Draft(runbook, write(runbook, notes, _head(service, source, past)), past, notes)
+
+
+def _slashed(*tables: pa.Table | None) -> dict[str, pa.ChunkedArray]:
+    """The columns of text that write dates with slashes."""
+    return {
+        name: table.column(name)
+        for table in tables if table is not None for name in table.column_names
+        if pa.types.is_string(table.column(name).type) and is_slashed(table.column(name))
+    }  # fmt: skip
+
+
+def _with_dates(columns: Columns, slashed: Mapping[str, pa.ChunkedArray], dates: Dates | None) -> Columns:
+    """The columns with the order of their dates, where a time has one. Raises InputError for one that nobody
+    knows."""
+    times = (columns.time, columns.label_time, columns.arrived, *columns.feature_times.values())
+    asked = next((name for name in times if name in slashed), None)
+    if asked is None:
+        return columns
+    if dates is None:
+        raise unproven(asked, slashed[asked])
+    return columns.model_copy(update={"dates": dates})
 
 
 SEVERITY: list[dict[str, Any]] = [
@@ -198,6 +225,8 @@ def _column_notes(columns: Columns, said: Mapping[str, str]) -> dict[Key, str]:
     }
     if columns.latency_unit != "ms":
         notes["columns", "latency_unit"] = "because the name of the column says so"
+    if columns.dates is not None:
+        notes["columns", "dates"] = "said, or proven by numbers beyond twelve: a month has none"
     return notes
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.clock import micros, parse_time
+from fireline.runbook.dates import Dates, is_slashed, proven, spelled
 
 Kind = Literal["time", "number", "integer", "bool", "text", "nested", "empty"]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
@@ -23,7 +24,7 @@ _YES_NO = (
     {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"ja", "nein"}, {"oui", "non"}, {"si", "no"}, {"wahr", "falsch"},
     {"vrai", "faux"},
 )  # fmt: skip
-_DATE = re.compile(r"^\s*\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"^\s*(\d{4}-\d{2}-\d{2}|\d\d?\.\d\d?\.\d{4}($|[T\s]))")
 _NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
 _CODE = re.compile(r"^0\d")
 _MISSING = pa.array(["", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>", "\\n"])
@@ -110,17 +111,18 @@ def look_at(table: pa.Table) -> dict[str, Look]:
     return {name: _look(name, typed(table.select([name])).column(0)) for name in table.column_names}
 
 
-def typed(table: pa.Table, timezone: str = "UTC") -> pa.Table:
+def typed(table: pa.Table, timezone: str = "UTC", dates: Dates | None = None) -> pa.Table:
     """``table`` with text that says numbers, times or truth values as such: a log in CSV writes them so.
 
     A column is what nearly all of its first values are; the few that do not fit become null. Codes with
-    leading zeros stay text. Times without an offset are taken in ``timezone``.
+    leading zeros stay text. Times without an offset are taken in ``timezone``; dates with slashes are read by
+    ``dates``, else as the column proves, else with the day first.
     """
-    columns = [_typed(table.column(name), timezone) for name in table.column_names]
+    columns = [_typed(table.column(name), timezone, dates) for name in table.column_names]
     return pa.table(columns, names=table.column_names)
 
 
-def _typed(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
+def _typed(column: pa.ChunkedArray, timezone: str, dates: Dates | None) -> pa.ChunkedArray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
@@ -129,6 +131,9 @@ def _typed(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
         return column
     text = pc.utf8_trim_whitespace(column)
     text = pc.if_else(pc.is_in(pc.utf8_lower(text), value_set=_MISSING), pa.scalar(None, pa.string()), text)
+    first = text.drop_null().slice(0, 400)
+    if is_slashed(first):
+        text = spelled(text, dates or proven(text) or "day_first")
     first = text.drop_null().slice(0, 400).to_pylist()
     if not first:
         return text
@@ -202,11 +207,11 @@ def _commonest(column: pa.ChunkedArray) -> tuple[str, ...]:
     return tuple(str(one["values"]) for one in ranked[:SHOWN])
 
 
-def instants(column: pa.ChunkedArray, timezone: str = "UTC") -> Ints:
+def instants(column: pa.ChunkedArray, timezone: str = "UTC", dates: Dates | None = None) -> Ints:
     """A time column as int64 microseconds since 1970 [n]; what cannot be read is the smallest int64.
 
     Times without an offset are taken in ``timezone``; numbers are seconds, milliseconds, microseconds or
-    nanoseconds since 1970, told apart by their size.
+    nanoseconds since 1970, told apart by their size. Dates with slashes are read by ``dates``.
     """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -219,6 +224,8 @@ def instants(column: pa.ChunkedArray, timezone: str = "UTC") -> Ints:
         return _filled(column.cast(pa.timestamp("us", tz="UTC"), safe=False).cast(pa.int64()))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _from_epoch(column)
+    if pa.types.is_string(kind):
+        column = spelled(column, dates)
     return _filled(pa.chunked_array([[_read(value, timezone) for value in column.to_pylist()]], pa.int64()))
 
 

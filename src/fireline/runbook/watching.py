@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from fireline.runbook.dates import Dates
 from fireline.runbook.part import Part
 from fireline.runbook.values import Duration, Instant, Share
 from fireline.terms.alert import Urgency
@@ -101,6 +102,11 @@ class Columns(Part):
     latency_unit: LatencyUnit = Field(
         default="ms", description="What the numbers of `latency_ms` count in the log: s, ms, us or ns."
     )
+    dates: Dates | None = Field(
+        default=None,
+        description="How dates with slashes are written: `day_first` is 31/12/2026, `month_first` "
+        "12/31/2026. Such dates are not read without it.",
+    )
     ignore: tuple[str, ...] = Field(default=(), description="Columns of the log that are watched by nobody.")
 
     def watched(self) -> dict[str, FeatureKind]:
@@ -118,7 +124,7 @@ class Columns(Part):
 
     def roles(self) -> dict[str, str]:
         """Every single-column role that is mapped: role -> column, in the order of the fields."""
-        return {n: v for n, v in self if isinstance(v, str) and n != "latency_unit"}
+        return {n: v for n, v in self if isinstance(v, str) and n not in ("latency_unit", "dates")}
 
     @property
     def to_ms(self) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from fireline.runbook.dates import Dates
 from fireline.runbook.schema import Columns
 from fireline.telemetry.casts import plain, to_text
 from fireline.telemetry.columns import Array
@@ -65,7 +66,7 @@ def derive(columns: Columns, table: pa.Table, instants: Array, zone: str) -> dic
             found[column] = pa.array(values, from_pandas=True)
     for feature, column in columns.feature_times.items():
         if column in table.column_names:
-            found[f"{feature}.age"] = _age(table.column(column), instants, zone)
+            found[f"{feature}.age"] = _age(table.column(column), instants, zone, columns.dates)
     if columns.tools is not None and columns.tools in table.column_names:
         called = [list(_tools(value)) for value in plain(table.column(columns.tools)).to_pylist()]
         found["tools.calls"] = pa.array([float(len(names)) for names in called], pa.float64())
@@ -84,9 +85,9 @@ def moderated(columns: Columns, table: pa.Table, flags: list[str]) -> dict[str, 
     return {flag: pa.array([flag in one for one in told]) for flag in missing}
 
 
-def _age(column: Any, instants: Array, zone: str) -> pa.Array:
+def _age(column: Any, instants: Array, zone: str, dates: Dates | None) -> pa.Array:
     """Seconds since the feature was computed, null where that cannot be read."""
-    when = read_instants(column, zone)
+    when = read_instants(column, zone, dates)
     age = (instants - when.micros) / 1e6
     return pa.array(np.where(when.missing | when.bad, np.nan, age), from_pandas=True)
 

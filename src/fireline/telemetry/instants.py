@@ -1,7 +1,8 @@
 """Times as logs write them, as int64 microseconds since 1970.
 
-Text is ISO 8601; numbers are seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by
-their size. One rule for times without an offset: they are UTC unless the caller names another zone.
+Text is ISO 8601, or a date with the day or the month first; numbers are seconds, milliseconds, microseconds
+or nanoseconds since 1970, told apart by their size. One rule for times without an offset: they are UTC unless
+the caller names another zone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.clock import micros, parse_time
+from fireline.runbook.dates import Dates, spelled
 from fireline.telemetry.casts import plain, valid
 
 Array = np.ndarray[Any, Any]
@@ -40,9 +42,9 @@ class Instants:
         return pa.array(self.micros, pa.int64(), mask=self.missing | self.bad).cast(UTC_MICROS)
 
 
-def read_instants(column: Any, zone: str = "UTC") -> Instants:
+def read_instants(column: Any, zone: str = "UTC", dates: Dates | None = None) -> Instants:
     """A column [n] of timestamps, dates, numbers or text as instants; times without an offset are in
-    ``zone``."""
+    ``zone``, dates with slashes are read by ``dates`` or not at all."""
     values = plain(column)
     kind = values.type
     missing = ~valid(values)
@@ -56,7 +58,7 @@ def read_instants(column: Any, zone: str = "UTC") -> Instants:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _numbers(values, missing)
     if pa.types.is_string(kind):
-        return _text(values, missing, zone)
+        return _text(values, missing, zone, dates)
     return Instants(np.zeros(len(values), np.int64), missing, ~missing, False)
 
 
@@ -109,13 +111,13 @@ def _scaled(values: Array, missing: Array) -> Instants:
     return Instants(np.rint(safe * scale).astype(np.int64), missing, bad, False)
 
 
-def _text(values: pa.Array, missing: Array, zone: str) -> Instants:
+def _text(values: pa.Array, missing: Array, zone: str, dates: Dates | None) -> Instants:
     quick = _quick(values, missing, zone)
     if quick is not None:
         return quick
     n = len(values)
     found, bad = np.zeros(n, np.int64), np.zeros(n, bool)
-    trimmed = _tidied(values)
+    trimmed = _tidied(spelled(values, dates))
     blank = _mask(pc.equal(trimmed, ""))
     missing = missing | blank
     numeric = _mask(pc.match_substring_regex(trimmed, _NUMBER)) & ~missing

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from fireline.clock import micros
 from fireline.errors import InputError, Where
+from fireline.runbook.dates import is_slashed
 from fireline.runbook.schema import Columns, Task
 from fireline.telemetry.answers import Answers, tells
 from fireline.telemetry.batch import EVIDENCE, GUARDED, INSTANT, SPARSE, Mapped, mapped
@@ -205,13 +206,21 @@ class Intake:
         rejected = with_reason(table.take(aside), [kind for kind, _ in why], [column for _, column in why])
         return table.filter(pa.array(~rejects.bad)), labels, rejected
 
+    def _instants(self, view: View, column: str | None) -> Instants:
+        return read_instants(view.table.column(column), self.zone, self.columns.dates)
+
     def _times(self, view: View, rejects: Rejects) -> Instants:
         column = self.columns.time
-        instants = read_instants(view.table.column(column), self.zone)
+        instants = self._instants(view, column)
         rejects.mark(
             instants.missing, "no_time", column, lambda _: "there is no time", "log when it was answered"
         )
         todo = "write ISO 8601 with an offset, or seconds, ms, us or ns since 1970"
+        untold = self.columns.dates is None and instants.bad.any()
+        if untold and is_slashed(_texts(view, column)):
+            todo = (
+                "say how dates with slashes are written: `dates: day_first` or month_first under `columns:`"
+            )
         rejects.mark(instants.bad, "bad_time", column, lambda value: f"{value} is not a time", todo)
         ticks = instants.micros
         far = ((ticks < EARLIEST) | (ticks >= LATEST)) & ~instants.missing & ~instants.bad
@@ -224,7 +233,7 @@ class Intake:
         column = str(self._arrived)
         if not view.has(column):
             return pa.nulls(len(view), INSTANT)
-        came = read_instants(view.table.column(column), self.zone)
+        came = self._instants(view, column)
         self._note_zone(came, column)
         unsaid = came.missing | came.bad
         if unsaid.any():
@@ -344,9 +353,7 @@ class Intake:
             self._raise_missing(c.label_time or "label_time", "label_time", view.piece.file)
         ids = to_text(view.table.column(c.request_id)).values
         version = to_text(view.table.column(c.version)).values if view.has(c.version) else None
-        return self._label_table(
-            view, ids, version, read_instants(view.table.column(known), self.zone), "", known
-        )
+        return self._label_table(view, ids, version, self._instants(view, known), "", known)
 
     def _label_table(
         self, view: View, ids: Any, version: Any, times: Instants | None, kept: str, known: str | None = None
@@ -355,7 +362,7 @@ class Intake:
         label, known = str(c.label), known or c.label_time
         rejects = Rejects(view, self.quarantine)
         if times is None:
-            times = read_instants(view.table.column(known), self.zone)
+            times = self._instants(view, known)
         if view.has(known):
             self._note_zone(times, str(known))
         missing_id = ~plain(ids).is_valid().to_numpy(zero_copy_only=False)
@@ -432,6 +439,10 @@ NO_LABELS = pa.table(
         "row": pa.array([], pa.int64()),
     }
 )
+
+
+def _texts(view: View, column: str) -> Any:
+    return plain(to_text(view.table.column(column)).values)
 
 
 def _values(listed: Any) -> set[str]:
