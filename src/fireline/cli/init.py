@@ -150,6 +150,7 @@ def init(
         roles=roles,
         time=sample.time,
         dates=sample.dates or dates,
+        consecutive=sample.consecutive,
         guarded=guarded,
         team=owner,
         contacts=contacts,

@@ -14,8 +14,9 @@ from fireline import sources
 from fireline.clock import from_micros, iso, micros
 from fireline.errors import InputError, Where
 from fireline.runbook.dates import Dates, is_slashed, proven, unproven
+from fireline.runbook.ids import ENDS
 from fireline.runbook.infer import find_time
-from fireline.runbook.looks import NO_TIME, instants, look_at
+from fireline.runbook.looks import NO_TIME, Look, instants, look_at
 from fireline.runbook.names import NAMES
 
 ROWS = 200_000
@@ -65,7 +66,8 @@ class Thinned:
 @dataclass(frozen=True)
 class Sample:
     """Events before a time, the label logs, and how the files were told apart; ``time`` is the column of
-    times, ``dates`` how it writes dates with slashes, None where it has none."""
+    times, ``dates`` how it writes dates with slashes, None where it has none. ``consecutive`` are the columns
+    that are called ids in rows that follow each other."""
 
     events: pa.Table
     time: str
@@ -75,6 +77,7 @@ class Sample:
     label_files: tuple[Path, ...]
     notes: tuple[str, ...]
     dates: Dates | None = None
+    consecutive: pa.Table | None = None
 
 
 def read_sample(
@@ -115,6 +118,7 @@ def read_sample(
         label_files=(*reading.label_logs, *label_files),
         notes=tuple(notes),
         dates=reading.dates,
+        consecutive=reading.together.table() if reading.thinned.step > 1 else None,
     )
 
 
@@ -127,8 +131,9 @@ class _Reading:
     time: str | None
     dates: Dates | None = None
     files: tuple[Path, ...] = ()
-    thinned: Thinned = field(default_factory=Thinned)
+    thinned: Thinned = field(default_factory=lambda: Thinned(ROWS))
     truth: Thinned = field(default_factory=lambda: Thinned(most=5 * ROWS))
+    together: Thinned = field(default_factory=lambda: Thinned(ROWS))
     label_logs: list[Path] = field(default_factory=list)
     change_logs: list[Path] = field(default_factory=list)
     bad: dict[str, int] = field(default_factory=dict)
@@ -155,7 +160,17 @@ class _Reading:
             if path in self.label_logs:
                 self.truth.add(table)
             else:
-                self.thinned.add(self._before(table))
+                before = self._before(table)
+                self.thinned.add(before)
+                self._consecutive(before)
+
+    def _consecutive(self, table: pa.Table) -> None:
+        """Keep the ids of the first rows one after the other."""
+        ids = [
+            name for name in table.column_names if ENDS.intersection(Look(name, "text", 0, 0, 0).words[-1:])
+        ]
+        if ids and self.together.rows < ROWS:
+            self.together.add(table.select(ids).slice(0, ROWS - self.together.rows))
 
     def _before(self, table: pa.Table) -> pa.Table:
         self.time = self.time or find_time(table)

@@ -1,4 +1,4 @@
-"""Roles that no well-known name gives, told by what the values do: an id, a decision, the truth.
+"""Roles that no well-known name gives, told by what the values do: a version, a decision, the truth.
 
 Each is a guess and says so in its note. A role that is taken stays as it is.
 """
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from fireline.runbook.content import is_text
 from fireline.runbook.looks import NO_TIME, Look, floats, instants
-from fireline.runbook.names import FLAG_WORDS, ID_WORDS
+from fireline.runbook.names import FLAG_WORDS
 from fireline.runbook.sorting import FITS, Sorting
 from fireline.runbook.spoken import (
     ANSWER_WORDS,
@@ -19,7 +19,6 @@ from fireline.runbook.spoken import (
     FEEDBACK_WORDS,
     LABEL_WORDS,
     NO_MODEL_WORDS,
-    NUMBER_WORDS,
 )
 
 UNIQUE = 0.999
@@ -31,18 +30,10 @@ AGREES = 0.6
 A_MINUTE = 60_000_000
 
 
-def guess_ids(sorting: Sorting) -> None:
-    """A request id whose every value differs, and a version by the end of its name."""
-    left = sorting.left()
-    ids = [
-        one for one in left
-        if one.kind in ("text", "integer") and one.known == one.rows and one.distinct >= UNIQUE * one.rows
-        and (ID_WORDS - {"index", "idx", "key", "hash", "token"} | NUMBER_WORDS).intersection(one.words[-1:])
-    ]  # fmt: skip
-    if "request_id" not in sorting.taken and len(ids) == 1:
-        sorting.take("request_id", ids[0], "a guess: its name is that of an id, and every value differs")
+def guess_version(sorting: Sorting) -> None:
+    """A version by the end of its name."""
     versions = [
-        one for one in left
+        one for one in sorting.left()
         if one.words[-1:] == ("version",) and not NO_MODEL_WORDS.intersection(one.words)
         and FITS["version"](one)
     ]  # fmt: skip

@@ -57,6 +57,7 @@ def draft(
     roles: Mapping[str, str] | None = None,
     time: str | None = None,
     dates: Dates | None = None,
+    consecutive: pa.Table | None = None,
     guarded: bool = False,
     team: str = "",
     contacts: Iterable[Contact] = (),
@@ -68,11 +69,11 @@ def draft(
     them.
 
     ``labels`` is a label log of its own; ``training`` names the training data, as seen from the runbook's
-    folder; ``roles`` (role -> column) are what a person said, ``time`` the column of times where it
-    is known already, ``dates`` how dates with slashes are written; ``guarded`` says that a guard will write
-    the events from now on. Raises InputError
-    when there is no column of times or too little before ``until``, pydantic.ValidationError when what was
-    said contradicts itself.
+    folder; ``roles`` (role -> column) are what a person said, ``time`` the column of times where it is known
+    already, ``dates`` how dates with slashes are written; ``consecutive`` are ids in rows that follow each
+    other, where ``table`` is thinned; ``guarded`` says that a guard will write the events from now on. Raises
+    InputError when there is no column of times or too little before ``until``, pydantic.ValidationError when
+    what was said contradicts itself.
     """
     zone = timezone or "UTC"
     written = dates or proven_in(table, labels)
@@ -80,7 +81,7 @@ def draft(
     table = typed(table, zone, written)
     labels = typed(labels, zone, written) if labels is not None else None
     table, aside = _of_service(table, service, roles or {})
-    columns, said = infer_columns(table, labels, roles, time)
+    columns, said = infer_columns(table, labels, roles, time, consecutive)
     if aside and columns.service is not None:
         columns = columns.model_copy(update={"service": None, "ignore": (*columns.ignore, columns.service)})
         said = {**said, columns.ignore[-1]: aside}

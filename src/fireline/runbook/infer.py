@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.runbook import afterwards
-from fireline.runbook.by_values import guess_decision, guess_ids, guess_label_time, guess_truth
+from fireline.runbook.by_values import guess_decision, guess_label_time, guess_truth, guess_version
 from fireline.runbook.content import embedding_length, is_text
 from fireline.runbook.guess import class_scores, guess_answers, guess_relevance, label_log, suspect_label
+from fireline.runbook.ids import guess_request_id
 from fireline.runbook.looks import NO_TIME, Look, floats, instants, look_at, typed
 from fireline.runbook.names import CODE_WORDS, FLAG_WORDS, GROUP_NAMES, ID_WORDS
 from fireline.runbook.schema import Columns, FeatureKind
@@ -40,11 +41,13 @@ def infer_columns(
     labels: pa.Table | None = None,
     roles: Mapping[str, str] | None = None,
     time: str | None = None,
+    consecutive: pa.Table | None = None,
 ) -> tuple[Columns, Notes]:
     """The columns of ``table`` (and of a label log of its own) by role, and a note for each column.
 
     ``roles`` (role -> column) are what a person said; they are not questioned. ``time`` is the column of
-    times where it was found already. Raises InputError when there
+    times where it was found already; ``consecutive`` are rows that follow each other, where ``table`` is
+    thinned. Raises InputError when there
     is no column of times, or a column said is not there.
     """
     table = typed(table)
@@ -64,7 +67,8 @@ def infer_columns(
         guess_truth(sorting, table)
         guess_label_time(sorting, table)
     _drop_halves(sorting)
-    guess_ids(sorting)
+    guess_request_id(sorting, table, consecutive)
+    guess_version(sorting)
     suspect_label(table, sorting)
     _no_probability(sorting)
     label = _label_values(table, sorting)
