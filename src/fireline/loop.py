@@ -33,6 +33,7 @@ from fireline.triage.assess import assess
 from fireline.triage.case import Assessment, Case
 from fireline.triage.figures import LABELLED
 from fireline.triage.join import belongs_to, same_change
+from fireline.triage.onset import has_moved
 from fireline.verify import Signals, judge_measure, judge_obedience, judge_recovery, watch
 
 Tell = Callable[[Incident, Entry], None]
@@ -234,7 +235,7 @@ def _assessed(incident: Incident, found: Assessment) -> list[Draft]:
         "equally_bad": list(found.equally_bad),
     }
     drafts = []
-    if incident.onset != found.onset:
+    if has_moved(incident.onset, found.onset):
         span = {"earliest": iso(earliest), "latest": iso(latest)}
         drafts.append(Draft(EntryKind.ONSET, found.onset_because or "Told from the monitors' traces.", span))
     if incident.severity is not found.severity:

@@ -23,6 +23,7 @@ MOST_SLOPES = 4
 SLOPE = 24
 FEW_HITS = 5.0
 BLIND = timedelta(hours=6)
+A_LITTLE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,18 @@ def gradual(case: Case, found: Onset) -> Onset:
     latest = max(found.latest, best.latest)
     because = "it crept in, so its start is in doubt"
     return replace(found, earliest=earliest, latest=latest, shape="ramp", rise=best.rise, because=because)
+
+
+def has_moved(
+    told: tuple[datetime, datetime] | None, found: tuple[datetime, datetime], least: timedelta = A_LITTLE
+) -> bool:
+    """Whether an onset, earliest and latest, is worth telling again: an end of it moved by more than
+    ``least`` and more than a quarter of the wider interval. With every new alert the traces are read again,
+    and the ends shift by a tick or two, which tells nobody anything."""
+    if told is None:
+        return True
+    slack = max(least, max(told[1] - told[0], found[1] - found[0]) / 4)
+    return any(abs(after - before) > slack for before, after in zip(told, found, strict=True))
 
 
 def tidy(found: Onset, now: datetime) -> Onset:
