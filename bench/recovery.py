@@ -1,9 +1,10 @@
 """How soon a real repair is told, and whether a half-repaired service is called well, by simulation.
 
-    python -m bench recovery [--services 10] [--rates 5,50] [--days 3]
+    python -m bench recovery [--services 10] [--rates 5,50] [--days 3] [--at-alert]
 
 A fault begins, the judge fires, and an hour after the alert the fault is repaired: wholly, by half, or not at
-all. Every hour after that the swapped test (`verify/recovery.py`) is asked, on the monitor's own ticks,
+all. The repair is a measure that was seen in traffic: the effect is measured up to then.
+Every hour after that the swapped test (`verify/recovery.py`) is asked, on the monitor's own ticks,
 whether the alert's figure is well again. Shown are the median time from the repair to the first yes, and in
 how many of the services that had an alert a yes came within the days.
 """
@@ -66,13 +67,14 @@ CASES: dict[str, tuple[str, Make]] = {
     "toxic .2 -> 1 %": ("flag_rate", rate("flag:toxic", 0.008)),
     "nulls .2 -> 10 %": ("null_rate", rate("null:x0", 0.098)),
     "drift .6 sd": ("numeric_drift", place("feature:x3", 0.6)),
+    "score .3 sd": ("score_drift", place("score", 0.3)),
     "AUC -.10": ("auc", labels("separation", 0.6266 - SEPARATION)),
     "accuracy -5 points": ("accuracy", labels("wrong", 0.05)),
 }
 
 
 def played(
-    whole: Service, baseline: Baseline, kind: str, make: Make, left: float, days: float
+    whole: Service, baseline: Baseline, kind: str, make: Make, left: float, days: float, at_alert: bool
 ) -> tuple[float, bool]:
     """Seconds from the repair to the first yes (infinite: none in ``days``), and whether the judge fired."""
     service = _copy(whole)
@@ -88,10 +90,11 @@ def played(
         counts[:upto] = service.counts[layout_key][:upto]
     began = found.since or found.at
     asked = SimpleNamespace(judge=Judge(baseline, runbook_of(28), service.until), read=mended.read)
+    contained = None if at_alert else from_micros(service.until) + timedelta(seconds=repaired)
     for hour in range(1, int(days * 24) + 1):
         now = from_micros(service.until) + timedelta(seconds=repaired + hour * 3600)
         trace = CaseFile.trace(asked, found, began - timedelta(days=1), now)  # type: ignore[arg-type]
-        if trace is not None and of_alert(_alert(found), trace, began).recovered:
+        if trace is not None and of_alert(_alert(found), trace, began, contained).recovered:
             return hour * 3600.0, True
     return np.inf, True
 
@@ -134,6 +137,7 @@ def main() -> None:
     ask.add_argument("--rates", default="5,50")
     ask.add_argument("--days", type=float, default=3.0)
     ask.add_argument("--cases", default="")
+    ask.add_argument("--at-alert", action="store_true", help="measure the effect up to the alert only")
     said = ask.parse_args()
     os.nice(5)
     cases = {n: c for n, c in CASES.items() if any(word in n for word in said.cases.split(","))}
@@ -144,7 +148,7 @@ def main() -> None:
             baseline = learned(service)
             for name, (kind, make) in cases.items():
                 for how, left in LEFT.items():
-                    delay, fired = played(service, baseline, kind, make, left, said.days)
+                    delay, fired = played(service, baseline, kind, make, left, said.days, said.at_alert)
                     told.setdefault((name, how), []).extend([delay] if fired else [])
         print(f"\n{per_minute:g} events a minute, {said.services} services: first yes after a repair")
         print(f"{'fault':22}" + "".join(f"{how:>24}" for how in LEFT))

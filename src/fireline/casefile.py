@@ -379,7 +379,7 @@ class CaseFile:
                 continue
             trace = self.trace(finding_of(alert), max(began - timedelta(days=1), now - LONGEST), now)
             if trace is not None:
-                found.append(of_alert(alert, trace, began))
+                found.append(of_alert(alert, trace, began, _contained_at(incident)))
         return found
 
     def _job(self, alert: Mapping[str, Any], now: datetime) -> Recovery:
@@ -481,6 +481,12 @@ class CaseFile:
             joined.column("label_time").cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).cast(pa.float64())
         )
         return {"label": label, "label_time": when.to_numpy(zero_copy_only=False).astype(np.float64)}
+
+
+def _contained_at(incident: Incident) -> datetime | None:
+    """When the first real measure was seen in traffic."""
+    seen = [m.confirmed_at for m in incident.measures if not m.simulated and m.confirmed_at is not None]
+    return min(seen, default=None)
 
 
 def _pages(incident: Incident) -> list[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -19,14 +19,20 @@ import numpy as np
 from fireline.clock import MICROS, from_micros, micros
 from fireline.terms import words
 from fireline.verify.stats import Floats
+from fireline.verify.waiting import Wait, of_mean, of_rate, wait_for
 
 LAMBDAS = np.array([0.25, 0.5, 1.0, 2.0])
 ODDS = np.array([1.4, 2.0, 4.0, 10.0])
 MONTH = 30 * 86_400
 LEFT = 0.4
 MEDIAN_ERROR = 1.2533
+MEAN_K, RATE_K = 3, 5
+"""Loud ticks that are enough, of means and of rates."""
 GONE_TICKS = 4
 GONE_FOR = timedelta(hours=1)
+
+
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class Ticks(Protocol):
@@ -62,7 +68,8 @@ class Recovery:
     """Whether one alert's figure is well again.
 
     ``evidence`` and ``threshold`` are log10; ``gone`` says that the version it is about answers nothing any
-    more.
+    more; ``name`` is the figure's, and ``wait`` what it still takes should all be well, None where it is told
+    or never will be.
     """
 
     alert: str
@@ -74,6 +81,8 @@ class Recovery:
     because: str
     feature: str | None = None
     gone: bool = False
+    name: str = ""
+    wait: Wait | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -105,7 +114,7 @@ def detector(log_e: Floats, threshold: float) -> Floats:
     return found
 
 
-def gauss(z: Floats, effect: Floats | float, threshold: float, k: int = 3) -> Floats:
+def gauss(z: Floats, effect: Floats | float, threshold: float, k: int = MEAN_K) -> Floats:
     """The statistic [T] of "less than two fifths of the effect are left".
 
     ``z`` [T] are standardised residuals, positive in the alert's direction; ``effect`` the effect at the
@@ -117,7 +126,13 @@ def gauss(z: Floats, effect: Floats | float, threshold: float, k: int = 3) -> Fl
 
 
 def rate(
-    bad: Floats, n: Floats, usual: Floats, at_alert: float, threshold: float, phi: float = 1.0, k: int = 5
+    bad: Floats,
+    n: Floats,
+    usual: Floats,
+    at_alert: float,
+    threshold: float,
+    phi: float = 1.0,
+    k: int = RATE_K,
 ) -> Floats:
     """The same for a rate: ``bad`` of ``n`` events [T], ``usual`` the base [T], ``at_alert`` the rate at the
     alert.
@@ -138,35 +153,57 @@ def rate(
     return detector(np.minimum(log_e, math.log(threshold) / k), threshold)
 
 
-def of_alert(alert: Mapping[str, Any], ticks: Ticks, onset: datetime) -> Recovery:
+def of_alert(
+    alert: Mapping[str, Any], ticks: Ticks, onset: datetime, contained: datetime | None = None
+) -> Recovery:
     """Whether the figure of ``alert`` (as ``Alert.as_json`` gives it) recovered, told from its monitor's
     ``ticks``.
 
     ``onset`` is the earliest the harm began; ticks from there to the alert measure the effect, later ones
-    recovery.
+    recovery. Where a real measure was seen in traffic, ``contained``, the effect is measured up to then: a
+    quick alert has a tick or two, and an effect that is little known counts as a small one.
     """
     fired = micros(datetime.fromisoformat(alert["fired_at"]))
     starts = micros(ticks.start) + np.arange(len(ticks.z)) * ticks.grain * MICROS
-    during, after = (starts >= micros(onset)) & (starts < fired), starts >= fired
+    until = max(fired, micros(contained)) if contained is not None else fired
+    during, after = (starts >= micros(onset)) & (starts < until), starts >= until
     threshold = MONTH / ticks.grain
-    if alert.get("version") is not None and _gone(ticks, after):
+    if alert.get("version") is not None and _gone(ticks, starts >= fired):
         return _says(alert, threshold, None, gone=True)
-    stat = _statistic(alert, ticks, during, after, threshold)
-    if stat is None:
+    found = _statistic(alert, ticks, during, after, threshold)
+    if found is None:
         return _says(alert, threshold, np.zeros(0))
-    return _says(alert, threshold, stat, times=starts[after])
+    stat, gain, parts = found
+    told = _says(alert, threshold, stat, times=starts[after])
+    return told if told.recovered else replace(told, wait=_wait(ticks, during, after, stat, gain, parts))
 
 
-def _gone(ticks: Ticks, after: np.ndarray[Any, np.dtype[np.bool_]]) -> bool:
+def _wait(
+    ticks: Ticks, during: Bools, after: Bools, stat: Floats, gain: float, parts: int
+) -> Wait | None:  # fmt: skip
+    """What it still takes, at the traffic of the last day; of before the alert where there is none yet."""
+    n = np.nan_to_num(ticks.n[after][-max(86_400 // ticks.grain, 1) :])
+    if not n.any():
+        n = np.nan_to_num(ticks.n[during])
+    full = n > 0
+    if not full.any():
+        return None
+    every = timedelta(seconds=ticks.grain / float(full.mean()))
+    reached = float(stat[-1]) if len(stat) else 0.0
+    return wait_for(gain, reached, MONTH / ticks.grain, parts, float(np.median(n[full])), every)
+
+
+def _gone(ticks: Ticks, after: Bools) -> bool:
     last = max(GONE_TICKS, math.ceil(GONE_FOR.total_seconds() / ticks.grain))
     tail = np.nan_to_num(ticks.n[after][-last:])
     return bool(len(tail) >= last and not tail.any() and np.nan_to_num(ticks.n).any())
 
 
 def _statistic(
-    alert: Mapping[str, Any], ticks: Ticks, during: np.ndarray[Any, np.dtype[np.bool_]],
-    after: np.ndarray[Any, np.dtype[np.bool_]], threshold: float,
-) -> Floats | None:  # fmt: skip
+    alert: Mapping[str, Any], ticks: Ticks, during: Bools, after: Bools, threshold: float,
+) -> tuple[Floats, float, int] | None:  # fmt: skip
+    """The statistic over the ticks after, what a tick of a well service adds to its logarithm, and of how
+    many components it is the mean. None where no tick measured the effect."""
     full = np.isfinite(ticks.z) & (ticks.n > 0)
     if not (full & during).any():
         return None
@@ -174,13 +211,26 @@ def _statistic(
     if alert.get("unit") == "share" and alert["family"] in words.SHARES - {"accuracy"}:
         bad = np.where(full, np.rint(ticks.seen * ticks.n), 0.0)
         at_alert = _surely(bad[during], n[during], ticks.usual[during], ticks.infl)
-        return rate(bad[after], n[after], ticks.usual[after], at_alert, threshold, ticks.infl)
+        stat = rate(bad[after], n[after], ticks.usual[after], at_alert, threshold, ticks.infl)
+        usual = float(np.nanmedian(ticks.usual[during | after]))
+        null = float(np.clip(usual + (at_alert - usual) * LEFT, 1e-6, 1 - 1e-6))
+        steps = ODDS if at_alert >= usual else 1 / ODDS
+        rows, cap = _rows(n, during, after), math.log(threshold) / RATE_K
+        return stat, of_rate(usual, null, rows, steps, ticks.infl, cap), len(ODDS)
     z = np.where(full, ticks.z, np.nan) / math.sqrt(max(ticks.infl, 1.0))
     effect = float(np.median(z[full & during]))
     effect = max(effect - MEDIAN_ERROR / math.sqrt((full & during).sum()), effect / 2)
     usual_n = float(np.median(n[full & during]))
     scale = np.minimum(1.0, np.sqrt(n[after] / usual_n))
-    return gauss(z[after], max(effect, 0.0) * scale, threshold)
+    stat = gauss(z[after], max(effect, 0.0) * scale, threshold)
+    shift = max(effect, 0.0) * min(1.0, math.sqrt(_rows(n, during, after) / usual_n)) * LEFT
+    return stat, of_mean(shift, LAMBDAS, math.log(threshold) / MEAN_K), len(LAMBDAS)
+
+
+def _rows(n: Floats, during: Bools, after: Bools) -> float:
+    """Requests in a usual tick, of those with any: since the alert, or before it where there is none yet."""
+    since = n[after][n[after] > 0]
+    return float(np.median(since if len(since) else n[during][n[during] > 0]))
 
 
 def _surely(bad: Floats, n: Floats, usual: Floats, phi: float) -> float:
@@ -205,7 +255,9 @@ def _says(
     evidence = math.log10(max(found, 1e-12))
     if stat is None or found < threshold:
         because = f"{name} is not surely back by half of the effect"
-        return Recovery(alert["id"], alert["family"], False, None, evidence, level, because, feature)
+        return Recovery(
+            alert["id"], alert["family"], False, None, evidence, level, because, feature, name=name
+        )
     since = from_micros(int(times[_began(stat)]))
     because = f"{name} is back by more than half of the effect"
     return Recovery(alert["id"], alert["family"], True, since, evidence, level, because, feature)

@@ -16,6 +16,7 @@ from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.timeline import Draft, Entry, EntryKind
 from fireline.terms.verdict import Verdict, VerdictKind
+from fireline.verify import waiting
 from fireline.verify.comparison import Comparison, Figure
 from fireline.verify.recovery import Recovery
 from fireline.verify.wishes import BY_FEATURE
@@ -97,9 +98,10 @@ def _after(incident: Incident, drafts: Iterable[Draft], now: datetime) -> Incide
     return incident
 
 
-def _begin_watch(runbook: Runbook, now: datetime, because: str = "") -> Draft:
+def _begin_watch(runbook: Runbook, now: datetime, because: str = "", waits: str = "") -> Draft:
     until = now + runbook.watch
     why = because or f"All must be quiet for {words.length(runbook.watch)} before it is called resolved."
+    why = f"{why} {waits}".strip()
     return Draft(K.WATCH, why, {"until": iso(until)})
 
 
@@ -116,7 +118,7 @@ def watch(incident: Incident, signals: Signals, runbook: Runbook, now: datetime)
     if incident.state is not State.VERIFYING:
         return []
     if incident.watch_until is None:
-        return [_begin_watch(runbook, now)]
+        return [_begin_watch(runbook, now, waits=_waits(incident, signals, runbook, now))]
     relapse = _relapse(incident, signals)
     if relapse:
         return _relapsed(incident, relapse, now)
@@ -126,7 +128,7 @@ def watch(incident: Incident, signals: Signals, runbook: Runbook, now: datetime)
         return []
     well, says = _well(incident, signals)
     if not well:
-        return _watch_on(incident, says, runbook, now)
+        return _watch_on(incident, says, runbook, now, _waits(incident, signals, runbook, now))
     because = words.sentence(f"quiet for the whole watch period of {words.length(runbook.watch)}{says}")
     figures = signals.comparison.as_json() if signals.comparison else {}
     held = _simulated(incident)
@@ -135,6 +137,17 @@ def watch(incident: Incident, signals: Signals, runbook: Runbook, now: datetime)
     )
     drafts = [Draft(K.VERDICT, because, {"verdict": verdict.as_json()})]
     return drafts + _resolve(incident, _after(incident, drafts, now), now)
+
+
+def _waits(incident: Incident, signals: Signals, runbook: Runbook, now: datetime) -> str:
+    """What the figures still wait for, and until about when; nothing where recorded traffic cannot tell, of a
+    measure that was only simulated."""
+    if _simulated(incident) is not None:
+        return ""
+    return waiting.listing([
+        waiting.says(r.name, r.wait, now, runbook.timezone)
+        for r in signals.recoveries if not r.recovered and r.name
+    ])  # fmt: skip
 
 
 def _simulated(incident: Incident) -> Measure | None:
@@ -260,8 +273,9 @@ def _well(incident: Incident, signals: Signals) -> tuple[bool, str]:
     return True, f", as far as the shadow tells: {shown}"
 
 
-def _watch_on(incident: Incident, missing: str, runbook: Runbook, now: datetime) -> list[Draft]:
+def _watch_on(incident: Incident, missing: str, runbook: Runbook, now: datetime, waits: str) -> list[Draft]:
     because = words.sentence(f"the watch period is over and it cannot be called well yet: {missing}")
+    because = f"{because} {waits}".strip()
     verdict = Verdict(now, VerdictKind.UNDECIDED, because)
     return [Draft(K.VERDICT, because, {"verdict": verdict.as_json()}), _begin_watch(runbook, now, because)]
 
