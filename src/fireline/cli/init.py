@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -22,16 +22,17 @@ from fireline.cli.options import (
     contacts_of,
     roles_of,
 )
-from fireline.cli.sample import Sample, read_sample
 from fireline.clock import iso
 from fireline.errors import InputError, Where
 from fireline.runbook.check import check
-from fireline.runbook.dates import Dates
-from fireline.runbook.draft import Draft, draft
 from fireline.runbook.load import read
-from fireline.telemetry.changes import read_changes
+from fireline.runbook.values import Dates
 from fireline.terms import words
 from fireline.terms.change import Change
+
+if TYPE_CHECKING:
+    from fireline.cli.sample import Sample
+    from fireline.runbook.draft import Draft
 
 EXAMPLES = (
     "Example: fireline init events.parquet --labels labels.parquet --service pricing --until 2026-03-01 "
@@ -122,9 +123,11 @@ def init(
     Columns, task, label age, objectives and the version to go back to are read off the events before --until.
     What no log can tell is marked `fill in`.
     """
+    from fireline.cli.sample import read_sample  # here, so that `fireline --help` need not load all of it
     from fireline.detect.skew import skews
     from fireline.ingest import signals_log
-    from fireline.replay import take_baseline  # here, so that `fireline --help` need not load the whole loop
+    from fireline.replay import take_baseline
+    from fireline.runbook.draft import draft
 
     zone = a_zone(timezone)
     at = a_time(until, zone or "UTC", "--until")
@@ -171,6 +174,8 @@ def init(
 def _changes(path: Path | None, service: str, zone: str | None) -> tuple[list[Change], list[str]]:
     if path is None:
         return [], []
+    from fireline.telemetry.changes import read_changes
+
     found, bad = read_changes(path, service, zone or "UTC")
     return found, [str(one) for one in bad[:3]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.table import Table
@@ -13,9 +13,11 @@ from rich.table import Table
 from fireline.cli import screen
 from fireline.clock import SystemClock
 from fireline.errors import InputError
-from fireline.store import Store
-from fireline.store.people import People
 from fireline.terms.people import LEVELS, Level, Scope, User
+
+if TYPE_CHECKING:
+    from fireline.store import Store
+    from fireline.store.people import People
 
 user = typer.Typer(
     help="""Who may sign in, and what they may do: viewer, responder or admin.
@@ -60,6 +62,8 @@ def opened(data: Path, db: str | None) -> Store:
     if db is None and not (data / FILE).exists():
         data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold the secret that signs switches
         screen.err().print(f"there is no store in {data} yet: made one", markup=False)
+    from fireline.store import Store
+
     return Store.open(db if db is not None else data / FILE)
 
 
@@ -84,7 +88,7 @@ def add(
 
     level, name = _level(role), a_name(name)
     with opened(data, db) as store:
-        people = People(store)
+        people = _people(store)
         if level != "admin" and not people.any_user():
             raise InputError(
                 "the first one has to see to the others", todo="make an admin first: --role admin"
@@ -98,7 +102,7 @@ def add(
 def listed(data: Data = DATA, db: Db = None) -> None:
     """Everybody who was ever let in: nobody is deleted, since the timelines still name them."""
     with opened(data, db) as store:
-        people = People(store).users()
+        people = _people(store).users()
     table = _table("name", "role", "since", "")
     for one in people:
         table.add_row(one.name, one.role, _day(one.created_at), "disabled" if one.disabled else "")
@@ -115,7 +119,7 @@ def role(
     """Change what somebody may do; it holds from their next click on."""
     level, name = _level(role), name.lower()
     with opened(data, db) as store:
-        People(store).change_user(name, role=level)
+        _people(store).change_user(name, role=level)
     screen.out().print(f"{name} is {level} now", markup=False)
 
 
@@ -131,7 +135,7 @@ def disable(
     """Keep somebody out: their sessions end at once, and their password does not work any more."""
     name = name.lower()
     with opened(data, db) as store:
-        People(store).change_user(name, disabled=not back)
+        _people(store).change_user(name, disabled=not back)
     screen.out().print(f"{name} may sign in again" if back else f"{name} is out", markup=False)
 
 
@@ -143,7 +147,7 @@ def password(name: Name, password_stdin: FromInput = False, data: Data = DATA, d
     name = name.lower()
     new = hashed(_password(name, password_stdin), name)
     with opened(data, db) as store:
-        People(store).change_user(name, password_hash=new)
+        _people(store).change_user(name, password_hash=new)
     screen.out().print(f"{name} has a new password", markup=False)
 
 
@@ -189,7 +193,7 @@ def create(
             from fireline.live.keys import switch_key
 
             lines.append(f"FIRELINE_SWITCH_KEY={switch_key(store, made.service)}")
-        People(store).add_token(made)
+        _people(store).add_token(made)
     for line in lines:
         typer.echo(line)
     whose = f" of {made.service}" if made.service else ""
@@ -204,7 +208,7 @@ def tokens(
 ) -> None:
     """The tokens there are, what each is for, and when it was used last."""
     with opened(data, db) as store:
-        found = [one for one in People(store).tokens() if every or one.revoked_at is None]
+        found = [one for one in _people(store).tokens() if every or one.revoked_at is None]
     table = _table("name", "id", "scope", "service", "made", "last used", "")
     for one in found:
         used = _minute(one.last_used_at) if one.last_used_at else "never"
@@ -224,8 +228,14 @@ def revoke(
     A guard whose token is revoked goes on serving and says that it does not hear Fireline any more.
     """
     with opened(data, db) as store:
-        gone = People(store).revoke_token(name, SystemClock().now())
+        gone = _people(store).revoke_token(name, SystemClock().now())
     screen.out().print(f"{gone.name} ({gone.id}) is revoked", markup=False)
+
+
+def _people(store: Store) -> People:
+    from fireline.store.people import People
+
+    return People(store)
 
 
 def _level(text: str) -> Level:

@@ -6,21 +6,17 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import typer
 from rich.text import Text
 
 from fireline.cli import screen
 from fireline.cli.options import Quiet, RunbookPath, a_time
-from fireline.detect.baseline import Baseline
 from fireline.errors import InputError, Where
-from fireline.runbook.load import load
-from fireline.telemetry.pushdown.counting import Asked
-from fireline.telemetry.pushdown.dialects import dialects
-from fireline.telemetry.pushdown.stored import SCHEMA
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 EXAMPLES = (
     "Example: fireline tally runbook.yaml --engine duckdb --table events.parquet --until 2026-03-08 --out "
@@ -92,6 +88,11 @@ def tally(
     send --counts` gives them to. Counts made as time goes on need --ripe: the labels of what was just
     answered are not there yet.
     """
+    from fireline.detect.baseline import Baseline  # here, so that `fireline --help` need not load all of it
+    from fireline.runbook.load import load
+    from fireline.telemetry.pushdown.counting import Asked
+    from fireline.telemetry.pushdown.dialects import dialects
+
     agreed = load(runbook)
     if engine not in dialects():
         raise typer.BadParameter(f"{engine!r}: there are {', '.join(dialects())}", param_hint="--engine")
@@ -126,6 +127,10 @@ def tally(
 @contextmanager
 def _writing(out: Path) -> Iterator[Any]:
     """Writes tables of counts to ``out``, whole or not at all."""
+    import pyarrow.parquet as pq
+
+    from fireline.telemetry.pushdown.stored import SCHEMA
+
     partial = out.with_name(out.name + ".part")
     if out.suffix == ".parquet":
         with pq.ParquetWriter(partial, SCHEMA) as writer:

@@ -7,14 +7,14 @@ With dots the day is first. With slashes a log has to prove it, or a person to s
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.errors import InputError
+from fireline.runbook.values import Dates as Dates
 
-Dates = Literal["day_first", "month_first"]
 DOTTED = r"^\s*(\d\d?)\.(\d\d?)\.(\d{4})($|[T\s])"
 SLASHED = r"^\s*(\d\d?)/(\d\d?)/(\d{4})($|[T\s])"
 ODD = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
@@ -13,6 +13,9 @@ from pydantic_core import PydanticCustomError
 from fireline.clock import iso, parse_time
 from fireline.runbook.durations import parse_duration, write_duration
 from fireline.terms.alert import FAMILIES
+
+Dates = Literal["day_first", "month_first"]
+"""What comes first in dates that are written with slashes."""
 
 
 def _wrong(says: str, value: object) -> PydanticCustomError:

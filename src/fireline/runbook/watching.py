@@ -7,9 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from fireline.runbook.dates import Dates
 from fireline.runbook.part import Part
-from fireline.runbook.values import Duration, Instant, Share
+from fireline.runbook.values import Dates, Duration, Instant, Share
 from fireline.terms.alert import Urgency
 
 FeatureKind = Literal["numeric", "categorical"]
