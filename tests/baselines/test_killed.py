@@ -116,7 +116,7 @@ def test_wherever_it_is_killed_one_of_the_two_is_in_force_whole(
 ) -> None:
     monkeypatch.setattr(decide, "take", taken_from(spring.learnt))
     commit = spring.writes.index(("after", "COMMIT")) + 1
-    some = {1, commit - 1, commit, commit + 2, *Random(1).sample(points(spring), 3)}
+    some = {1, commit - 1, commit, commit + 2, *Random(1).sample(points(spring), 2)}
     for left in sorted(some):
         folder = spring.again(tmp_path / f"at{left}")
         assert life(accepts, spring.book, folder, spring.name, spring.learnt, left) == -signal.SIGKILL

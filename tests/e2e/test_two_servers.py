@@ -26,7 +26,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
     return Town.make(tmp_path_factory.mktemp("town"), 1.0, edits=EDITS)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def database() -> Iterator[postgres.Postgres]:
     yield from postgres.given()
 
