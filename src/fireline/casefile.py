@@ -40,6 +40,7 @@ from fireline.verify import (
     Figure,
     Obedience,
     Recovery,
+    counted_obedience,
     moot,
     obedience,
     series,
@@ -269,6 +270,13 @@ class CaseFile:
 
     def obedience(self, measure: Measure, now: datetime) -> Obedience:
         """What the calls since ``measure`` was applied show of whether live traffic obeys it."""
+        if (elsewhere := self.runbook.counts) is not None:
+            counted = self.archive.store.get_state(f"through:{self.runbook.service}")
+            return counted_obedience(
+                self.judge.plan, self.read, measure, now, through=from_micros(counted.tick) if counted else None,
+                within=elsewhere.within, rungs=self.runbook.columns.rung is not None, rows=elsewhere.rows,
+                behind=self.behind(measure),
+            )  # fmt: skip
         names = [
             "time",
             "version",

@@ -2,6 +2,7 @@
 
 from fireline.verify.compare import control, series, series_figure, shadow
 from fireline.verify.comparison import Comparison, Figure
+from fireline.verify.counted import counted_obedience
 from fireline.verify.judge import judge_measure
 from fireline.verify.obey import Obedience, judge_obedience, obedience
 from fireline.verify.recovery import Recovery
@@ -14,6 +15,7 @@ __all__ = [
     "Recovery",
     "Signals",
     "control",
+    "counted_obedience",
     "judge_measure",
     "judge_obedience",
     "judge_recovery",

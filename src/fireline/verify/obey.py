@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from fireline.clock import MICROS, from_micros, micros
+from fireline.clock import MICROS, from_micros, iso, micros
 from fireline.terms import words
 from fireline.terms.incident import Incident
 from fireline.terms.measure import Measure
@@ -50,21 +50,30 @@ class Obedience:
     behind: tuple[str, ...] = ()
     astray: tuple[str, ...] = ()
     enough: int = ENOUGH
+    until: datetime | None = None
+    overdue: bool = False
+    cannot: str = ""
+    how: str = "that way"
 
     @property
     def obeys(self) -> bool:
-        return self.obeying >= self.enough and not (self.behind or self.astray)
+        return self.obeying >= self.enough and not (self.behind or self.astray or self.cannot)
 
     def trouble(self, measure: Measure, now: datetime) -> str:
         """What keeps ``measure`` from being confirmed, "" when nothing does but that few calls have come:
-        ``lacks``, ``behind``, ``disobeyed`` or ``silence``."""
+        ``lacks``, ``unseen``, ``behind``, ``uncounted``, ``disobeyed`` or ``silence``."""
         applied = measure.applied_at or now
         if any(LACKS in one for one in self.behind):
             return "lacks"  # no patience mends that
+        if self.cannot:
+            return "unseen"  # nor that
+        if self.overdue:
+            return "uncounted"
+        if self.behind and now - applied >= PATIENCE:
+            return "behind"
+        now = min(now, self.until) if self.until is not None else now
         if now - applied < PATIENCE:
             return ""
-        if self.behind:
-            return "behind"
         if self.last is not None and self.last >= applied + ON_THEIR_WAY:
             return "disobeyed"
         seen = self.obeying or self.disobeying
@@ -138,8 +147,13 @@ def _numbers(values: np.ndarray) -> np.ndarray:
 def _shares(rows: Columns, measure: Measure, run: int) -> bool:
     """Whether the version that keeps a share has about that share of the last ``run`` calls."""
     kept = text(rows, "version")[-run:] == str(measure.params.get("version"))
-    share = float(measure.params.get("share", 0.0))
-    return bool(kept.mean() <= share + SHARE_SLACK + 2 * np.sqrt(max(share * (1 - share), 0.01) / run))
+    return keeps_share(int(kept.sum()), run, float(measure.params.get("share", 0.0)))
+
+
+def keeps_share(kept: int, run: int, share: float) -> bool:
+    """Whether ``kept`` of ``run`` calls are about a ``share`` of them or fewer, within a slack and two
+    standard errors."""
+    return bool(kept / run <= share + SHARE_SLACK + 2 * np.sqrt(max(share * (1 - share), 0.01) / run))
 
 
 def judge_obedience(incident: Incident, measure: Measure, seen: Obedience, now: datetime) -> list[Draft]:
@@ -160,8 +174,10 @@ def _confirmed(seen: Obedience) -> str:
     if not seen.enough:
         return "No call is answered otherwise for it, and no guard that listens obeys an older switch."
     after = f" {seen.disobeying} calls on their way before it did not." if seen.disobeying else ""
+    counted = f", as counted up to {iso(seen.until)}" if seen.until is not None else ""
     return (
-        f"Live traffic obeys it: the last {words.number(seen.obeying)} calls were answered that way.{after}"
+        f"Live traffic obeys it: the last {words.number(seen.obeying)} calls were answered {seen.how}"
+        f"{counted}.{after}"
     )
 
 
@@ -169,6 +185,11 @@ def _note(trouble: str, seen: Obedience, waited: str) -> str:
     if trouble == "lacks":
         names = words.listing([one for one in seen.behind if LACKS in one][:3])
         return f"Calls go past it: {names}. Undo it, or deploy there what it names."
+    if trouble == "unseen":
+        return f"Counts cannot show whether calls obey it: {seen.cannot}. Undo it, or free it once you know."
+    if trouble == "uncounted":
+        upto = iso(seen.until) if seen.until is not None else "before it"
+        return f"Not confirmed after {waited}: no counts of calls since have come, they end at {upto}."
     if trouble == "behind":
         names = words.listing(list(seen.behind[:3]))
         return f"Not confirmed after {waited}: guards that obey an older switch still answer ({names})."
