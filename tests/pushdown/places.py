@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from fireline.telemetry.packing import unpack
 from fireline.telemetry.pushdown.canonical import of_batch
 from fireline.telemetry.pushdown.dialects import Dialect, dialects
+from fireline.telemetry.pushdown.further import further
 from fireline.telemetry.pushdown.statement import statements, together
 from fireline.telemetry.pushdown.stored import counts_rows, counts_table
 from fireline.terms.counts import CountsRow
@@ -42,13 +44,31 @@ def cells(plan: Plan, rows: list[CountsRow]) -> Counter:
     return Counter({key: count for key, count in found.items() if count})
 
 
-def counted(plan: Plan, sql: Dialect, batch: pa.Table, folder: Path) -> Counter:
-    """What ``sql`` counts of canonical rows that lie in a file."""
+def counted(
+    plan: Plan, sql: Dialect, batch: pa.Table, folder: Path, only: Collection[str] | None = None
+) -> Counter:
+    """What ``sql`` counts of canonical rows that lie in a file, of all layouts or ``only`` some."""
     path = folder / "batch.parquet"
     pq.write_table(batch, path)
     rows = of_batch(sql, sql.file(path), {f.name: f.type for f in batch.schema}, plan)
-    made = sql.run(together(list(statements(plan, sql, rows).values())))
+    asked = [said for name, said in statements(plan, sql, rows).items() if only is None or name in only]
+    made = sql.run(together(asked))
     return cells(plan, counts_rows(plan, counts_table(made))) if len(made) else Counter()
+
+
+def left_out(plan: Plan) -> set[tuple[str, str]]:
+    """(series, cell) of layouts that SQL counts but for these."""
+    return {
+        (series.name, cell)
+        for layout in plan.extras if layout.name in further()
+        for series in layout.series for cell in series.cells
+        if any(series.name == w or cell.startswith(w) for w in further()[layout.name].without)
+    }  # fmt: skip
+
+
+def without(found: Counter, cells: Collection[tuple[str, str]]) -> Counter:
+    """``found`` but for ``cells``, (series, cell) each."""
+    return Counter({key: n for key, n in found.items() if (key[3], key[4]) not in cells})
 
 
 def differences(one: Counter, other: Counter) -> list[tuple]:

@@ -7,6 +7,7 @@ time) are left out here too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from fireline.telemetry.intake import EARLIEST, LATEST
 from fireline.telemetry.outcomes import as_number
 from fireline.telemetry.pushdown.cells import words
 from fireline.telemetry.pushdown.dialects import Dialect
+from fireline.telemetry.pushdown.making import made, unmade
 from fireline.telemetry.pushdown.statement import Canonical
 from fireline.terms.plan import Plan
 
@@ -64,6 +66,9 @@ def of_table(
         picked["version"] = f"coalesce({picked['version']}, '')"
     if "status" in picked:
         picked["error"] = _error(sql, picked["status"])
+    if "latency_ms" in picked and columns.latency_unit != "ms":
+        picked["latency_ms"] = f"({picked['latency_ms']} * {sql.number(columns.to_ms)})"
+    picked |= made(sql, runbook, types, time)
     named = {"label": columns.label, "prediction": columns.prediction}
     given = {role: name for role, name in named.items() if name is not None and name in types}
     if runbook.labels is None:
@@ -72,7 +77,9 @@ def of_table(
     if "label" in answers and columns.label_time in types and runbook.labels is not None:
         age = int(runbook.labels.age.total_seconds() * 1_000_000)
         known = sql.micros(sql.quote(str(columns.label_time)))
-        answers["label"] = f"CASE WHEN {known} <= {time} + {age} THEN {answers['label']} END"
+        for name in ("label", "truth"):
+            if name in answers:
+                answers[name] = f"CASE WHEN {known} <= {time} + {age} THEN {answers[name]} END"
     first = max(EARLIEST, micros(since)) if since else EARLIEST
     last = min(LATEST, micros(until)) if until else LATEST
     reach = int(runbook.dedup_horizon.total_seconds() * 1_000_000) if columns.request_id in types else 0
@@ -83,12 +90,12 @@ def of_table(
     picked |= answers
     if columns.request_id in types:
         picked["again"] = _again(sql, runbook, picked)
-    found = _select(sql, picked, table, tests)
+    found = replace(_select(sql, picked, table, tests), unmade=unmade(runbook, picked))
     if not reach or since is None:
         return found
     # rows before ``since`` are read to know duplicates by, and not counted
     inside = f"{sql.quote(Canonical.column('time'))} >= {first}"
-    return Canonical(f"SELECT * FROM ({found.select}) AS reached WHERE {inside}", found.columns)
+    return replace(found, select=f"SELECT * FROM ({found.select}) AS reached WHERE {inside}")
 
 
 def _select(sql: Dialect, picked: Mapping[str, str], table: str, tests: list[str]) -> Canonical:
@@ -190,6 +197,7 @@ def _answers(sql: Dialect, plan: Plan, types: Types, names: Mapping[str, str]) -
         found["label"] = sql.real(
             f"CASE WHEN {label} IS NULL THEN NULL WHEN {label} = {guess} THEN 1 ELSE 0 END"
         )
+        found |= {"truth": label, "said": guess}
     elif truth is not None:
         found["label"] = _outcome(sql, plan, truth, types[truth])
     return found

@@ -5,8 +5,9 @@ Every function takes expressions and gives one. Cells are numbers in the layout;
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
+from fireline.telemetry.layout import MOST
 from fireline.telemetry.pushdown.dialects import Dialect
 from fireline.telemetry.tally import FIXED_POINT, LARGEST_ERROR, RANGE_MARGIN
 from fireline.terms.counts import Series
@@ -53,11 +54,13 @@ def words(sql: Dialect, values: Sequence[str]) -> str:
     return ", ".join(sql.text(value) for value in values) or "NULL"
 
 
-def shapes(sql: Dialect, layout: Layout, found: Found) -> list[str]:
-    """A cell of each series for every row."""
+def shapes(sql: Dialect, layout: Layout, found: Found, unmade: Set[str] = frozenset()) -> list[str]:
+    """A cell of each series for every row, but of columns that are ``unmade``."""
     cells = []
     for series in layout.series:
         column = "latency_ms" if series.kind == "latency" else series.name.removeprefix("feature:")
+        if column in unmade:
+            continue
         offset = layout.offsets[series.name]
         if column not in found:
             cells.append(str(offset + series.width - 1))
@@ -68,8 +71,8 @@ def shapes(sql: Dialect, layout: Layout, found: Found) -> list[str]:
     return cells
 
 
-def rates(sql: Dialect, plan: Plan, found: Found) -> list[str]:
-    """The cells of the conditions that hold for a row."""
+def rates(sql: Dialect, plan: Plan, found: Found, unmade: Set[str] = frozenset()) -> list[str]:
+    """The cells of the conditions that hold for a row, but those of columns that are ``unmade``."""
     holds = {"n": "TRUE"}
     if "error" in found:
         holds["error"] = found["error"]
@@ -82,7 +85,7 @@ def rates(sql: Dialect, plan: Plan, found: Found) -> list[str]:
         holds["slow"] = f"{there} AND {took} > {sql.number(plan.latency_p95)}"
         holds["very_slow"] = f"{there} AND {took} > {sql.number(1.25 * plan.latency_p95)}"
     holds |= {f"flag:{name}": found[name] for name in plan.flags if name in found}
-    for name in plan.features:
+    for name in (feature for feature in plan.features if feature not in unmade):
         holds |= _feature(sql, plan.shapes.by_name[f"feature:{name}"], name, found)
     again = found.get("again")
     once = {cell: f"NOT {again} AND ({test})" if again else test for cell, test in holds.items()}
@@ -125,14 +128,15 @@ def quality(sql: Dialect, plan: Plan, found: Found) -> tuple[list[str], list[tup
     cells = _where(layout, "labels", holds)
     if "score" in found and plan.task != "regression":
         for name, value in (("negatives", 0), ("positives", 1)):
-            cells.append(_score(sql, layout, name, found["score"], f"{known} AND {label} = {value}"))
+            cells.append(scored(sql, layout, name, found["score"], f"{known} AND {label} = {value}"))
     start = layout.offsets["moments"]
     place = {cell: start + i for i, cell in enumerate(layout.by_name["moments"].cells)}
     figures = _moments(sql, plan, found)
-    return cells, [(place[name], _fixed(sql, figure)) for name, figure in figures.items()]
+    return cells, [(place[name], fixed(sql, figure)) for name, figure in figures.items()]
 
 
-def _score(sql: Dialect, layout: Layout, name: str, score: str, which: str) -> str:
+def scored(sql: Dialect, layout: Layout, name: str, score: str, which: str) -> str:
+    """The score's bin of series ``name`` where ``which`` holds: below first, above last."""
     edges, offset = layout.by_name[name].edges, layout.offsets[name]
     last = len(edges)
     return (
@@ -142,11 +146,41 @@ def _score(sql: Dialect, layout: Layout, name: str, score: str, which: str) -> s
     )
 
 
-def _fixed(sql: Dialect, figure: str) -> str:
+def fixed(sql: Dialect, figure: str, point: int = FIXED_POINT) -> str:
     """A figure in millionths, 0 where there is none."""
     return sql.integer(
-        f"CASE WHEN {sql.missing(figure)} THEN 0 ELSE {sql.rounded(f'({figure}) * {FIXED_POINT}e0')} END"
+        f"CASE WHEN {sql.missing(figure)} THEN 0 ELSE {sql.rounded(f'({figure}) * {point}e0')} END"
     )
+
+
+def finite(sql: Dialect, number: str) -> str:
+    """Whether a double is a number, and no infinite one."""
+    return f"(NOT {sql.missing(number)} AND abs({number}) <= {sql.number(MOST)})"
+
+
+def clipped(sql: Dialect, number: str, low: float, high: float) -> str:
+    """A double that is there, kept within [low, high]."""
+    least, most = sql.number(low), sql.number(high)
+    return f"(CASE WHEN {number} < {least} THEN {least} WHEN {number} > {most} THEN {most} ELSE {number} END)"
+
+
+def place(sql: Dialect, value: str, names: Sequence[str], other: str = "NULL") -> str:
+    """The place of a word among ``names``, ``other`` where it is another, null where it is missing."""
+    cases = "".join(f" WHEN {value} = {sql.text(name)} THEN {i}" for i, name in enumerate(names))
+    return f"(CASE WHEN {value} IS NULL THEN NULL{cases} ELSE {other} END)"
+
+
+def chosen(sql: Dialect, plan: Plan, found: Found, how: str) -> str:
+    """1 where the event was given the positive answer, 0 where another, null where none, as
+    ``outcomes.chosen`` says it."""
+    if how == "prediction" and "guess" in found:
+        guess = found["guess"]
+        return f"(CASE WHEN {sql.missing(guess)} THEN NULL WHEN {guess} = 1 THEN 1 ELSE 0 END)"
+    if how == "score" and "score" in found:
+        score = found["score"]
+        line = f"{score} >= {sql.number(plan.line)}"
+        return f"(CASE WHEN {sql.missing(score)} THEN NULL WHEN {line} THEN 1 ELSE 0 END)"
+    return "NULL"
 
 
 def _moments(sql: Dialect, plan: Plan, found: Found) -> dict[str, str]:

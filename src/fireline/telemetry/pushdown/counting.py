@@ -120,6 +120,8 @@ def declared_types(runbook: Runbook) -> Types:
     for m in mapped(columns):
         form = answers.get("prediction", "number") if m.form == "answer" else m.form
         found[m.column] = forms[form]
+    found |= dict.fromkeys(columns.texts, pa.string())
+    found |= dict.fromkeys(columns.feature_times.values(), INSTANT)
     if columns.label is not None:
         found[columns.label] = forms[answers.get("label", "number")]
     if columns.label_time is not None:

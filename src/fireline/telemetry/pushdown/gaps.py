@@ -3,9 +3,10 @@ the tests."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fireline.telemetry.counters import counters
 from fireline.telemetry.pushdown.statement import COUNTED
 from fireline.terms.plan import Plan
 
@@ -21,12 +22,27 @@ class Gap:
     says: str
 
 
+REASONS: Mapping[str, str] = {
+    "arrivals": "a table has no order of arrival and no rows put aside: what is late or flawed is not in it",
+    "embeddings": "a vector's projections are sums whose last bit hangs on their order",
+    "likeness": "no engine's hash is the one of the buckets",
+    "new_columns": "a table has the columns it has: what nobody mapped is not looked at",
+    "rankings": "a ranking's figure is a sum over its places whose last bit hangs on their order",
+    "sources.buckets": "no engine's hash is the one of the buckets; the usual names are counted",
+    "texts": "words are split and hashed by Fireline's own rules; a text's length is counted",
+    "tools": "the names of tools are read out of whatever form a log gives them",
+    "values.same": "no engine gives a number's bits, which the buckets hash; sums and logarithms are counted",
+}
+"""Layouts, or parts of one (`LAYOUT.series or cells`), that no SQL counts, and why."""
+
 GAPS: tuple[Gap, ...] = (
     Gap(
         EVERY,
-        "further layouts",
-        "Layouts that counters add (`telemetry/counters`) are counted by numpy only: monitors that "
-        "read them watch nothing where all that comes in is counts.",
+        "what needs Fireline's own hands",
+        "Not counted, so that the monitors of it watch nothing where all that comes in is counts: "
+        + "; ".join(f"`{name}` ({why})" for name, why in REASONS.items())
+        + ". `fireline check` names those of a service. The words and the language of a text are not watched "
+        "either, and flags that Fireline would read out of a moderation result need columns of their own.",
     ),
     Gap(
         EVERY,
@@ -80,8 +96,10 @@ GAPS: tuple[Gap, ...] = (
 
 
 def uncounted(plan: Plan) -> Sequence[str]:
-    """The names of the plan's layouts that no SQL counts."""
-    return [layout.name for layout in plan.layouts if layout.name not in COUNTED]
+    """The names of the plan's layouts that no SQL counts. Those of signals are not among them: signals come
+    to the server as ever."""
+    told = {name for name, one in counters().items() if one.feed == "signals"}
+    return [one.name for one in plan.layouts if one.name not in COUNTED and one.name not in told]
 
 
 def table() -> str:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from fireline.clock import MICROS
 from fireline.telemetry.pushdown import cells
 from fireline.telemetry.pushdown.dialects import Dialect
+from fireline.telemetry.pushdown.further import further
 from fireline.terms.counts import Scope, ScopeKind
 from fireline.terms.plan import Layout, Plan
 
 COLUMNS = ("layout", "grain", "scope", "tick", "late", "cell", "count")
-COUNTED = ("rates", "shapes", "delays", "quality")
+COUNTED = ("rates", "shapes", "delays", "quality", *further())
 """The layouts that SQL counts."""
 VERSIONED: tuple[ScopeKind, ...] = ("service", "version", "shadow")
 
@@ -27,11 +28,13 @@ class Canonical:
     """Canonical rows as a SELECT: each of ``columns`` is there under the name ``column`` gives it.
 
     ``time`` is in microseconds, ``label`` as ``tally.outcome`` gives it and as known at the cohort's age,
-    ``again`` marks duplicates, ``guess`` is the prediction in the label's form.
+    ``again`` marks duplicates, ``guess`` is the prediction in the label's form. ``unmade`` are columns that
+    Fireline makes of others and SQL does not: no row is counted as lacking them.
     """
 
     select: str
     columns: frozenset[str]
+    unmade: frozenset[str] = frozenset()
 
     @staticmethod
     def column(name: str) -> str:
@@ -47,14 +50,24 @@ def statements(plan: Plan, sql: Dialect, rows: Canonical) -> dict[str, str]:
     """By layout the SELECT that counts it. Quality is among them where the rows have a ``label``; layouts
     that no SQL counts (``gaps``) are not."""
     found = rows.found(sql)
-    made = {"rates": _layout(plan, plan.rates, sql, rows, cells.rates(sql, plan, found), once=False)}
+    made = {
+        "rates": _layout(plan, plan.rates, sql, rows, cells.rates(sql, plan, found, rows.unmade), once=False)
+    }
     if plan.shapes.series:
-        made["shapes"] = _layout(plan, plan.shapes, sql, rows, cells.shapes(sql, plan.shapes, found))
+        counted = cells.shapes(sql, plan.shapes, found, rows.unmade)
+        made["shapes"] = _layout(plan, plan.shapes, sql, rows, counted)
     if plan.delays.series and "latency_ms" in found:
         made["delays"] = _layout(plan, plan.delays, sql, rows, cells.shapes(sql, plan.delays, found))
     if "label" in found:
         counted, sums = cells.quality(sql, plan, found)
         made["quality"] = _layout(plan, plan.quality, sql, rows, counted, sums, on_time=True)
+    for layout in plan.extras:
+        if layout.name in further() and ("label" in found or not layout.aged):
+            added = further()[layout.name].added(sql, plan, layout, found)
+            if added.cells or added.sums:
+                made[layout.name] = _layout(
+                    plan, layout, sql, rows, added.cells, added.sums, on_time=layout.aged
+                )
     return made
 
 
@@ -65,7 +78,7 @@ def together(made: Sequence[str]) -> str:
 
 def _layout(
     plan: Plan, layout: Layout, sql: Dialect, rows: Canonical, counted: Sequence[str],
-    sums: Sequence[tuple[int, str]] = (), *, once: bool = True, on_time: bool = False,
+    sums: Sequence[tuple[int | str, str]] = (), *, once: bool = True, on_time: bool = False,
 ) -> str:  # fmt: skip
     found = rows.found(sql)
     marks = [sql.integer(cell) for cell in counted]

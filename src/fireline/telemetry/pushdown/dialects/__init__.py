@@ -110,6 +110,10 @@ class Dialect(ABC):
     def squeezed(self, text: str) -> str:
         """Text with every run of blanks, hyphens and underscores as one underscore."""
 
+    def characters(self, text: str) -> str:
+        """How many characters (code points) a text has."""
+        return f"length({text})"
+
     def first_word(self, text: str) -> str:
         """Text up to its first blank."""
         return f"split_part({text}, ' ', 1)"

@@ -72,6 +72,9 @@ class ClickHouse(Dialect):
     def squeezed(self, text: str) -> str:
         return f"replaceRegexpAll({text}, '[-_ ]+', '_')"
 
+    def characters(self, text: str) -> str:
+        return f"lengthUTF8({text})"
+
     def first_word(self, text: str) -> str:
         return f"substringIndex({text}, ' ', 1)"
 
