@@ -235,3 +235,18 @@ def test_a_token_of_another_service_or_scope_sends_no_counts(living):
         far = TestClient(one.app, base_url="http://fireline.example", client=("198.51.100.7", 5000))
         sent = far.post(f"/v1/counts?service={WORLD.service}", headers={"Authorization": f"Bearer {text}"})
         assert sent.status_code == status, sent.text
+
+
+def test_the_service_s_page_says_what_counts_cannot_show_and_who_answers(place, living):
+    one = living()
+    upto, path = next(stretches(place))
+    one.running.move_clock(upto + AFTER)
+    one.post(path, upto)
+    one.running.beat()
+    page = one.here.get(f"/services/{WORLD.service}").text
+    assert "What counts cannot show" in page
+    assert "its rows lie in the table ml.events" in page
+    assert "stuck_feature" in page.lower()
+    assert "By version, in the last hour" in page
+    told = one.here.get(f"/v1/services/{WORLD.service}/arrivals").json()
+    assert any("counts hold no rows" in said for said in told["counts"]["unwatched"])

@@ -12,7 +12,7 @@ from fireline.baselines.days import day_of, is_harmless, stand_ins, told_harmles
 from fireline.baselines.propose import check_frozen
 from fireline.clock import Clock, iso, micros
 from fireline.detect.baseline import Baseline
-from fireline.errors import StateError
+from fireline.errors import InputError, StateError, Where
 from fireline.recording import Archive
 from fireline.reference import learn_window
 from fireline.runbook.schema import Runbook
@@ -84,6 +84,14 @@ def take(
     """The baseline that ``one`` proposes, learnt from the events kept, and the runbook that goes with it;
     ``folder`` is where the runbook's training data lies. Raises InputError when too few events are kept, and
     StateError where some of them lie elsewhere: what is learnt from a part is not usual."""
+    if runbook.counts is not None:
+        place = f" ({runbook.counts.rows})" if runbook.counts.rows else ""
+        raise InputError(
+            "a baseline is learnt from rows, and only counts of this service come here",
+            where=Where(key="counts"),
+            todo=f"take it from a sample of the rows{place}: fireline init SAMPLE --until {iso(one.until)}, "
+            "then give the runbook to the server and to the schedule that counts",
+        )
     away, files = archive.elsewhere(one.since, one.until)
     if away:
         raise StateError(

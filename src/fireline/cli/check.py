@@ -111,7 +111,18 @@ def _dull(file: RunbookFile) -> list[Problem]:
         says = f"{len(rest)} more monitors are dull: {words.listing([what for what, _, _ in rest])}"
         todo = "see what each would notice on the service's page or in the report"
         found.append(Problem("warning", str(file.path), file.line("reference"), "reference", says, todo))
-    return found + _uncounted(file, baseline.plan)
+    return found + _uncounted(file, baseline.plan) + _elsewhere(file, baseline.plan)
+
+
+def _elsewhere(file: RunbookFile, plan: Plan) -> list[Problem]:
+    """What cannot be watched where only counts come."""
+    from fireline.live.unwatched import unwatched
+
+    line = file.line("counts")
+    return [
+        Problem("hint", str(file.path), line, "counts", f"not watched by counts: {one}", one.todo)
+        for one in unwatched(file.runbook, plan)
+    ]
 
 
 def _uncounted(file: RunbookFile, plan: Plan) -> list[Problem]:

@@ -13,6 +13,7 @@ from fireline.clock import from_micros, iso, micros
 from fireline.errors import StoreError
 from fireline.live.door import Door
 from fireline.live.pulse import Pulse
+from fireline.live.unwatched import unwatched
 from fireline.live.views import ServiceView
 from fireline.telemetry.batch import GUARDED, SPARSE, mapped
 from fireline.telemetry.columns import times
@@ -92,6 +93,7 @@ def _elsewhere(pulse: Pulse) -> dict[str, Any] | None:
     return {
         "through": iso(from_micros(through)) if through else None,
         "within_seconds": counted.within.total_seconds(), "rows": counted.rows,
+        "unwatched": [str(one) for one in unwatched(pulse.book.runbook, pulse.book.baseline.plan)],
     }  # fmt: skip
 
 

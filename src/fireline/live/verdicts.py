@@ -66,6 +66,8 @@ def _arriving(told: Mapping[str, Any]) -> Iterator[Verdict]:
                       "give the server more of the machine; nothing is lost")  # fmt: skip
     if told["counts"] is not None:
         yield _counted(told, now)
+        for one in told["counts"].get("unwatched", ()):
+            yield hint("not watched by counts", one)
         return
     if came is None or last is None:
         if waiting:

@@ -14,6 +14,7 @@ from fireline.detect.judge import Judge, Round
 from fireline.detect.noticeable import Recent, noticeable
 from fireline.live.guards import Guards
 from fireline.live.pulse import Pulse
+from fireline.live.unwatched import unwatched
 from fireline.live.views import MonitorState, MonitorView, ServiceView
 from fireline.store.facts import read_facts
 from fireline.telemetry.columns import booleans
@@ -53,6 +54,7 @@ def service_view(pulse: Pulse, guards: Guards, trouble: str = "") -> ServiceView
         budgets=pulse.budgets.look(pulse.book, now),
         changes=pulse.changes[-50:],
         reports=_reports(pulse),
+        unwatched=tuple(str(one) for one in unwatched(pulse.book.runbook, pulse.book.baseline.plan)),
         trouble=trouble,
     )
 
@@ -65,6 +67,8 @@ def _last_counted(pulse: Pulse) -> int:
 def _shares(pulse: Pulse) -> tuple[dict[str, float], dict[str, float]]:
     """Shares of the last hour's live calls by version and by rung."""
     now = pulse.clock.now()
+    if pulse.book.runbook.counts is not None:
+        return _counted_shares(pulse), {}
     rows = pulse.archive.events(
         now - timedelta(hours=1), now + timedelta(hours=1), ["time", "version", "rung", "shadow"]
     )
@@ -72,6 +76,18 @@ def _shares(pulse: Pulse) -> tuple[dict[str, float], dict[str, float]]:
         return {}, {}
     live = rows.filter(pa.array(~booleans(rows, "shadow")))
     return _parts(live, "version"), _parts(live, "rung")
+
+
+def _counted_shares(pulse: Pulse) -> dict[str, float]:
+    """Shares of the last hour that was counted, by version; counts do not tell rungs apart."""
+    layout = pulse.book.baseline.plan.rates
+    grain = layout.grains["version"]
+    stop = pulse.counting.counted_through() // (grain * 1_000_000)
+    counts = pulse.read(layout, grain, stop - 3600 // grain, stop)
+    column = layout.series[0].cells.index("n")
+    found = {scope.value: int(c[:, column].sum()) for scope, c in counts.items() if scope.kind == "version"}
+    whole = sum(found.values())
+    return {version: round(n / whole, 4) for version, n in sorted(found.items()) if n} if whole else {}
 
 
 def _parts(rows: Any, name: str) -> dict[str, float]:

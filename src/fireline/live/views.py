@@ -106,6 +106,8 @@ class ServiceView:
     reports: tuple[tuple[datetime, str], ...] = ()
     """What users said of bad answers: when, and in which words; the last few."""
     sources: tuple[SourceView, ...] = ()
+    unwatched: tuple[str, ...] = ()
+    """What counts that are made elsewhere cannot show of the service, and why."""
     trouble: str = ""
     """Why nothing is judged now, in a sentence with what to do; "" when all is well."""
 
