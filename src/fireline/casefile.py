@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fireline.beside import before_only, beside, both_ways
 from fireline.clock import from_micros, micros, parse_time
 from fireline.detect.jobs import well_since
 from fireline.detect.judge import Judge
@@ -30,6 +31,7 @@ from fireline.terms.change import Change
 from fireline.terms.counts import MINUTE, SERVICE, Scope
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import LIVE, Measure, MeasureState
+from fireline.terms.plan import Layout
 from fireline.terms.run import Run
 from fireline.terms.timeline import EntryKind
 from fireline.triage.case import Case, Frame, Trace
@@ -120,7 +122,26 @@ class CaseFile:
             sampled=self._failed_calls(findings, since, now),
             promised=totals(self.judge.plan, self.runbook, counts, micros(now), counts.begins),
             appeared=self._appeared(findings, since, now),
+            served=self._parts(findings, since, now) if self._only_counts(since - LEAD, now) else {},
         )
+
+    def _parts(self, findings: Sequence[Finding], since: datetime, now: datetime) -> dict[str, float]:
+        """The share of the calls since then that each segment named by a finding had, by its scope."""
+        layout, found = self.judge.plan.rates, {}
+        whole = self._calls(SERVICE, layout, since, now)
+        for finding in findings:
+            if finding.segment and whole and layout.grains.get("segment"):
+                part = self._calls(Scope.of_key(finding.scope_key), layout, since, now)
+                found[finding.scope_key] = min(1.0, part / whole)
+        return found
+
+    def _calls(self, scope: Scope, layout: Layout, since: datetime, now: datetime) -> int:
+        """Live calls of a scope in whole ticks of [since, now), of the grain that segments have."""
+        step, grain = layout.grains["segment"], layout.grains[scope.kind]
+        first, stop = (micros(at) // (step * 10**6) * (step // grain) for at in (since, now))
+        counts = self.read(layout, grain, first, stop) if stop > first else {}
+        column = layout.series[0].cells.index("n")
+        return int(counts[scope][:, column].sum()) if scope in counts else 0
 
     def _appeared(
         self, findings: Sequence[Finding], since: datetime, now: datetime
@@ -232,6 +253,10 @@ class CaseFile:
         """What both versions said of the same requests: the good one in the shadow of the bad one before the
         measure, and the other way round since."""
         wanted, good = self._compared(incident), str(measure.params["to"])
+        out = measure.params.get("from", measure.params.get("version"))
+        if self._only_counts(since, now):
+            spans = both_ways(good, str(out), since, began, now)
+            return beside(self.judge, self.read, _pages(incident), spans, good, str(out)) if out else None
         columns = dict(self.after(since, now, sorted(wanted)).columns)
         hidden, version = flag(columns, "shadow"), text(columns, "version")
         later = columns["time"] >= micros(began)
@@ -271,9 +296,10 @@ class CaseFile:
     def obedience(self, measure: Measure, now: datetime) -> Obedience:
         """What the calls since ``measure`` was applied show of whether live traffic obeys it."""
         if (elsewhere := self.runbook.counts) is not None:
-            counted = self.archive.store.get_state(f"through:{self.runbook.service}")
+            kept = self.archive.store.get_state(f"through:{self.runbook.service}")
+            through = from_micros(kept.tick) if kept else None
             return counted_obedience(
-                self.judge.plan, self.read, measure, now, through=from_micros(counted.tick) if counted else None,
+                self.judge.plan, self.read, measure, now, through=through,
                 within=elsewhere.within, rungs=self.runbook.columns.rung is not None, rows=elsewhere.rows,
                 behind=self.behind(measure),
             )  # fmt: skip
@@ -306,6 +332,9 @@ class CaseFile:
             return None
         key = (incident.id, measure.id, since, now, len(incident.alerts))
         wanted = self._compared(incident)
+        if self._only_counts(since, now):
+            counted = self._once(key, lambda: self._counted(incident, measure, since, now))
+            return cast("Comparison | None", counted)
         found: Comparison | None = self._once(key, lambda: shadow(
             self.after(since, now, sorted(wanted)).columns,
             {name: c for name, c in self.before(since).columns.items() if name in wanted},
@@ -314,6 +343,22 @@ class CaseFile:
             since=since, until=now, timezone=self.runbook.timezone,
         ))  # fmt: skip
         return found
+
+    def _only_counts(self, since: datetime, now: datetime) -> bool:
+        """Whether no rows came that could be compared, because their counts alone do."""
+        store, service = self.archive.store, self.runbook.service
+        rows = store.lake_files("events", micros(since), micros(now), service)
+        return self.runbook.counts is not None or not rows
+
+    def _counted(
+        self, incident: Incident, measure: Measure, since: datetime, now: datetime
+    ) -> Comparison | None:
+        """The same by counts, where only counts come."""
+        good, bad = str(measure.params["to"]), measure.params.get("from", measure.params.get("version"))
+        if bad is None:
+            return None
+        spans = before_only(good, str(bad), since, now)
+        return beside(self.judge, self.read, _pages(incident), spans, good, str(bad))
 
     def _compared(self, incident: Incident) -> frozenset[str]:
         """The columns a comparison of the incident's figures looks at."""

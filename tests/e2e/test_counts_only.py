@@ -99,7 +99,9 @@ class Warehouse:
         """Time passes, events are logged, the schedule counts them, the server judges."""
         since, upto, version = self.now, self.now + long, self.serves()
         path = self.folder / f"{micros(since)}.parquet"
-        pq.write_table(pa.Table.from_pylist(answers(since, upto, version, BAD if version == "B" else USUAL)), path)
+        pq.write_table(
+            pa.Table.from_pylist(answers(since, upto, version, BAD if version == "B" else USUAL)), path
+        )
         self.told("/v1/drill/clock", {"to": iso(upto)})
         asked = Asked(self.runbook, self.plan, dialects()["duckdb"], str(path), since, upto, ripe=True)
         counts = pa.concat_tables([table for _, table in asked.counted()])
@@ -152,6 +154,9 @@ def test_a_bad_version_is_rolled_back_and_seen_to_be_gone_by_counts_alone(wareho
     assert {a["family"] for a in paged["alerts"] if a["urgency"] == "page"} == {"error_rate"}
     assert paged["causes"][0]["cause"] == "deploy", "the change is read off the versions that counts name"
     assert paged["measures"][0]["params"]["to"] == "A"
+    view = ask(warehouse.server.port, "GET", f"/v1/services/{SERVICE}")
+    assert set(view["versions"]) == {"A", "B"}
+    assert any("examples: counts hold no rows" in one for one in view["unwatched"])
     warehouse.obeys = False
     warehouse.till(lambda i: "did not obey" in said(i, "note"), MINUTE, 10)
     assert "version B" in said(warehouse.incident(), "note")
@@ -164,7 +169,6 @@ def test_a_bad_version_is_rolled_back_and_seen_to_be_gone_by_counts_alone(wareho
     warehouse.told(f"/v1/incidents/{asked['id']}/keep", {"text": "A stays."})
     over = warehouse.till(lambda i: i["state"] in ("resolved", "learning", "closed"), 10 * MINUTE, 4)
     assert "The rows lie elsewhere" in json.dumps(over), "people are told where to look"
-    print("\n".join(f"{e['at']} {e['kind']}: {e['because']}" for e in over["timeline"]))
 
 
 def said(incident: dict[str, Any] | None, kind: str) -> str:

@@ -189,7 +189,8 @@ def _by_findings(case: Case, found: Found) -> Found:
     if found.scope != "none" or len(named) != 1 or named == {()}:
         return found
     (pairs,) = named
-    return Found("slice", dict(pairs), f"every alert is of {where(dict(pairs))}", found.rows, found.share)
+    share = case.served.get(case.trigger.scope_key, found.share)
+    return Found("slice", dict(pairs), f"every alert is of {where(dict(pairs))}", found.rows, share)
 
 
 def _reweigh(

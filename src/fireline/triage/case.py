@@ -138,7 +138,8 @@ class Case:
     ``changes`` are announced and inferred ones. ``quiet`` are families judged in this window that did not
     fire. ``sampled`` are failed calls to the dependencies that fired. ``promised`` says by the name of a
     declared objective what was bad of what in any window up to ``now``. ``appeared`` are the columns that
-    nobody mapped and the reference never carried: name -> rows that bring it, and the first.
+    nobody mapped and the reference never carried: name -> rows that bring it, and the first. ``served`` is
+    the share of the calls that each segment named by a finding had, by scope, where only counts came.
     """
 
     findings: tuple[Finding, ...]
@@ -152,6 +153,7 @@ class Case:
     sampled: tuple[Mapping[str, Any], ...] = ()
     promised: Mapping[str, Total] = field(default_factory=dict)
     appeared: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
+    served: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def trigger(self) -> Finding:

@@ -1,8 +1,8 @@
-"""Does live traffic obey a measure, read off counts: where events are counted elsewhere, no single call comes.
+"""Does live traffic obey a measure, read off counts, where no single call comes.
 
 The counts of each minute say how many calls each version answered and how many a lower rung did. A measure is
-obeyed once the newest whole minutes hold enough calls and none that was answered otherwise. What counts cannot
-show is said, and is never taken for obedience.
+obeyed once the newest whole minutes hold enough calls and none that was answered otherwise. What counts
+cannot show is said, and is never taken for obedience.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Served:
 
 
 def served(plan: Plan, read: Read, scope: Scope, since: datetime, until: datetime) -> Served:
-    """The calls of ``scope`` in whole ticks of [since, until): ticks that began before ``since`` are left out."""
+    """The calls of ``scope`` in whole ticks of [since, until), none that began before ``since``."""
     layout = plan.rates
     grain = layout.grains[scope.kind]
     first, stop = -(-micros(since) // (grain * MICROS)), micros(until) // (grain * MICROS)
