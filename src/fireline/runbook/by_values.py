@@ -5,23 +5,25 @@ Each is a guess and says so in its note. A role that is taken stays as it is.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.runbook.content import is_text
 from fireline.runbook.looks import NO_TIME, Look, floats, instants
-from fireline.runbook.names import FLAG_WORDS
-from fireline.runbook.sorting import FITS, Sorting
+from fireline.runbook.names import ERROR_WORDS, FLAG_WORDS
+from fireline.runbook.sorting import FITS, Sorting, is_time
 from fireline.runbook.spoken import (
     ANSWER_WORDS,
     BEFORE_WORDS,
     FEEDBACK_WORDS,
     LABEL_WORDS,
     NO_MODEL_WORDS,
+    VERSION_WORDS,
 )
 
-UNIQUE = 0.999
 FEWEST = 30
 FEW_ANSWERS = 10
 CONSISTENT = 0.999
@@ -31,14 +33,43 @@ A_MINUTE = 60_000_000
 
 
 def guess_version(sorting: Sorting) -> None:
-    """A version by the end of its name."""
+    """A version by its name and values."""
     versions = [
         one for one in sorting.left()
-        if one.words[-1:] == ("version",) and not NO_MODEL_WORDS.intersection(one.words)
-        and FITS["version"](one)
+        if _is_version(one) and not NO_MODEL_WORDS.intersection(one.words) and FITS["version"](one)
     ]  # fmt: skip
     if "version" not in sorting.taken and len(versions) == 1:
         sorting.take("version", versions[0], f"a guess by its name; {versions[0].describe()}")
+
+
+def guess_status(sorting: Sorting) -> None:
+    """How the answer went: a column whose every value is a word for that, good and bad ones among them."""
+    if "status" in sorting.taken:
+        return
+    for look in sorting.left():
+        said = {value.lower() for value in look.values}
+        if (
+            look.kind == "text"
+            and said & ERROR_WORDS
+            and said & WENT_WELL
+            and said <= ERROR_WORDS | WENT_WELL
+        ):
+            sorting.take("status", look, f"a guess: its values say how the answer went; {look.describe()}")
+            return
+
+
+WENT_WELL = frozenset(
+    ("ok", "success", "succeeded", "stop", "length", "tool_calls", "done", "complete", "completed")
+)
+
+
+def _is_version(look: Look) -> bool:
+    """A name that ends in version; or in build, llm, net ..., where every value is a name with a number."""
+    end = look.words[-1] if look.words else ""
+    if end == "version":
+        return True
+    numbered = bool(look.values) and all(re.search(r"[a-zA-Z].*\d|\d+\.\d", value) for value in look.values)
+    return look.kind == "text" and end in VERSION_WORDS and numbered
 
 
 def guess_decision(sorting: Sorting, table: pa.Table) -> None:
@@ -151,7 +182,7 @@ def guess_label_time(sorting: Sorting, table: pa.Table) -> None:
     label, time = sorting.taken.get("label"), sorting.taken.get("time")
     if label is None or time is None or "label_time" in sorting.taken or label not in table.column_names:
         return
-    times = [look for look in sorting.left() if look.kind == "time"]
+    times = [look for look in sorting.left() if is_time(look)]
     if len(times) != 1:
         return
     asked, came = instants(table.column(time)), instants(table.column(times[0].name))

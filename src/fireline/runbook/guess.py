@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.runbook.leaks import auc
-from fireline.runbook.looks import Look, floats
-from fireline.runbook.names import CLASS_SCORE_PREFIXES, FLAG_WORDS, NAMES
-from fireline.runbook.sorting import FITS, SAID, Sorting, because_named
+from fireline.runbook.looks import Look, floats, is_epoch
+from fireline.runbook.names import CLASS_SCORE_PREFIXES, FLAG_WORDS, ID_WORDS, NAMES
+from fireline.runbook.sorting import FITS, SAID, Sorting, because_named, is_time
 from fireline.runbook.spoken import (
     ACTUAL_WORDS,
     BEFORE_WORDS,
@@ -52,22 +52,28 @@ def _guess_label(sorting: Sorting) -> None:
         return
     if not {"score", "prediction"} & set(sorting.taken):
         return
-    found = _with_words(sorting, ACTUAL_WORDS) or next(
+    found = _with_words(sorting, ACTUAL_WORDS, ("ist",)) or next(
         (one for one in sorting.left() if one.plain in VALUE_NAMES and one.numeric), None
     )
     if found is not None:
         sorting.take("label", found, f"a guess: its name says what came true; {found.describe()}")
 
 
-def _with_words(sorting: Sorting, words: frozenset[str]) -> Look | None:
-    """The column with one of ``words`` in its name that is most like the other answer's name."""
+def _with_words(sorting: Sorting, words: frozenset[str], *ends: tuple[str]) -> Look | None:
+    """The column with one of ``words`` in its name, or one of ``ends`` at its end.
+
+    Of several the one that is most like the other answer's name.
+    """
     answers = [sorting.taken.get(role, "") for role in ("prediction", "label", "score")]
     other = {word for name in answers if name in sorting.looks for word in sorting.looks[name].words}
     found = [
         look for look in sorting.left()
-        if words.intersection(look.words) and look.kind in ("number", "integer", "bool", "text")
+        if (words.intersection(look.words) or look.words[-1:] in ends)
+        and look.kind in ("number", "integer", "bool", "text")
+        and not is_epoch(look)
         and not {"id", "time", "at", "version", "model", "ms", "delivery"}.intersection(look.words)
         and not BEFORE_WORDS.intersection(look.words) and look.distinct > 1
+        and not ID_WORDS.intersection(look.words[-1:])
     ]  # fmt: skip
     return max(found, key=lambda look: len(other.intersection(look.words)), default=None)
 
@@ -170,7 +176,7 @@ def label_log(sorting: Sorting, own: Sorting) -> None:
 def _only(role: str, own: Sorting, request_id: str | None) -> Look | None:
     """The one column of a label log that can be ``role``."""
     if role == "label_time":
-        return next((look for look in own.left() if look.kind == "time"), None)
+        return next((look for look in own.left() if is_time(look)), None)
     rest = [look for look in own.left() if look.name != request_id and look.kind not in ("time", "nested")]
     rest = [look for look in rest if look.plain not in NAMES["request_id"]]
     named = [look for look in rest if look.plain in LABEL_NAMES]

@@ -16,7 +16,7 @@ from fireline.runbook.sorting import Sorting
 from fireline.runbook.spoken import NUMBER_WORDS
 
 UNIQUE = 0.999
-ENDS = (ID_WORDS - {"index", "idx", "key", "hash", "token"}) | NUMBER_WORDS
+ENDS = (ID_WORDS - {"index", "idx", "hash", "token"}) | NUMBER_WORDS
 WHOSE = frozenset((
     "user", "customer", "client", "account", "member", "person", "visitor", "subscriber", "employee",
     "patient", "player", "student", "owner", "buyer", "seller", "merchant", "vendor", "supplier", "partner",

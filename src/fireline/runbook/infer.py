@@ -14,14 +14,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.runbook import afterwards
-from fireline.runbook.by_values import guess_decision, guess_label_time, guess_truth, guess_version
+from fireline.runbook.by_values import (
+    guess_decision,
+    guess_label_time,
+    guess_status,
+    guess_truth,
+    guess_version,
+)
+from fireline.runbook.chat import guess_chat, is_refusal
 from fireline.runbook.content import embedding_length, is_text
 from fireline.runbook.guess import class_scores, guess_answers, guess_relevance, label_log, suspect_label
 from fireline.runbook.ids import guess_request_id
 from fireline.runbook.looks import NO_TIME, Look, floats, instants, look_at, typed
-from fireline.runbook.names import CODE_WORDS, FLAG_WORDS, GROUP_NAMES, ID_WORDS
+from fireline.runbook.names import CODE_WORDS, FLAG_WORDS, GROUP_NAMES, ID_WORDS, PLACE_NAMES
 from fireline.runbook.schema import Columns, FeatureKind
-from fireline.runbook.sorting import SAID, Notes, Sorting, by_name, find_time_column, say
+from fireline.runbook.sorting import SAID, Notes, Sorting, by_name, find_time_column, is_time, say
 from fireline.runbook.spoken import ANSWER_WORDS, PREDICTED_WORDS, SHARE_NAMES, SUCCESS_NAMES
 
 SKEW, LATENESS = 60.0, 300.0
@@ -69,6 +76,8 @@ def infer_columns(
     _drop_halves(sorting)
     guess_request_id(sorting, table, consecutive)
     guess_version(sorting)
+    guess_chat(sorting, table)
+    guess_status(sorting)
     suspect_label(table, sorting)
     _no_probability(sorting)
     label = _label_values(table, sorting)
@@ -212,13 +221,13 @@ def _place(look: Look, table: pa.Table, reason: str, found: dict[str, Any], sort
         found["ignore"].append(look.name)
         notes[look.name] = reason
         return
-    _watch(look, found, notes)
+    _watch(look, found, notes, flag=_is_flag(look) or is_refusal(look, sorting, table))
 
 
-def _watch(look: Look, found: dict[str, Any], notes: Notes) -> None:
+def _watch(look: Look, found: dict[str, Any], notes: Notes, flag: bool) -> None:
     """A flag, or a feature, which may be a group and a segment too."""
     notes[look.name] = look.describe()
-    if _is_flag(look):
+    if flag:
         found["flags"].append(look.name)
         notes[look.name] = f"because it says yes or no to something bad; {look.describe()}"
         return
@@ -247,7 +256,7 @@ def _no_feature(look: Look) -> str:
         return "it has no name: give it one in the log to have it watched"
     if look.kind == "nested":
         return "nested: log its parts as columns of their own to have them watched"
-    if look.kind == "time":
+    if is_time(look):
         return "another time"
     if look.plain in SHARE_NAMES:
         return "the share of requests that is logged: log 1 / share and name it as `weight` where it varies"
@@ -272,7 +281,8 @@ def feature_kind(look: Look) -> FeatureKind:
     """Numbers are numeric unless they are codes; everything else is categorical."""
     if not look.numeric or _is_group(look):
         return "categorical"
-    coded = look.kind == "integer" and CODE_WORDS.intersection(look.words) and look.distinct <= MAX_CATEGORIES
+    named = bool(CODE_WORDS.intersection(look.words)) or look.plain in PLACE_NAMES
+    coded = look.kind == "integer" and named and look.distinct <= MAX_CATEGORIES
     return "categorical" if coded else "numeric"
 
 

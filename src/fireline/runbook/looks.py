@@ -36,7 +36,10 @@ _EPOCHS = ((1e17, 1_000), (1e14, 1), (1e11, -1_000), (1e8, -1_000_000))
 
 @dataclass(frozen=True)
 class Look:
-    """One column. ``values`` are its commonest values, most frequent first, when there are at most 60."""
+    """One column. ``values`` are its commonest values, most frequent first, when there are at most 60.
+
+    ``epoch`` says that nearly all its numbers could count from 1970, whatever a few broken rows hold.
+    """
 
     name: str
     kind: Kind
@@ -47,6 +50,7 @@ class Look:
     low: float = 0.0
     high: float = 0.0
     length: float = 0.0
+    epoch: bool = False
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -176,7 +180,8 @@ def _look(name: str, column: pa.ChunkedArray) -> Look:
         edges = pc.min_max(finite).as_py()
         found = pc.count_distinct(column if pa.types.is_integer(column.type) else finite).as_py()
         values = _commonest(column) if found <= SHOWN else ()
-        return Look(name, kind, rows, known, found, values, edges["min"], edges["max"])
+        epoch = _epoch_of(finite.to_numpy()) is not None
+        return Look(name, kind, rows, known, found, values, edges["min"], edges["max"], epoch=epoch)
     text = column.cast(pa.string())
     found = pc.count_distinct(text).as_py()
     length = pc.mean(pc.utf8_length(text)).as_py()
@@ -246,7 +251,15 @@ def _filled(column: pa.ChunkedArray) -> Ints:
 
 def is_epoch(look: Look) -> bool:
     """Whether its numbers could count from 1970: some time between 1973 and 2100."""
-    return look.numeric and any(start <= look.low <= look.high <= start * 42 for start, _ in _EPOCHS)
+    return look.numeric and (look.epoch or any(s <= look.low <= look.high <= s * 42 for s, _ in _EPOCHS))
+
+
+def _epoch_of(values: np.ndarray) -> tuple[float, int] | None:
+    """The range of ``values`` [n] that nearly all lie in, with its factor; None where there is none."""
+    for start, factor in _EPOCHS:
+        if len(values) and ((values >= start) & (values <= start * 42)).mean() >= NEARLY_ALL:
+            return start, factor
+    return None
 
 
 def floats(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -255,12 +268,12 @@ def floats(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _from_epoch(column: pa.ChunkedArray) -> Ints:
-    missing = column.is_null().to_numpy()
-    top = pc.max(floats(column)).as_py() or 0.0
-    values = pc.fill_null(column, 0).to_numpy()
-    for start, factor in _EPOCHS:
-        if top >= start:
-            scaled = values // factor if factor > 0 else values * -factor
-            found: Ints = np.where(missing, NO_TIME, scaled).astype(np.int64)
-            return found
-    return np.full(len(column), NO_TIME, dtype=np.int64)
+    real = pc.fill_null(floats(column), np.nan).to_numpy()
+    found = _epoch_of(real[np.isfinite(real)])
+    if found is None:
+        return np.full(len(column), NO_TIME, dtype=np.int64)
+    start, factor = found
+    good = (real >= start) & (real <= start * 42)
+    values = np.where(good, pc.fill_null(column, 0).to_numpy(), 0)  # whole numbers keep their last digits
+    scaled = values // factor if factor > 0 else values * -factor
+    return np.where(good, scaled, NO_TIME).astype(np.int64)

@@ -245,6 +245,12 @@ CODE_WORDS = frozenset((
 ))  # fmt: skip
 """A whole number with one of these words is a code, not an amount."""
 
+PLACE_NAMES = frozenset((
+    "store", "shop", "branch", "site", "depot", "warehouse", "station", "outlet", "district", "filiale",
+    "standort", "lager", "magasin", "agence", "tienda", "tenant",
+))  # fmt: skip
+"""A whole number called just so is a code too: of a store, not how many."""
+
 ID_WORDS = frozenset((
     "id", "ids", "uuid", "guid", "key", "token", "hash", "index", "idx", "rowid",
 ))  # fmt: skip

@@ -170,14 +170,19 @@ def find_time_column(sorting: Sorting) -> None:
     one."""
     if "time" in sorting.taken:
         return
-    times = [look for look in sorting.left() if look.kind == "time"]
-    how = "a guess: the column of times with the most different values"
-    if not times:
-        times = [look for look in sorting.left() if is_epoch(look) and TIME_WORDS.intersection(look.words)]
-        how = "a guess: its numbers count from 1970, and its name speaks of a time"
+    times = [look for look in sorting.left() if is_time(look)]
     if not times:
         raise _no_time(sorting)
-    sorting.take("time", max(times, key=lambda look: look.distinct), how)
+    found = max(times, key=lambda look: look.distinct)
+    how = "a guess: the column of times with the most different values"
+    if found.kind != "time":
+        how = "a guess: its numbers count from 1970, and its name speaks of a time"
+    sorting.take("time", found, how)
+
+
+def is_time(look: Look) -> bool:
+    """Whether a column holds times: as such, or as numbers since 1970 under a name that speaks of one."""
+    return look.kind == "time" or (is_epoch(look) and bool(TIME_WORDS.intersection(look.words)))
 
 
 def _no_time(sorting: Sorting) -> InputError:

@@ -9,7 +9,9 @@ MORE_NAMES: dict[str, tuple[str, ...]] = {
     "time": (
         "event_ts", "request_ts", "request_timestamp", "log_time", "log_timestamp", "start_time",
         "started_at",
-        "received_at", "inference_time_utc", "epoch", "unix_time", "unixtime", "time_hour", "when",
+        "received_at", "inference_time_utc", "prediction_ts", "predicted_ts", "scored_ts", "created",
+        "emitted_at",
+        "captured_at", "answered_at", "epoch", "unix_time", "unixtime", "time_hour", "when",
         "zeitstempel", "zeitpunkt", "uhrzeit", "zeit", "datum", "erstellt_am", "angefragt_am",
         "horodatage", "date_heure", "heure", "date_requete", "fecha_hora", "fecha", "marca_de_tiempo",
     ),
@@ -176,6 +178,11 @@ NO_MODEL_WORDS = frozenset((
     "library", "format", "dataset", "data",
 ))  # fmt: skip
 """A version with one of these words is none of a model."""
+VERSION_WORDS = frozenset((
+    "build", "release", "revision", "ver", "checkpoint", "ckpt", "artifact", "artefact", "llm", "net",
+    "network",
+))  # fmt: skip
+"""The last word of a name that may say which model answered."""
 TOKEN_WORDS = frozenset(("token", "tokens"))
 
 UNITS: dict[str, str] = {
@@ -196,7 +203,8 @@ LATENCY_NAMES = frozenset((
 """A length of time that an answer took, before its unit."""
 
 TIME_WORDS = frozenset((
-    "time", "timestamp", "ts", "at", "epoch", "date", "datetime", "unix", "utc", "zeit", "zeitstempel",
+    "time", "timestamp", "ts", "at", "epoch", "created", "logged", "emitted", "captured", "answered",
+    "date", "datetime", "unix", "utc", "zeit", "zeitstempel",
     "datum",
     "horodatage", "heure", "fecha",
 ))  # fmt: skip

@@ -15,6 +15,7 @@ FAMILIES: Mapping[str, str] = {
     "self-harm": "toxic_rate",
     "self_harm": "toxic_rate",
     "refus": "refusal_rate",
+    "declin": "refusal_rate",
     "pii": "pii",
     "personal": "pii",
     "leak": "pii",
