@@ -160,6 +160,19 @@ def test_a_ticket_asks_for_no_measure() -> None:
     assert "nothing here pages" in draft.because
 
 
+def test_a_ticket_that_pages_since_is_decided_anew_even_where_nothing_can_be_done() -> None:
+    journal = Journal()
+    journal.write(at(), opened(), alerted(urgency="ticket"), moved("declared"), moved("triaging"))
+    guess = facts(score=0.4, new_version=None)
+    journal.write(at(), *decide(journal.now, guess, runbook(), at()))
+    assert decide(journal.now, guess, runbook(), at(minutes=1)) == []
+    journal.write(at(minutes=2), alerted(urgency="page"))
+    (draft,) = decide(journal.now, guess, runbook(), at(minutes=2))
+    assert draft.data["action"] is None
+    assert "nothing here pages" not in draft.because
+    assert draft.because.endswith("A person must look at it.")
+
+
 def test_a_guess_touches_nothing_unless_one_version_alone_is_bad() -> None:
     journal = triaging()
     (draft,) = decide(journal.now, facts(score=0.4, new_version=None), runbook(), at())

@@ -66,7 +66,7 @@ def _walk(
             f"No measure: nothing here pages, so it is a ticket to look at in working "
             f"hours{_cause_says(facts)}."
         )
-        return Decision(says, cause=kind), None, None
+        return Decision(says, cause=kind, ticket=True), None, None
     passed: list[str] = []
     for place, row in rows_that_hold(runbook, facts):
         if row.action == NONE:

@@ -17,7 +17,8 @@ class Decision:
     """One walk through the decision table.
 
     ``row`` counts from 0 and is None when no row holds; ``action`` is None when nothing is to be done.
-    ``passed_over`` says of each row that held and was not taken why not.
+    ``passed_over`` says of each row that held and was not taken why not; ``ticket`` that no row was asked,
+    since nothing paged.
     """
 
     because: str
@@ -27,6 +28,7 @@ class Decision:
     authority: Authority = "observe"
     cause: str | None = None
     passed_over: tuple[str, ...] = ()
+    ticket: bool = False
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -37,6 +39,7 @@ class Decision:
             json.dumps(dict(self.params), sort_keys=True),
             self.authority,
             self.cause,
+            self.ticket,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -48,6 +51,7 @@ class Decision:
             "authority": self.authority,
             "cause": self.cause,
             "passed_over": list(self.passed_over),
+            **({"ticket": True} if self.ticket else {}),
         }
 
     @classmethod
@@ -61,4 +65,5 @@ class Decision:
             authority=data.get("authority", "observe"),
             cause=data.get("cause"),
             passed_over=tuple(data.get("passed_over") or ()),
+            ticket=bool(data.get("ticket")),
         )

@@ -61,8 +61,8 @@ _KINDS: dict[str, tuple[str, str]] = {
 class Told:
     """One entry told: ``head`` is what happened in a few words, ``tail`` the reason.
 
-    ``key`` is the same for entries that say the same again: another alert of the same feature, causes still
-    the same, the same advice.
+    ``key`` is the same for entries that say the same again: another alert of the same monitor,
+    feature and segment, causes still the same, the same advice.
     """
 
     kind: str
@@ -91,12 +91,16 @@ def tell(entry: Mapping[str, Any], timezone: str) -> Told:
 def _key(kind: str, entry: Mapping[str, Any]) -> str:
     if kind == "alerted":
         alert = entry.get("alert") or {}
-        return f"{alert.get('urgency')} {alert.get('family')} {alert.get('feature')}"
+        place = sorted((alert.get("segment") or {}).items())
+        return f"{alert.get('urgency')} {alert.get('monitor')} {alert.get('feature')} {place}"
     if kind == "causes":
         cause = suspect({"causes": entry.get("causes")}) or {}
         return f"{cause.get('cause')} {(cause.get('change') or {}).get('at')}"
     if kind == "next":
         return re.sub(r"\d[\d.,]*", "#", _next(entry))  # the same advice with newer figures says nothing new
+    if kind == "decided" and not entry.get("action"):
+        # No measure, but for another reason: a ticket that pages since, another cause.
+        return f"{entry.get('row')} {entry.get('cause')} {entry.get('ticket', False)}"
     return kind if kind == "evidence" else ""
 
 
