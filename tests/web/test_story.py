@@ -123,3 +123,42 @@ def test_the_same_alert_again_is_counted_and_not_told():
     story.summary([incident.as_json()], sample.summary())
     assert file.getvalue().count("▲ page") == 1
     assert "4 more alerts said the same" in file.getvalue()
+
+
+def test_another_monitor_or_segment_of_the_same_feature_is_told():
+    incident, pairs = sample.deploy_incident()
+    file = io.StringIO()
+    story = Story(Console(file=file), timezone=sample.ZONE)
+    alert = pairs[1][1]
+    told = alert.data["alert"]
+    others = [
+        {**told, "monitor": "out_of_range", "feature": "dep_hour"},
+        {**told, "monitor": "unit_change", "feature": "dep_hour"},
+        {**told, "monitor": "unit_change", "feature": "dep_hour", "segment": {"carrier": "UA"}},
+    ]
+    for seq, other in enumerate(others):
+        story.on_entry(incident, replace(alert, seq=seq + 1, data={**alert.data, "alert": other}))
+    assert file.getvalue().count("▲ page") == 3
+
+
+def test_what_is_decided_anew_is_told_though_it_is_no_measure_again():
+    incident, pairs = sample.deploy_incident()
+    file = io.StringIO()
+    story = Story(Console(file=file), timezone=sample.ZONE)
+    entry = replace(pairs[1][1], kind=EntryKind.DECIDED)
+    first = {"row": None, "action": None, "cause": "upstream_data"}
+    for seq, more in enumerate(({"ticket": True}, {}, {}, {"cause": "deploy"})):
+        because = f"No measure, for the {seq}. reason."
+        story.on_entry(incident, replace(entry, seq=seq + 1, because=because, data={**first, **more}))
+    said = file.getvalue()
+    assert [f"the {n}. reason" in said for n in range(4)] == [True, True, False, True]
+
+
+def test_the_first_rows_put_aside_are_named_at_the_end():
+    file = io.StringIO()
+    lines = ["4 of 90 rows put aside", *(f"log.csv:{n} row {n}: 'x' is not a number" for n in range(2, 6))]
+    Story(Console(file=file), timezone=sample.ZONE).summary([], {**sample.summary(), "quarantined": lines})
+    said = file.getvalue()
+    assert "4 of 90 rows put aside" in said
+    assert "log.csv:4 row 4: 'x' is not a number" in said
+    assert "log.csv:5" not in said

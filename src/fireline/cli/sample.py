@@ -18,8 +18,11 @@ from fireline.runbook.ids import ENDS
 from fireline.runbook.infer import find_time
 from fireline.runbook.looks import NO_TIME, Look, instants, look_at
 from fireline.runbook.names import NAMES
+from fireline.terms.quarantine import BadRow
 
 ROWS = 200_000
+TOLD = 3
+"""Rows that could not be read which are told one by one."""
 LABEL_LOG_COLUMNS = 6
 CHANGE_COLUMNS = {"at", "kind", "what"}
 _ANSWERS = ("score", "prediction", "latency_ms", "status")
@@ -105,7 +108,12 @@ def read_sample(
         *notes,
         *more,
         *(f"{path} is a change log: give it with --changes" for path in reading.change_logs),
-        *(f"{file}: {n:,} rows could not be read" for file, n in reading.bad.items() if n),
+        *(
+            line
+            for file, found in reading.bad.items()
+            if found
+            for line in _bad_lines(file, found, reading.first_bad[file])
+        ),
     ]
     if not reading.thinned.rows:
         raise reading.nothing(", ".join(map(str, events)))
@@ -120,6 +128,13 @@ def read_sample(
         dates=reading.dates,
         consecutive=reading.together.table() if reading.thinned.step > 1 else None,
     )
+
+
+def _bad_lines(file: str, count: int, first: list[BadRow]) -> list[str]:
+    """How many rows of a file could not be read, and the first of them with place and remedy."""
+    rows = "1 row" if count == 1 else f"{count:,} rows"
+    more = [f"... and {count - len(first):,} more"] if count > len(first) else []
+    return [f"{file}: {rows} could not be read: left out", *map(str, first), *more]
 
 
 @dataclass
@@ -137,12 +152,15 @@ class _Reading:
     label_logs: list[Path] = field(default_factory=list)
     change_logs: list[Path] = field(default_factory=list)
     bad: dict[str, int] = field(default_factory=dict)
+    first_bad: dict[str, list[BadRow]] = field(default_factory=dict)
     rows: int = 0
     first: int | None = None
 
     def _pieces(self, path: Path) -> Iterator[pa.Table]:
         for piece in sources.read(path):
             self.bad[str(path)] = self.bad.get(str(path), 0) + len(piece.bad)
+            first = self.first_bad.setdefault(str(path), [])
+            first.extend(piece.bad[: TOLD - len(first)])
             if len(piece.table):
                 yield piece.table
 

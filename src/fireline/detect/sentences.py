@@ -116,4 +116,4 @@ def _calibration(channel: str, seen: float, usual: float, rival: str) -> str:
         points = f"{abs(100 * seen):.2g} points"
         return f"the truth comes {how} often than scores say: by {points}, {rival} {before}"
     how = "too sure of themselves" if seen < 0 else "too cautious"
-    return f"scores are {how}: slope {seen:.2g}, {rival} {usual:.2g}"
+    return f"scores are {how}: by {seen:+.2g}, {rival} {usual:+.2g} (0 is calibrated)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,9 @@ FAMILY_WORDS = {
     "canary": "the synthetic canaries",
     "other": "the monitored figure",
 }
+
+_A_NAME = re.compile(r"[_\d]|\w\.\w|[a-z][A-Z]")
+"""What only the name of a column or of a version has in it."""
 
 SHARES = frozenset(
     {
@@ -236,8 +240,14 @@ def brief(text: str, most: int = 140) -> str:
 
 
 def sentence(text: str) -> str:
-    """``text`` as a sentence: a capital at its start and one full stop."""
+    """``text`` as a sentence: a capital at its start and one full stop; a column's name keeps its letters.
+
+    >>> sentence("it moved"), sentence("dep_hour moved"), sentence("doc.freshnessDays is missing")
+    ('It moved.', 'dep_hour moved.', 'doc.freshnessDays is missing.')
+    """
     text = text.strip()
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")
+    first = text.split(" ", 1)[0].rstrip(".,:;!?")
+    start = text[0] if _A_NAME.search(first) else text[0].upper()
+    return start + text[1:] + ("" if text[-1] in ".!?" else ".")

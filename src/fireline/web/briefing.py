@@ -138,9 +138,7 @@ def sentence(text: str) -> str:
     >>> sentence("dep_hour moved"), sentence("it moved")
     ('dep_hour moved.', 'It moved.')
     """
-    whole = words.sentence(text)
-    first = text.strip().split(" ", 1)[0]
-    return text.strip()[:1] + whole[1:] if "_" in first or any(c.isdigit() for c in first) else whole
+    return words.sentence(text)
 
 
 def _end(value: object) -> str:

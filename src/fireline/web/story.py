@@ -27,6 +27,7 @@ from fireline.web.shapes import sparkline
 
 WIDTH = 108
 SPARKS = 44
+MOST_ASIDE = 3
 UNTOLD = frozenset({"claimed"})
 _STYLES = {
     "page": "bold red",
@@ -160,8 +161,11 @@ class Story:
             self._print(
                 Text(says, "yellow").append(f" ({briefing.cause_word(cause)})" if cause else "", "dim")
             )
-        again = f"; {words.number(self._again)} more alerts said the same" if self._again else ""
+        more = f"{words.number(self._again)} more alert{'' if self._again == 1 else 's'}"
+        again = f"; {more} said the same" if self._again else ""
         self._print(Text(_read(summary) + again, "dim"))
+        for line in list(briefing.normal(summary).get("quarantine_lines") or ())[1 : 1 + MOST_ASIDE]:
+            self._print(Text(self._plain(f"  {line}"), "yellow"))
         if report is not None:
             self._print(Text("Report: ").append(str(report), "bold"))
 
