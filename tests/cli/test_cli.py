@@ -127,6 +127,35 @@ def test_init_drafts_a_runbook_from_any_kind_of_log(
     assert no_baseline == [[Path(name)]]
 
 
+def test_init_names_the_first_rows_that_it_could_not_read(
+    no_baseline: list[list[Path]], capsys: Output
+) -> None:
+    name = written("events.csv", log())
+    with open(name, "a", encoding="utf-8") as file:
+        file.write("too,few\n" * 5)
+    assert main(["init", name, "--service", "pricing", "--until", "2026-01-20"]) == 0
+    said = capsys.readouterr().out.replace("\n", " ")
+    assert "events.csv: 5 rows could not be read: left out" in said
+    assert said.count("2 values where the header names") == 3
+    assert "... and 2 more" in said
+    assert "quote values that hold the delimiter" in said
+
+
+def test_help_fills_the_line(capsys: Output) -> None:
+    assert main(["slo", "status", "--help"]) == 0
+    shown = [line.strip() for line in capsys.readouterr().out.split("Arguments")[0].splitlines()]
+    assert max(map(len, shown)) > 60
+    assert not [line for line in shown if line.isascii() and 0 < len(line) < 12]
+
+
+def test_without_a_server_the_status_of_a_runbook_says_that_a_log_can_be_counted(
+    no_baseline: list[list[Path]], capsys: Output
+) -> None:
+    assert main(["init", written("events.csv", log()), "--service", "pricing", "--until", "2026-01-20"]) == 0
+    assert main(["slo", "status", "runbook.yaml", "--url", "http://127.0.0.1:9"]) == 2
+    assert "count a log here with --events" in capsys.readouterr().err
+
+
 def test_init_takes_people_and_zone_from_its_options(no_baseline: list[list[Path]], capsys: Output) -> None:
     events = written("events.parquet", log())
     people = [

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -75,6 +76,28 @@ def test_the_right_monitors_see_it(covered):
                          ("labels lost", "label_coverage"), ("flagged answers", "toxic_rate")):  # fmt: skip
         assert rows[name].sizes[2].first.family == family
     assert rows["errors there"].target == "region=south"
+
+
+@pytest.mark.parametrize(
+    ("shown", "says"),
+    [
+        ((False, False, True), "only the large one is noticed"),
+        ((True, False, False), "a smaller one is noticed, but not the medium and the large one"),
+        ((True, True, False), "a smaller one is noticed, but not the large one"),
+        ((False, False, False), "nothing notices it"),
+        ((False, True, True), None),
+    ],
+)
+def test_a_gap_says_which_sizes_are_missed(covered, shown, says):
+    row = by_name(covered)["errors"]
+    seen = row.sizes[2].first
+    assert seen is not None
+    sizes = tuple(
+        replace(one, first=seen if is_seen else None) for one, is_seen in zip(row.sizes, shown, strict=True)
+    )
+    said = gaps(replace(covered, rows=(replace(row, sizes=sizes, woke=None),), skipped=()))
+    assert len(said) == (says is not None)
+    assert says is None or says in said[0]
 
 
 def test_what_the_log_cannot_show_names_the_key_to_add(covered):

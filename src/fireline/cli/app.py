@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -85,6 +86,20 @@ app.add_typer(slo.app, name="slo", rich_help_panel=AGREED)
 app.add_typer(people.user, name="user", rich_help_panel=PEOPLE)
 app.add_typer(people.token, name="token", rich_help_panel=PEOPLE)
 app.add_typer(demo.app, name="demo", rich_help_panel=LEARN)
+
+
+def _flowing(within: typer.Typer) -> None:
+    """Let the paragraphs of help texts fill the screen: a docstring's own line ends are for its source."""
+    for command in within.registered_commands:
+        text = inspect.getdoc(command.callback) if command.callback else None
+        if text and not command.help:
+            command.help = "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+    for group in within.registered_groups:
+        if group.typer_instance is not None:
+            _flowing(group.typer_instance)
+
+
+_flowing(app)
 
 
 def _version(wanted: bool) -> None:

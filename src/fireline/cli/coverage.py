@@ -150,8 +150,14 @@ def _end(found: Coverage) -> None:
         f"ticket, {len(outcomes) - seen} go unnoticed within {found.hours:g} h; {silent} of "
         f"{len(found.rows)} harmless twins page nobody. {found.events:,} events, {found.monitors:,} monitors."
     )
+    if found.already:
+        says = (
+            "Your events alert as they are, by what is listed here: that counts for no fault, and a fault of "
+            "the same input may be missed. Give a log that ends on a good day."
+        )
+        console.print(Text(says, "yellow"))
     for alert in found.already:
-        console.print(Text(f"Your events alert as they are: {alert}", "yellow"))
+        console.print(Text(f"  {alert}", "yellow"))
     for note in found.notes:
         console.print(Text(note, "yellow"))
     missing = gaps(found)

@@ -166,7 +166,13 @@ def _asked(runbook: str, at: str | None, url: str, token: str) -> list[ErrorBudg
             "a server tells how it stands now: give a log with --events", param_hint="--at"
         )
     service = load(Path(runbook)).service if Path(runbook).is_file() else runbook
-    told = client(url, token).get(f"/v1/services/{quote(service, safe='')}")
+    try:
+        told = client(url, token).get(f"/v1/services/{quote(service, safe='')}")
+    except InputError as error:
+        if not Path(runbook).is_file():
+            raise
+        todo = f"count a log here with --events, or {error.todo}"
+        raise InputError(error.message, where=error.where, todo=todo) from None
     return [ErrorBudget.of_json(one) for one in told["budgets"]]
 
 

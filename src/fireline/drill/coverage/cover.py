@@ -101,6 +101,9 @@ class Row:
         }  # fmt: skip
 
 
+SIZE_WORDS = ("small", "medium", "large")
+
+
 @dataclass(frozen=True)
 class Coverage:
     """What a runbook would notice. ``skipped`` are harms that this log cannot show, ``already`` the alerts
@@ -140,11 +143,8 @@ def gaps(coverage: Coverage) -> list[str]:
         if not any(seen):
             more = f"; {row.harm.remedy}" if row.harm.remedy else ""
             found.append(f"{row.name}: nothing notices it within {coverage.hours:g} h{more}")
-        elif not seen[1]:
-            found.append(
-                f"{row.name}: only the large one is noticed; a lower tolerance under monitors:, or more "
-                "false_pages_per_30d, would show smaller ones"
-            )
+        elif not all(seen[1:]):
+            found.append(f"{row.name}: {_partly(seen)}")
         if row.woke is not None:
             found.append(
                 f"{row.name}: the harmless twin ({row.harm.twin}) pages, by {row.woke.by}; a tolerance or "
@@ -154,6 +154,18 @@ def gaps(coverage: Coverage) -> list[str]:
         f"{harm.name}: this log cannot show it; {harm.lacks}" for harm in coverage.skipped if harm.lacks
     ]
     return found
+
+
+def _partly(seen: list[bool]) -> str:
+    """Which sizes are noticed, and what would show the others."""
+    if not any(seen[:-1]):
+        return (
+            "only the large one is noticed; a lower tolerance under monitors:, or more false_pages_per_30d, "
+            "would show smaller ones"
+        )
+    missed = [size for size, shown in zip(SIZE_WORDS, seen, strict=True) if not shown]
+    sizes = " and the ".join(missed)
+    return f"a smaller one is noticed, but not the {sizes} one: do the events hold it already?"
 
 
 def cover(
