@@ -102,7 +102,8 @@ def _dull(file: RunbookFile) -> list[Problem]:
     ]
     sleepy = sorted(dull(Judge(baseline, file.runbook, baseline.until)), key=lambda one: -one[2])
     for what, still, wide in sleepy[:MOST_DULL]:
-        says = f"{what} is dull: within a day it would notice {still}, for the reference swings "
+        within = "" if still.startswith("nothing within a day") else "within a day "
+        says = f"{what} is dull: {within}it would notice {still}, for the reference swings "
         says += f"{wide:.0f} times as far as chance"
         todo = "choose a calmer reference, or say `threshold:` for it under `monitors:`"
         line = file.line("reference")

@@ -130,7 +130,7 @@ def _histograms(book: Book, spans: Windows, hit: Bools, split: Split, inputs: In
         who = f" in what {split.new} reads" if name in split.moved else ""
         why = told.get(name, f"{name} differs between the versions") + who
         shown.append(histogram(book.column(name), spans, hit, name, why))
-    if book.after.has("score"):
+    if book.after.has("score") and np.isfinite(book.after.number("score")).any():
         column = book.column("score", "numeric")
         shown.append(histogram(column, spans, hit, "score", "the score before and since the onset"))
     return shown

@@ -9,6 +9,8 @@ from fireline.triage.sign import WANDERING, A, C, D, I, K, L, N, Seen, Sign, U, 
 from fireline.triage.surroundings import PLATFORM
 from fireline.triage.words import listed, share
 
+OF_CONTENT = frozenset({"embedding_drift", "unknown_words"})
+"""Monitors of what texts and embeddings hold, which the log keeps in no column."""
 TELLING = 0.1
 """The PSI from which on an input that stepped may have to do with quality."""
 
@@ -70,6 +72,11 @@ def _unbroken(seen: Seen, plain: list[Moved]) -> list[Sign]:
             else "the drift is small and no input stepped"
         )
         return [Sign("some inputs moved", says, {N: 1.0, D: -0.5, C: -0.3, L: -0.5, I: -0.5})]
+    made = sorted({f.feature for f in seen.findings if f.monitor in OF_CONTENT and f.feature})
+    if made and not seen.score_moved:
+        # Embeddings and words are no features of the log: that none of those moved must not hide it.
+        says = f"{listed(made, 3)} moved, and {inputs.in_words()}"
+        return [Sign("content moved", says, {N: 1.0, C: 0.5, D: 0.5, U: 0.5, L: -1.0})]
     if not seen.score_moved:
         says = f"inputs and scores are as usual: {inputs.in_words()}"
         return [Sign("inputs unchanged", says, {U: -3.0, N: -3.0, C: 1.0, L: 1.0, I: 0.5, A: -1.0})]

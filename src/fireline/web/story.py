@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
@@ -29,6 +30,7 @@ WIDTH = 108
 SPARKS = 44
 MOST_ASIDE = 3
 UNTOLD = frozenset({"claimed"})
+REPEATING = frozenset({"alerted", "requested", "asked"})
 _STYLES = {
     "page": "bold red",
     "ticket": "yellow",
@@ -97,6 +99,7 @@ class Story:
         self._zone = ZoneInfo(timezone)
         self._numbers: dict[str, int] = {}
         self._told: set[tuple[str, str]] = set()
+        self._reasons: set[tuple[str, str]] = set()
         self._again = 0
         self._day = ""
         self._live: Live | None = None
@@ -136,6 +139,9 @@ class Story:
             self._again += told.kind == "alerted"
             return
         self._told.add(key)
+        if told.kind in REPEATING and (incident.id, told.tail) in self._reasons:
+            told = replace(told, tail="")  # an alert that opens, a decision that is requested: one reason
+        self._reasons.add((incident.id, told.tail))
         self._print_day(entry.at)
         if incident.id not in self._numbers:
             self._numbers[incident.id] = len(self._numbers) + 1
