@@ -4,6 +4,7 @@ the baseline that is in force."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -177,15 +178,15 @@ def test_while_another_decides_nothing_is_proposed_from_what_is_over(
 ) -> None:
     one, other = springs("one"), springs("other")
     name = proposed(other)
+    due = replace(other.pulse.usual.shelf().proposals[0], id="bsl-due", reason="retrain", by="fireline")
     other.pulse.usual.accept(name, "ada", "")
-    asked: list[Any] = []
-    monkeypatch.setattr("fireline.live.usual.propose_due", asked.append)
+    monkeypatch.setattr("fireline.live.usual.propose_due", lambda seen: due)
     one.clock.move_to(NOW + 3 * HOUR)  # type: ignore[attr-defined]
-    assert one.pulse.usual.look(one.clock.now()) is None
-    assert asked == [], "it has not gone over yet"
+    before = other.pulse.usual.shelf()
+    assert one.pulse.usual.look(one.clock.now()) is None, "it has not gone over yet"
+    assert one.pulse.usual.shelf() == before
     one.pulse.keep_up()
-    one.pulse.usual.look(one.clock.now() + 2 * HOUR)
-    assert len(asked) == 1
+    assert one.pulse.usual.look(one.clock.now() + 2 * HOUR) == due
     other.pulse.keep_up()
     assert one.pulse.book.baseline.plan == other.pulse.book.baseline.plan
 

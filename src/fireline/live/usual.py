@@ -85,13 +85,13 @@ class Usual:
             return None
         first = self._looked is None
         self._looked = now - LOOK_EVERY * self._part if first else now
+        made = propose_due(self._seen())
+        if made is None:
+            return None
         found = self.shelf()
         if (found.active, found.begins) != (self.active, self.begins):
-            return None  # decided elsewhere just now: what is seen here is of the one before
-        made = propose_due(self._seen())
-        if made is None or decide.with_proposal(self.pulse.store, found, made) is found:
-            return None
-        return made
+            return None  # decided elsewhere just now: what was seen here is of the one before
+        return made if decide.with_proposal(self.pulse.store, found, made) is not found else None
 
     def propose(self, since: datetime, until: datetime, by: str, because: str) -> Proposal:
         """A person's proposal. Raises StateError."""
