@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from fireline.runbook.jobs import Job
 from fireline.sources.pull import Around
 from fireline.sources.pull.mlflow import Settings, opened
 from fireline.telemetry.runs import dated
+from tests.sources.real_mlflow import MLFLOW, tracked
 
 AROUND = Around("pricing", "mlflow", "jobs")
 START = 1_772_323_200_000
@@ -115,10 +115,8 @@ def test_nobody_there_is_tried_again() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.skipif(shutil.which("mlflow") is None, reason="no mlflow here: pip install mlflow")
+@pytest.mark.skipif(MLFLOW is None, reason="no mlflow here: pip install mlflow")
 def test_a_real_tracking_server_brings_the_same(tmp_path: Any) -> None:
-    from tests.sources.real_mlflow import tracked
-
     with tracked(tmp_path) as (address, names):
         rows, cursor = pulled(address, gate="gate")
         assert sorted(row["run"] for row in rows) == sorted(names)
