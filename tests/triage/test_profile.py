@@ -125,3 +125,16 @@ def test_single_events_date_a_burst_of_nulls_between_two_of_them() -> None:
 def test_cuts_are_suffix_sums() -> None:
     each = np.array([1.0, -2.0, 3.0])
     assert cuts(each).tolist() == [2.0, 1.0, 3.0, 0.0]
+
+
+@pytest.mark.parametrize("raised", [0.17, 0.5, 1.0])
+@pytest.mark.parametrize("infl", [1.0, 8.0])
+def test_what_never_happened_before_is_dated_sharply(raised: float, infl: float) -> None:
+    rng = np.random.default_rng(5)
+    n = rng.poisson(20, 600).astype(float)
+    rate = np.where(np.arange(600) < 500, 0.0, raised)
+    hits = rng.binomial(n.astype(int), rate).astype(float)
+    gain = rate_profile(hits, n, np.zeros(600), infl, 550)
+    first, last = Profile(gain, 1, float(gain.max())).span()
+    assert first <= 500 <= last
+    assert last - first <= 10

@@ -191,7 +191,9 @@ def near(gain: Floats, units: float) -> tuple[int, int]:
     return int(found[0]), int(found[-1])
 
 
-ODDS = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
+ODDS = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1e3, 1e4, 1e5, 1e6)
+"""From a rate half as high again to one of never that is now nearly always."""
+NEAR_ODDS = 4.0
 MOST_PER_TICK = 6.0
 
 
@@ -200,12 +202,21 @@ def rate_profile(hits: Floats, n: Floats, usual: Floats, infl: float, last: int)
 
     ``hits`` of ``n`` events a tick [T] against the usual rate [T]. Exact where counts are small and a normal
     approximation is not. One tick counts at most MOST_PER_TICK, so that a blip does not date an incident.
+    Counted so, a small step explains a large one as well, and every tick before it too: once a first look has
+    dated it, only steps about as large as the one seen since are held against each other.
     """
     p0 = np.clip(usual, 1e-5, 1 - 1e-5)
-    gain = np.full(last + 1, -np.inf)
-    for odds in ODDS:
-        raised = odds * p0 / (1 - p0)
-        p1 = np.minimum(raised / (1 + raised), 1 - 1e-5)
-        each = (hits * np.log(p1 / p0) + (n - hits) * np.log((1 - p1) / (1 - p0))) / infl
-        gain = np.maximum(gain, _suffix(np.clip(each, -MOST_PER_TICK, MOST_PER_TICK))[: last + 1])
-    return gain
+    gains = np.array([_odds_gain(hits, n, p0, odds, infl, last) for odds in ODDS])
+    best = int(np.argmax(gains.max(axis=0)))
+    seen = (hits[best:].sum() + 0.5) / (n[best:].sum() + 1.0)
+    middle = float(np.average(p0[best:], weights=n[best:])) if n[best:].sum() > 0 else float(p0.mean())
+    off = np.abs(np.log(np.array(ODDS) * middle / (1 - middle) * (1 - seen) / seen))
+    return np.asarray(gains[off <= max(math.log(NEAR_ODDS), float(off.min()))].max(axis=0))
+
+
+def _odds_gain(hits: Floats, n: Floats, p0: Floats, odds: float, infl: float, last: int) -> Floats:
+    """The gain of odds raised ``odds`` times [last + 1]."""
+    raised = odds * p0 / (1 - p0)
+    p1 = np.minimum(raised / (1 + raised), 1 - 1e-5)
+    each = (hits * np.log(p1 / p0) + (n - hits) * np.log((1 - p1) / (1 - p0))) / infl
+    return _suffix(np.clip(each, -MOST_PER_TICK, MOST_PER_TICK))[: last + 1]
