@@ -73,9 +73,10 @@ def _section(kind: Kind) -> str:
         ("by itself", f"a {kind.urgency}"),
         *([("watches", "only where the runbook asks for it, or as said above")] if kind.optional else []),
     ]
-    table = "\n".join(f"| {name} | {says} |" for name, says in rows)
+    lines = [f"| {name} | {says} |" for name, says in rows]
+    table = "\n".join([lines[0], "|---|---|", *lines[1:]])
     block = f"\n\n```python{code}\n```" if code else ""
-    return f"## `{kind.name}`\n\n{words.strip()}\n\n| | |\n|---|---|\n{table}{block}\n"
+    return f"## `{kind.name}`\n\n{words.strip()}\n\n{table}{block}\n"
 
 
 def page() -> str:

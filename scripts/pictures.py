@@ -47,7 +47,7 @@ PAGES = {
 }
 TERMINAL = """<body style="margin:0;background:#262626;width:1000px"><div style="height:36px;background:#333;
 border-radius:7px 7px 0 0;color:#ddd;font:600 14px sans-serif;line-height:36px;text-align:center">fireline
-replay</div><div style="padding:8px 10px;font-size:15.5px;line-height:1.25">{text}</div></body>"""
+replay</div><div style="padding:8px 10px;font-size:15px;line-height:1.25">{text}</div></body>"""
 
 
 def pages(folder: Path, wanted: list[str], page_of: Callable[..., Any]) -> None:
