@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 
 from fireline.clock import micros
+from fireline.errors import InputError
+from fireline.runbook.draft import draft
 from fireline.runbook.infer import infer_columns
 from fireline.runbook.looks import NO_TIME, instants, is_epoch, look_at
 from fireline.runbook.task import infer_task
@@ -135,3 +137,16 @@ def test_without_prose_they_are_inputs_like_any_other() -> None:
 def test_words_that_say_nothing_of_how_it_went_are_no_status() -> None:
     table = chat(finish=["matt" if i % 2 else "error" for i in range(N)])
     assert infer_columns(table)[0].status is None
+
+
+def test_a_role_that_is_mistyped_is_guessed_at() -> None:
+    with pytest.raises(InputError, match="there is no role lable") as told:
+        infer_columns(chat(), roles={"lable": "turn_uuid"})
+    assert told.value.todo.startswith("did you mean label?")
+
+
+def test_too_few_events_are_not_blamed_on_the_end_of_the_reference() -> None:
+    few = chat().slice(0, 3)
+    with pytest.raises(InputError, match="only 3 events with a time") as told:
+        draft(few, "chat", START + timedelta(days=9))
+    assert "--until" not in told.value.todo

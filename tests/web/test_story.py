@@ -162,3 +162,10 @@ def test_the_first_rows_put_aside_are_named_at_the_end():
     assert "4 of 90 rows put aside" in said
     assert "log.csv:4 row 4: 'x' is not a number" in said
     assert "log.csv:5" not in said
+
+
+def test_changes_that_could_not_be_read_are_told_at_the_end():
+    file = io.StringIO()
+    bad = ["changes.jsonl:1 row 1: not JSON", "changes.jsonl:2 row 2: not JSON"]
+    Story(Console(file=file), timezone=sample.ZONE).summary([], {**sample.summary(), "bad_changes": bad})
+    assert "2 lines of the changes could not be read, the first: changes.jsonl:1 row 1" in file.getvalue()

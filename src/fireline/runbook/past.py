@@ -104,10 +104,12 @@ def _since(times: Array, until: datetime) -> datetime:
         begins = (
             f"the first is of {iso(from_micros(int(good.min())))}" if len(good) else "no time can be read"
         )
-        raise InputError(
-            f"only {len(before)} of the {len(times)} events read are from before {iso(until)}; {begins}",
-            todo="choose a later --until, or give a log that begins earlier",
-        )
+        says = f"only {len(before)} of the {len(times)} events read are from before {iso(until)}; {begins}"
+        todo = "choose a later --until, or give a log that begins earlier"
+        if len(before) == len(good):
+            says = f"there are only {len(before)} events with a time: too few to say what is usual"
+            todo = f"give a log of at least {AT_LEAST} events; two to four weeks are a good reference"
+        raise InputError(says, todo=todo)
     first = from_micros(int(before.min())).replace(minute=0, second=0, microsecond=0)
     return max(first, until - LONGEST)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from fireline.errors import InputError
 from fireline.runbook.looks import Look, is_epoch
@@ -81,7 +82,9 @@ def say(sorting: Sorting, roles: Mapping[str, str]) -> None:
     known = [name for name, one in Columns.model_fields.items() if one.annotation in (str, str | None)]
     for role, column in roles.items():
         if role not in known:
-            raise InputError(f"there is no role {role}", todo=f"the roles are {', '.join(known)}")
+            near = get_close_matches(role, known, 1, 0.5)
+            todo = f"did you mean {near[0]}? " if near else ""
+            raise InputError(f"there is no role {role}", todo=f"{todo}The roles are {', '.join(known)}")
         if column not in sorting.looks:
             has = ", ".join(sorting.looks)
             raise InputError(f"the log has no column {column} for the role {role}", todo=f"it has {has}")

@@ -172,6 +172,9 @@ class Story:
         self._print(Text(_read(summary) + again, "dim"))
         for line in list(briefing.normal(summary).get("quarantine_lines") or ())[1 : 1 + MOST_ASIDE]:
             self._print(Text(self._plain(f"  {line}"), "yellow"))
+        if bad := list(summary.get("bad_changes") or ()):
+            lines = "1 change" if len(bad) == 1 else f"{words.number(len(bad))} lines of the changes"
+            self._print(Text(self._plain(f"  {lines} could not be read, the first: {bad[0]}"), "yellow"))
         if report is not None:
             self._print(Text("Report: ").append(str(report), "bold"))
 
