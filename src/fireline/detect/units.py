@@ -33,6 +33,8 @@ RATIOS: dict[float, tuple[str, str]] = {
 
 LEAST_SLACK = 0.02
 MOST_SLACK = 0.08
+MOST_NARROWER = math.log(4.0)
+"""By how much values of a few hours of the day may spread less than all of them."""
 
 
 def unit_of(log_ratio: float, error: float) -> str | None:
@@ -48,11 +50,16 @@ def unit_of(log_ratio: float, error: float) -> str | None:
     return RATIOS[nearest][0 if log_ratio > 0 else 1]
 
 
-def degrees_of(usual: tuple[float, float], now: tuple[float, float]) -> str | None:
+def degrees_of(usual: tuple[float, float], now: tuple[float, float], here: float | None = None) -> str | None:
     """Fahrenheit for Celsius or the other way round, by (mean, standard deviation) before and now.
+
+    What came since may be of few hours of the day, and spread by down to a quarter of the usual. ``here`` is
+    the usual geometric mean at these hours, where it is known.
 
     >>> degrees_of((15.0, 8.0), (59.2, 14.3)), degrees_of((59.0, 14.4), (14.9, 8.1))
     ('Fahrenheit for Celsius', 'Celsius for Fahrenheit')
+    >>> degrees_of((15.0, 5.0), (68.1, 3.4), here=19.9)  # an hour of the afternoon
+    'Fahrenheit for Celsius'
     >>> degrees_of((15.0, 8.0), (150.0, 80.0))
     >>> degrees_of((30.0, 50.0), (45.0, 88.0))  # tokens that grew are no temperatures
     """
@@ -63,6 +70,10 @@ def degrees_of(usual: tuple[float, float], now: tuple[float, float]) -> str | No
         ("Fahrenheit for Celsius", 1.8, 32.0), ("Celsius for Fahrenheit", 1 / 1.8, -32 / 1.8),
         ("kelvin for Celsius", 1.0, 273.15), ("Celsius for kelvin", 1.0, -273.15),
     ):  # fmt: skip
-        if abs(math.log(spread / (s * factor))) < 0.2 and abs(mean - (m * factor + shift)) < spread / 4:
+        means = [m]
+        if here:  # a mean is half a variance above the geometric one, to second order
+            means.append(here + (spread / factor) ** 2 / (2 * here))
+        near = any(abs(mean - (one * factor + shift)) < spread / 4 for one in means)
+        if near and -MOST_NARROWER < math.log(spread / (s * factor)) < 0.2:
             return name
     return None

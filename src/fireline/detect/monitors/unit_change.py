@@ -79,8 +79,9 @@ class UnitChange(Kind):
         wider = np.sqrt(max(now[1], 1e-9)) / np.sqrt(max(usual[1], 1e-9))
         says = f"values of {monitor.channels[channel]} are {ratio:.4g} times the usual"
         says += f" (± {100 * error:.1g} %, {int(now[4]):,} values)"
-        degrees = degrees_of(usual[2:4], now[2:4])
-        named = degrees or (unit_of(shift, error) if abs(np.log(wider)) < WIDENED else None)
+        degrees = degrees_of(usual[2:4], now[2:4], float(np.exp(behind.expected)))
+        # An hour spreads less than a day does: only a spread that grew says that not all rows are multiplied.
+        named = degrees or (unit_of(shift, error) if wider < 1 + WIDENED else None)
         if named:
             says += f": {named}?"
         elif wider > 1 + WIDENED:
