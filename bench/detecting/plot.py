@@ -25,7 +25,7 @@ def picture(results: Sequence[Mapping[str, Any]], who: Sequence[str]) -> str:
     for panel, result in enumerate(results):
         parts.append(_panel(result, who, LEFT + panel * (WIDTH + 30), height))
     for i, name in enumerate(who):
-        x = LEFT + 150 * i
+        x = LEFT + 140 * i
         parts.append(element("circle", cx=x, cy=height - 8, r=4, fill=COLOURS[i % len(COLOURS)]))
         parts.append(element("text", name, x=x + 8, y=height - 4))
     width = LEFT + len(results) * (WIDTH + 30) + 10
