@@ -30,6 +30,7 @@ from fireline.telemetry.tally import add_up
 from fireline.terms.counts import SERVICE as WHOLE
 from tests.sources.wells._answering import Answering
 from tests.sources.wells.kafka import Topic
+from tests.sources.wells.mlflow import runs_that_ended
 from tests.support.living import SERVICE, write_book
 from tests.support.processes import Fate, Gone, Keeper, Server, ask
 
@@ -83,18 +84,7 @@ class Runs:
 
     def __init__(self) -> None:
         self.ends: list[int] = []
-        self.server = Answering(self._answer)
-
-    def _answer(self, path: str, query: dict[str, list[str]], body: dict[str, Any]) -> Any:
-        if path.endswith("get-by-name"):
-            return {"experiment": {"experiment_id": "1"}}
-        least = int(body["filter"].rsplit(" ", 1)[1])
-        found = [(n, end) for n, end in enumerate(self.ends) if end >= least]
-        at, most = int(body.get("page_token") or 0), int(body["max_results"])
-        info = [{"run_id": f"r{n}", "status": "FINISHED", "start_time": end - 1, "end_time": end}
-                for n, end in found[at : at + most]]  # fmt: skip
-        more = {"next_page_token": str(at + most)} if len(found) > at + most else {}
-        return {"runs": [{"info": one} for one in info], **more}
+        self.server = Answering(lambda path, query, body: runs_that_ended(self.ends, path, body))
 
     def write(self) -> None:
         self.ends.append(micros(SystemClock().now()) // 1000)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fireline.telemetry.pushdown.dialects import dialects
 from fireline.telemetry.tally import tally, tally_quality
 from fireline.terms.plan import Plan
-from tests.pushdown.places import cells, counted, differences, why_not
+from tests.pushdown.places import cells, counted, differences
 from tests.support import logs
 
 TASKS = {"binary": None, "named": "yes", "multiclass": None, "regression": None}
@@ -20,18 +20,6 @@ TASKS = {"binary": None, "named": "yes", "multiclass": None, "regression": None}
 @cache
 def plan(task: str = "binary") -> Plan:
     return logs.plan("binary" if task == "named" else task, TASKS[task])
-
-
-# Spark compiles each statement for seconds: its part runs with the soak tests.
-SLOW = {"spark": [pytest.mark.soak]}
-
-
-@pytest.fixture(params=[pytest.param(name, marks=SLOW.get(name, [])) for name in sorted(dialects())])
-def sql(request):
-    reason = why_not(request.param)
-    if reason:
-        pytest.skip(reason)
-    return dialects()[request.param]
 
 
 def wild(seed: int, most: int = 300, task: str = "binary") -> tuple[pa.Table, np.ndarray]:

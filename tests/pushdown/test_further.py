@@ -22,24 +22,15 @@ from fireline.telemetry.pushdown.further import further
 from fireline.telemetry.pushdown.gaps import REASONS
 from fireline.telemetry.tally import tally, tally_quality
 from fireline.terms.plan import Plan
-from tests.pushdown.places import cells, counted, differences, left_out, why_not, without
+from tests.pushdown.places import cells, counted, differences, left_out, without
 from tests.support import logs
 
-SLOW = {"spark": [pytest.mark.soak]}
 CLASSES = ("cat", "dog", "it's")
 MORE: dict[str, Any] = {
     "outcome": "outcome", "arm": "arm", "groups": ["sex", "region"], "source": "source", "host": "host",
     "feature_times": {"x": "x_at"},
 }  # fmt: skip
 TASKS = ("binary", "regression", "multiclass")
-
-
-@pytest.fixture(params=[pytest.param(name, marks=SLOW.get(name, [])) for name in sorted(dialects())])
-def sql(request):
-    reason = why_not(request.param)
-    if reason:
-        pytest.skip(reason)
-    return dialects()[request.param]
 
 
 def runbook(task: str) -> Runbook:

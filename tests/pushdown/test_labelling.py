@@ -17,11 +17,10 @@ from fireline.telemetry.pushdown.counting import Asked
 from fireline.telemetry.pushdown.dialects import dialects
 from fireline.telemetry.pushdown.stored import counts_rows
 from fireline.telemetry.tally import outcome, tally_quality
-from tests.pushdown.places import cells, differences, why_not
+from tests.pushdown.places import cells, differences
 from tests.support import logs
 
 AGE = timedelta(hours=2)
-SLOW = {"spark": [pytest.mark.soak]}
 PLAN = logs.plan()
 
 
@@ -29,14 +28,6 @@ def book(label_time: str | None = "label_time"):
     made = logs.runbook(labels={"age": "2h"})
     columns = made.columns.model_copy(update={"label_time": label_time})
     return made.model_copy(update={"columns": columns})
-
-
-@pytest.fixture(params=[pytest.param(name, marks=SLOW.get(name, [])) for name in sorted(dialects())])
-def sql(request):
-    reason = why_not(request.param)
-    if reason:
-        pytest.skip(reason)
-    return dialects()[request.param]
 
 
 def events(rng: np.random.Generator, n: int = 600) -> pa.Table:

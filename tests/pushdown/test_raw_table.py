@@ -7,19 +7,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from fireline.clock import from_micros
 from fireline.ingest import log_of
 from fireline.reference import learn_window
 from fireline.telemetry.pushdown.counting import Asked
-from fireline.telemetry.pushdown.dialects import dialects
 from fireline.telemetry.pushdown.stored import counts_rows
 from fireline.telemetry.tally import tally
-from tests.pushdown.places import cells, differences, why_not
+from tests.pushdown.places import cells, differences
 from tests.support import logs
 
-SLOW = {"spark": [pytest.mark.soak]}
 COLUMNS = {
     "time": "at", "request_id": "id", "version": "version", "latency_ms": "took", "latency_unit": "s",
     "features": {"x": "numeric"}, "feature_times": {"x": "x_at"}, "texts": ["prompt"],
@@ -27,14 +24,6 @@ COLUMNS = {
 }  # fmt: skip
 FIRST = logs.START * 1_000_000
 UNSQL = ("feature:prompt.words", "feature:prompt.language", "buckets")
-
-
-@pytest.fixture(params=[pytest.param(name, marks=SLOW.get(name, [])) for name in sorted(dialects())])
-def sql(request):
-    reason = why_not(request.param)
-    if reason:
-        pytest.skip(reason)
-    return dialects()[request.param]
 
 
 def table(n: int = 2500) -> pa.Table:

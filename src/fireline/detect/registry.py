@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
-from inspect import isabstract
 
 from fireline.detect import monitors
 from fireline.detect.kinds import Kind
+from fireline.listing import made_of
 
 
 @cache
 def kinds() -> tuple[Kind, ...]:
     """Every kind in ``fireline.detect.monitors``, by file name."""
-    found: list[Kind] = []
-    for info in sorted(pkgutil.iter_modules(monitors.__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"{monitors.__name__}.{info.name}")
-        found += [
-            value()
-            for value in vars(module).values()
-            if isinstance(value, type)
-            and issubclass(value, Kind)
-            and value.__module__ == module.__name__
-            and not isabstract(value)  # what kinds of one file share is none itself
-        ]
-    return tuple(found)
+    return tuple(made_of(monitors, Kind))
 
 
 def kind_named(name: str) -> Kind:

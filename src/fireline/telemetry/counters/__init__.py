@@ -6,8 +6,7 @@ whose columns it cannot use does not have its layout, and the monitors that read
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import ClassVar, Literal
 
 import pyarrow as pa
 
+from fireline.listing import made_of
 from fireline.runbook.schema import Runbook
 from fireline.telemetry.columns import Array, Words
 from fireline.telemetry.grid import Marks
@@ -78,14 +78,7 @@ class Counter(ABC):
 @cache
 def counters() -> Mapping[str, Counter]:
     """Every counter in this folder by its layout's name, in order of file names."""
-    found: dict[str, Counter] = {}
-    for info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"{__name__}.{info.name}")
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Counter) and value.__module__ == module.__name__:
-                counter = value()
-                found[counter.name] = counter
-    return found
+    return {counter.name: counter for counter in made_of(sys.modules[__name__], Counter)}
 
 
 def declared(runbook: Runbook, plan: Plan, reference: Rows, feeds: tuple[Feed, ...]) -> tuple[Layout, ...]:

@@ -7,8 +7,7 @@ compared to, how a double is written exactly, integer division, rounding half to
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -19,6 +18,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from fireline.errors import InputError, Where
+from fireline.listing import made_of
 
 
 class Dialect(ABC):
@@ -151,10 +151,4 @@ class Dialect(ABC):
 @cache
 def dialects() -> Mapping[str, Dialect]:
     """Every engine by name."""
-    found: dict[str, Dialect] = {}
-    for info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"{__name__}.{info.name}")
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Dialect) and value.__module__ == module.__name__:
-                found[value.name] = value()
-    return found
+    return {one.name: one for one in made_of(sys.modules[__name__], Dialect)}

@@ -4,14 +4,14 @@ the registry. What no file here counts is a gap with its reason (``pushdown/gaps
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import ClassVar
 
+from fireline.listing import made_of
 from fireline.telemetry.pushdown.cells import Found
 from fireline.telemetry.pushdown.dialects import Dialect
 from fireline.terms.plan import Layout, Plan
@@ -47,10 +47,4 @@ class Further(ABC):
 @cache
 def further() -> Mapping[str, Further]:
     """Every layout here by its name."""
-    found: dict[str, Further] = {}
-    for info in sorted(pkgutil.iter_modules(__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"{__name__}.{info.name}")
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Further) and value.__module__ == module.__name__:
-                found[value.name] = value()
-    return found
+    return {one.name: one for one in made_of(sys.modules[__name__], Further)}
