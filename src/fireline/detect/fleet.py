@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fireline.clock import MICROS
-from fireline.detect.fixed import HOUR, Read
+from fireline.detect.fixed import HOUR, FixedThresholds, Read
 from fireline.detect.judge import Judge, in_order
 from fireline.detect.lane import Lane, Sweep
 from fireline.detect.strand import Found
@@ -45,7 +45,7 @@ class Fleet:
 
     def __init__(self) -> None:
         self._lanes: dict[tuple[Key, tuple[str, ...]], Lane] = {}
-        self._hours: dict[str, tuple[object, ...]] = {}
+        self._hours: dict[str, tuple[FixedThresholds, tuple[object, ...]]] = {}
         self._rooms: dict[str, int] = {}
 
     def advance(self, asked: Sequence[Asked], sweep: Sweep) -> dict[str, list[Finding]]:
@@ -121,10 +121,11 @@ class Fleet:
         """Fixed thresholds, whose windows end with an hour: before the next there is nothing to say."""
         fixed = one.judge.fixed
         hours = one.until // (HOUR * MICROS), one.quality_until // (HOUR * MICROS)
-        if self._hours.get(one.service) == (id(fixed), *hours, tuple(fixed.starts)):
+        judged, when = self._hours.get(one.service, (None, ()))
+        if judged is fixed and when == (*hours, tuple(fixed.starts)):
             return []
         said = fixed.advance(one.read, one.until, one.quality_until)
-        self._hours[one.service] = id(fixed), *hours, tuple(fixed.starts)
+        self._hours[one.service] = fixed, (*hours, tuple(fixed.starts))
         return said
 
 
