@@ -30,6 +30,22 @@ def numbers(table: pa.Table, name: str) -> Array:
     return found
 
 
+def unfilled(table: pa.Table, name: str) -> tuple[Array, Array | None]:
+    """Column ``name`` as float64 [n] with anything where it is missing, and where it is there: bool [n], None
+    for everywhere. No value is copied where the column is of floats and of one chunk."""
+    column = table.column(name)
+    if not pa.types.is_float64(column.type):
+        column = column.cast(pa.float64())
+    held = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    validity, data = held.buffers()
+    values = np.frombuffer(data, np.float64, len(held), held.offset * 8) if data else np.empty(0)
+    if not held.null_count or validity is None:
+        return values, None
+    first, skip = divmod(held.offset, 8)
+    bits = np.frombuffer(validity, np.uint8)[first : first + (skip + len(held) + 7) // 8]
+    return values, np.unpackbits(bits, bitorder="little")[skip : skip + len(held)].view(bool)
+
+
 def booleans(table: pa.Table, name: str) -> Array:
     """Column ``name`` as bool [n], missing is False."""
     column = table.column(name)
