@@ -60,6 +60,7 @@ class Bank:
         joined = [fits[s] for s in self.scopes]
         self.base = np.concatenate([f.base for f in joined], axis=1)
         self.base_variance = np.concatenate([f.base_variance for f in joined], axis=1)
+        self.design_effect = np.concatenate([f.design_effect for f in joined])
         self.tau2 = np.concatenate([f.tau2 for f in joined])
         self.inflation = np.concatenate([f.inflation for f in joined])
         self.tolerance = np.concatenate([f.tolerance for f in joined])
@@ -108,7 +109,7 @@ class Bank:
         """Banks of one kind and of many services, channels end to end, for ``read_ticks`` alone: whose
         scopes, plan and base they have is for the caller to know."""
         one = copy(banks[0])
-        for name in ("sizes", "tau2", "inflation", "tolerance", "usable", "reach"):
+        for name in ("sizes", "design_effect", "tau2", "inflation", "tolerance", "usable", "reach"):
             setattr(one, name, np.concatenate([getattr(bank, name) for bank in banks]))
         return one
 
@@ -136,7 +137,8 @@ class Bank:
         n = np.concatenate([t.n for t in found], axis=1)
         valid = (n >= self.kind.least) & np.isfinite(value) & np.isfinite(variance) & self.usable
         deviation = np.where(valid, value - base, 0.0)
-        sd = np.sqrt(self.inflation * (np.where(valid, variance, 1.0) + self.tau2) + base_variance)
+        chance = self.design_effect * np.where(valid, variance, 1.0)
+        sd = np.sqrt(self.inflation * (chance + self.tau2) + base_variance)
         parts = []
         if cap is not None and self.kind.sides in ("up", "both"):
             parts.append(self._mean(deviation - self.tolerance, sd, n, cap))

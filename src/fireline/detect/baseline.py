@@ -99,6 +99,8 @@ class Baseline:
             else:
                 key, _, item = rest.rpartition("|")
                 parts.setdefault((first, Scope.of_key(key)), {})[item] = array
+        for values in parts.values():  # which older ones do not know
+            values.setdefault("design_effect", np.ones(len(values["tau2"])))
         fits = {key: Fit(**{**values, "merge": int(values["merge"])}) for key, values in parts.items()}
         usual = {(Scope.of_key(key), name): (float(few), float(day)) for key, name, few, day in meta["psi"]}
         return cls(Plan.of_json(meta["plan"]), fits, totals, usual, int(meta["since"]), int(meta["until"]))

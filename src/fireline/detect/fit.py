@@ -13,6 +13,7 @@ from fireline.detect.spread import (
     MEDIAN,
     between_ticks,
     block_sums,
+    design_effect,
     long_run,
     median,
     overdispersion,
@@ -32,8 +33,9 @@ HOURS = (1, 4, 24)
 class Fit:
     """What is usual for one kind in one scope; C channels.
 
-    base [48, C] by season cell, base_variance [48, C] of its own error, tau2 [C] variance between ticks,
-    inflation [C] (autocorrelation of means, overdispersion of rates), tolerance [C], usable [C].
+    base [48, C] by season cell, base_variance [48, C] of its own error, design_effect [C] of means of events
+    that come in clusters, tau2 [C] variance between ticks, inflation [C] (autocorrelation of means,
+    overdispersion of rates), tolerance [C], usable [C].
     ``merge`` ticks are judged as one so that each holds enough events; ``spared`` [C] is how many of them
     were left out of the reference as an incident of their own (empty: none).
     """
@@ -41,6 +43,7 @@ class Fit:
     merge: int
     base: Array
     base_variance: Array
+    design_effect: Array
     tau2: Array
     inflation: Array
     tolerance: Array
@@ -111,7 +114,8 @@ def cold_fit(kind: Kind, plan: Plan) -> Fit | None:
     base = np.tile(np.nan_to_num(fixed), (CELLS, 1))
     tolerance = kind.tolerances(plan, base[0])
     usable = np.isfinite(fixed)
-    return Fit(1, base, np.zeros_like(base), np.zeros(wide), np.ones(wide), tolerance, usable)
+    one = np.ones(wide)
+    return Fit(1, base, np.zeros_like(base), one, np.zeros(wide), one, tolerance, usable)
 
 
 def warmed(one: Fit, cold: Fit | None) -> Fit:
@@ -119,7 +123,7 @@ def warmed(one: Fit, cold: Fit | None) -> Fit:
     take = np.zeros(len(one.usable), bool) if cold is None else ~one.usable & cold.usable
     if cold is None or one.merge != 1 or not take.any():
         return one
-    names = ("base", "base_variance", "tau2", "inflation", "tolerance", "usable")
+    names = ("base", "base_variance", "design_effect", "tau2", "inflation", "tolerance", "usable")
     return replace(one, **{n: np.where(take, getattr(cold, n), getattr(one, n)) for n in names})
 
 
@@ -156,7 +160,7 @@ def _fit_rates(kind: Kind, plan: Plan, ticks: Rates, cells: Array, merge: int, g
     phi = phi * (unknown if fixed is None else np.where(np.isnan(fixed), unknown, 1.0))
     usable = n.sum(axis=0) >= 100
     zeros = np.zeros_like(base)
-    return Fit(merge, base, zeros, np.zeros(len(phi)), phi, tolerance, usable)
+    return Fit(merge, base, zeros, np.ones(len(phi)), np.zeros(len(phi)), phi, tolerance, usable)
 
 
 def _pseudo_events(cell_hits: Array, events: Array, pooled: Array) -> Array:
@@ -223,7 +227,7 @@ def _fit_means(
     tau2 = between_ticks(value - middle[cells], sampling)
     base, base_variance = shrunk(middle, members, sampling + tau2, valid.sum(axis=0))
     residual = value - base[cells]
-    tau2 = between_ticks(residual, sampling)
+    effect, tau2 = design_effect(residual, variance, sampling)
     usable = valid.sum(axis=0) >= 12
     fixed = None if kind.cold else kind.fixed_base(plan)
     if fixed is not None:  # known beforehand: nothing has to be learnt of it
@@ -232,13 +236,13 @@ def _fit_means(
         base_variance = np.where(known, 0.0, base_variance)
         sampling, tau2 = np.where(known, 0.0, sampling), np.where(known, 0.0, tau2)
     tolerance = kind.tolerances(plan, np.nan_to_num(median(base)) if usable.any() else base[0])
-    noise = np.where(valid, ticks.variance + tau2, np.nan)
+    noise = np.where(valid, effect * ticks.variance + tau2, np.nan)
     inflation = long_run(residual, noise, tolerance, _blocks(grain, merge))
-    error = np.sqrt(MEDIAN * (sampling + tau2) * inflation / np.maximum(valid.sum(axis=0), 1))
+    error = np.sqrt(MEDIAN * (effect * sampling + tau2) * inflation / np.maximum(valid.sum(axis=0), 1))
     tolerance = np.maximum(tolerance, UPPER * error)
     inflation = inflation * _unknown(np.where(valid, 1.0, 0.0), grain * merge)
     base_variance = base_variance * np.minimum(inflation, 10)
-    return Fit(merge, np.nan_to_num(base), base_variance, tau2, inflation, tolerance, usable)
+    return Fit(merge, np.nan_to_num(base), base_variance, effect, tau2, inflation, tolerance, usable)
 
 
 def _fit_silence(ticks: Rates | Means, cells: Array, merge: int, seconds: int) -> Fit:
@@ -258,8 +262,8 @@ def _fit_silence(ticks: Rates | Means, cells: Array, merge: int, seconds: int) -
     most = incidents_allowed(len(n) * seconds)
     silences = [_silences(one, usual) for one, usual in zip(n.T, base[cells].T, strict=True)]
     phi = np.maximum(phi, [longest[min(most, len(longest) - 1)] / 3.0 for longest in silences])
-    zeros = np.zeros_like(base)
-    return Fit(merge, base, zeros, np.zeros(len(phi)), phi, np.ones(len(phi)), n.sum(axis=0) >= 100)
+    zeros, one = np.zeros_like(base), np.ones(len(phi))
+    return Fit(merge, base, zeros, one, np.zeros(len(phi)), phi, one, n.sum(axis=0) >= 100)
 
 
 def _mean(values: Array, inside: Array) -> Array:

@@ -170,7 +170,7 @@ def _mean(court: Court, group: int, channel: int, n: float, one: float) -> tuple
     if n <= 0:
         return usual, None
     variance = one * ticks / n
-    sd = np.sqrt(bank.inflation[channel] * (variance + bank.tau2[channel]))
+    sd = np.sqrt(bank.inflation[channel] * (bank.design_effect[channel] * variance + bank.tau2[channel]))
     level = np.log(court.page[group] * len(LAMBDAS) * 2 * bank.sizes[group]) / ticks
     z = min((level + lam * lam / 2) / lam for lam in LAMBDAS)
     effect = float(bank.tolerance[channel] + z * sd)

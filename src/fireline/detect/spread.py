@@ -15,6 +15,9 @@ KEPT = 0.98  # of blocks, and at least one is left out: it may have been an inci
 UNSURE = 6.5  # a variance from n blocks is widened by 1 + 6.5/n, about its 80 % upper bound
 MEDIAN = 1.57  # variance of a median over that of a mean
 CLEAR = 3.0  # standard errors beyond which a season cell is believed as it is
+DESIGN_EFFECTS = tuple(2 ** (i / 2) for i in range(1, 11))  # up to 32: sessions of some twenty events
+SMOOTH = 4.0  # standard errors by which small ticks must spread wider than large ones to be clustered
+FAR = 9.0  # squared deviations in units of the variance are cut here: an incident is no cluster
 
 
 def block_sums(values: Array, length: int) -> Array:
@@ -131,6 +134,45 @@ def between_ticks(residual: Array, sampling: Array) -> Array:
     with np.errstate(all="ignore"):
         spread = 1.4826 * median(np.abs(residual - median(residual)))
     return np.maximum(np.nan_to_num(spread) ** 2 - sampling, 0.0)
+
+
+def design_effect(residual: Array, variance: Array, sampling: Array) -> tuple[Array, Array]:
+    """How many times the variance [C] of independent events a tick's mean has because they come in clusters
+    (sessions, users, queries), and tau2 [C] beside it.
+
+    Kish 1965. Clusters widen every tick in proportion to its sampling variance, so small ticks most; what
+    differs between ticks, tau2, is the same for all. ``residual`` and ``variance`` [T, C], NaN without data;
+    ``sampling`` [C] is the usual variance. Of the effects tried the likeliest is taken, and 1 unless small
+    ticks spread clearly wider than large ones beside tau2 alone.
+    """
+    effect, tau2 = np.ones(residual.shape[1]), between_ticks(residual, sampling)
+    clustered = np.flatnonzero((sampling > 0) & _wider_when_small(residual, variance, sampling, tau2))
+    if not clustered.size:
+        return effect, tau2
+    gap, chance, usual = residual[:, clustered], variance[:, clustered], sampling[clustered]
+    best = np.full(len(clustered), np.inf)
+    for factor in (1.0, *DESIGN_EFFECTS):
+        beside = between_ticks(gap, factor * usual)
+        noise = factor * chance + beside
+        with np.errstate(all="ignore"):
+            unlikely = np.nanmean(np.log(noise) + np.minimum(gap**2 / noise, FAR), axis=0)
+        better = unlikely < best
+        best[better] = unlikely[better]
+        effect[clustered[better]], tau2[clustered[better]] = factor, beside[better]
+    return effect, tau2
+
+
+def _wider_when_small(residual: Array, variance: Array, sampling: Array, tau2: Array) -> Array:
+    """Whether ticks of more than the usual variance lie farther out than their variance and ``tau2`` say,
+    beside the others: bool [C]."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        square = np.minimum(residual**2 / (variance + tau2), FAR)
+        small = np.where(variance > sampling, square, np.nan)
+        large = np.where(variance <= sampling, square, np.nan)
+        error = [np.nanvar(part, axis=0) / np.isfinite(part).sum(axis=0) for part in (small, large)]
+        gap = np.nanmean(small, axis=0) - np.nanmean(large, axis=0)
+        return np.asarray(gap > SMOOTH * np.sqrt(error[0] + error[1]))
 
 
 def shrunk(medians: Array, members: Array, variance: Array, ticks: Array) -> tuple[Array, Array]:
