@@ -74,10 +74,12 @@ class House:
         """Incidents that are not over, oldest first: as they stood when the tick began, and with what it
         wrote."""
         if self._open is None or self._open[0] != self.clock.now():
-            names = self.store.incidents(self.service, open_only=True)
+            found = self.store.standing(self.service, open_only=True)
             moving = self.store.measures(self.service, states=IN_FLIGHT)  # of a closed one: taken back late
-            names += [m.incident for m in moving if m.incident not in names]
-            self._open = self.clock.now(), [self.store.incident(name) for name in names]
+            there = {incident.id for incident in found}
+            late = dict.fromkeys(m.incident for m in moving if m.incident not in there)
+            found += [self.store.incident(name) for name in late]
+            self._open = self.clock.now(), found
         return self._open[1]
 
     def forget(self) -> None:
@@ -354,9 +356,7 @@ def report(house: House) -> None:
     if not house.news:
         return
     house.news = False
-    for name in house.store.incidents(house.service):
-        known = house.told.get(name, 0)
-        incident = house.store.incident(name)
-        for entry in incident.timeline[known:]:
+    for incident in house.store.standing(house.service):
+        for entry in incident.timeline[house.told.get(incident.id, 0) :]:
             house.tell(incident, entry)
-        house.told[name] = len(incident.timeline)
+        house.told[incident.id] = len(incident.timeline)

@@ -112,6 +112,39 @@ def test_incidents_are_listed_oldest_first_by_service_and_openness(store: Store)
     assert store.incident("inc-b").state is State.DECLINED
 
 
+def test_incidents_as_they_stand_are_those_read_one_by_one(place: str) -> None:
+    def standing(store: Store, **which: bool) -> list[Incident]:
+        found = store.standing("flights", **which)
+        assert found == [store.incident(name) for name in store.incidents("flights", **which)]
+        return found
+
+    with Store.open(place) as store, Store.open(place) as elsewhere:
+        assert standing(store) == []
+        for at, name in enumerate(("inc-1", "inc-2")):
+            with store.begin() as tx:
+                tx.append(name, opened(), after(at))
+        standing(store)
+        assert len(standing(elsewhere)) == 2
+        with elsewhere.begin() as tx:
+            tx.append("inc-1", note("written by another"), after(3))
+        assert [len(one.timeline) for one in standing(store)] == [2, 1]
+        with store.begin() as tx:
+            tx.append("inc-2", Draft(EntryKind.MOVED, "no harm", {"to": "declined"}), after(4))
+        assert [one.id for one in standing(elsewhere, open_only=True)] == ["inc-1"]
+        assert [one.id for one in standing(elsewhere)] == ["inc-1", "inc-2"]
+
+
+def test_incidents_that_nobody_wrote_to_are_not_read_again(store: Store) -> None:
+    asked: list[str] = []
+    sa.event.listen(store.database, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    for name in ("inc-1", "inc-2", "inc-3"):
+        with store.begin() as tx:
+            tx.append(name, opened(), T0)
+    asked.clear()
+    assert len(store.standing("flights")) == 3
+    assert len([one for one in asked if one.startswith("SELECT")]) == 1
+
+
 def test_the_projection_follows_the_journal_and_is_checked(store: Store) -> None:
     with store.begin() as tx:
         tx.append("inc-1", opened(), T0)

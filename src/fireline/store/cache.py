@@ -60,6 +60,12 @@ class Memory:
         fresh = journal.read(connection, incident, after=len(known.entries))
         return known.and_then(fresh) if fresh else known
 
+    def known(self, incident: str, last: int) -> Incident | None:
+        """What the incident's ``last`` entries amount to, where these were read and nothing after them."""
+        with self._lock:
+            told = self._known.get(incident, NOTHING)
+        return told.incident if told.upto == len(told.entries) == last else None
+
     def keep(self, committed: Mapping[str, Told]) -> None:
         """Remember what is committed for good."""
         with self._lock:

@@ -33,7 +33,7 @@ _PROJECT = (
     .where(incidents.c.id == _NAME)
     .values({column: sa.bindparam(column) for column in PROJECTED})
 )
-_ALL = sa.select(incidents.c.id).order_by(incidents.c.opened_at, incidents.c.id)
+_ALL = sa.select(incidents.c.id, incidents.c.last_seq).order_by(incidents.c.opened_at, incidents.c.id)
 _OPEN = _ALL.where(incidents.c.state.not_in(OVER_WORDS))
 _LISTED = {
     (of, open_only): query.where(incidents.c.service == sa.bindparam("of")) if of else query
@@ -98,10 +98,11 @@ def service_of(connection: sa.Connection, incident: str) -> str:
     return str(first["service"])
 
 
-def listed(connection: sa.Connection, service: str | None, open_only: bool) -> list[str]:
-    """Incident ids, oldest first."""
+def listed(connection: sa.Connection, service: str | None, open_only: bool) -> dict[str, int]:
+    """Incident ids, oldest first, each with the seq of its last entry."""
     query = _LISTED[service is not None, open_only]
-    return list(connection.execute(query, {"of": service} if service is not None else {}).scalars())
+    found = connection.execute(query, {"of": service} if service is not None else {})
+    return {row.id: row.last_seq for row in found}
 
 
 def projected(incident: Incident, last_seq: int) -> dict[str, Any]:

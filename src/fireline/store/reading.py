@@ -47,7 +47,7 @@ class Reading:
         """Ids of incidents, oldest first; ``open_only`` leaves out closed, merged, declined and cancelled
         ones."""
         with self._reads() as connection:
-            return journal.listed(connection, service, open_only)
+            return list(journal.listed(connection, service, open_only))
 
     def measure(self, measure: str) -> Measure:
         """One measure as it stands. Raises StoreError when it is not known."""

@@ -25,6 +25,7 @@ from fireline.store.rows import Claim, Fold, Gate, LakeFile, Mark, Stored
 from fireline.terms.counts import CountsRow
 from fireline.terms.fold import fold
 from fireline.terms.guards import allowed
+from fireline.terms.incident import Incident
 from fireline.terms.page import Page, PageDraft
 from fireline.terms.quarantine import BadRow
 from fireline.terms.timeline import Draft, Entry
@@ -93,6 +94,14 @@ class Store(Reading):
             told = told.folded(self.fold)
         self._memory.keep({incident: told})
         return told
+
+    def standing(self, service: str | None = None, open_only: bool = False) -> list[Incident]:
+        """The incidents that ``incidents`` names, as their journals tell them: one question where nothing was
+        written since they were read last."""
+        with self._reads() as connection:
+            listed = journal.listed(connection, service, open_only)
+        known = {name: self._memory.known(name, last) for name, last in listed.items()}
+        return [self.incident(name) if told is None else told for name, told in known.items()]
 
     def reads(self, how: str = QUESTION) -> AbstractContextManager[sa.Connection]:
         """A connection to read from, for the store's other modules."""
