@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -58,11 +59,24 @@ class Looking(Protocol):
 
 
 @dataclass
+class Held:
+    """An incident with the simulated measure that holds in it, and what the shadow lately says of that."""
+
+    incident: Incident
+    measure: Measure
+    look: Callable[[Incident, Measure], Comparison | None]
+
+    @cached_property
+    def lately(self) -> Comparison | None:
+        return self.look(self.incident, self.measure)
+
+
+@dataclass
 class Comparing:
     """Compares as of a moment; the last few answers are kept: several steps of a tick ask for the same."""
 
     file: Looking
-    _holding: tuple[datetime, list[tuple[Incident, Measure]]] | None = field(default=None, repr=False)
+    _holding: tuple[datetime, list[Held]] | None = field(default=None, repr=False)
     _seen: OrderedDict[tuple[object, ...], Any] = field(default_factory=OrderedDict, repr=False)
 
     def comparison(self, incident: Incident, measure: Measure, now: datetime) -> Comparison | None:
@@ -85,8 +99,8 @@ class Comparing:
         if finding.monitor == FALLBACK and self._we_fell_back():
             return True
         if self._holding is None or self._holding[0] != now:
-            self._holding = now, self._held()
-        return any(self._moot_there(incident, held, finding, now) for incident, held in self._holding[1])
+            self._holding = now, self._held(now)
+        return any(_moot_there(held, finding, now) for held in self._holding[1])
 
     def _since(
         self, incident: Incident, measure: Measure, since: datetime, now: datetime
@@ -166,18 +180,22 @@ class Comparing:
         if measure.action not in GOING_BACK or now <= since:
             return None
         key = (incident.id, measure.id, since, now, len(incident.alerts))
-        wanted = self._compared(incident)
+        found = self._once(key, lambda: self._compare(incident, measure, since, now))
+        return cast("Comparison | None", found)
+
+    def _compare(
+        self, incident: Incident, measure: Measure, since: datetime, now: datetime
+    ) -> Comparison | None:
         if self.file.only_counts(since, now):
-            counted = self._once(key, lambda: self._counted(incident, measure, since, now))
-            return cast("Comparison | None", counted)
-        found: Comparison | None = self._once(key, lambda: shadow(
+            return self._counted(incident, measure, since, now)
+        wanted = self._compared(incident)
+        return shadow(
             self.file.after(since, now, sorted(wanted)).columns,
             {name: c for name, c in self.file.before(since).columns.items() if name in wanted},
             good=str(measure.params["to"]),
             bad=measure.params.get("from", measure.params.get("version")), alerts=incident.alerts,
             since=since, until=now, timezone=self.file.runbook.timezone,
-        ))  # fmt: skip
-        return found
+        )  # fmt: skip
 
     def _counted(
         self, incident: Incident, measure: Measure, since: datetime, now: datetime
@@ -200,28 +218,18 @@ class Comparing:
         live = self.file.archive.store.measures(self.file.runbook.service, states=LIVE)
         return any(m.action == "fallback" and not m.simulated and m.applied_at for m in live)
 
-    def _held(self) -> list[tuple[Incident, Measure]]:
-        """Incidents with the simulated measure that holds in them."""
-        store, found = self.file.archive.store, []
-        for name in store.incidents(self.file.runbook.service):
-            incident = store.incident(name)
+    def _held(self, now: datetime) -> list[Held]:
+        """Incidents with the simulated measure that holds in them, as seen from ``now``."""
+
+        def look(incident: Incident, measure: Measure) -> Comparison | None:
+            return self._lately(incident, measure, now)
+
+        found = []
+        for incident in self.file.archive.store.standing(self.file.runbook.service):
             held = [m for m in incident.measures if m.simulated and m.confirmed_at and m.params.get("to")]
             if held and incident.state not in UNHELD:
-                found.append((incident, held[-1]))
+                found.append(Held(incident, held[-1], look))
         return found
-
-    def _moot_there(self, incident: Incident, held: Measure, finding: Finding, now: datetime) -> bool:
-        """A finding about the version taken out is moot; of others the shadow knows whether going back would
-        help."""
-        out = (held.params.get("from"), held.params.get("version"))
-        if (
-            finding.version is not None
-            and finding.version in out
-            and finding.at >= (held.confirmed_at or now)
-        ):
-            return True
-        seen = self._lately(incident, held, now)
-        return moot(incident, finding, seen) is not None
 
     def _lately(self, incident: Incident, held: Measure, now: datetime) -> Comparison | None:
         """The shadow since the measure, as of the last full hour of its first six, of every six hours in its
@@ -241,6 +249,16 @@ class Comparing:
             while len(self._seen) > KEPT:
                 self._seen.popitem(last=False)
         return self._seen[key]
+
+
+def _moot_there(held: Held, finding: Finding, now: datetime) -> bool:
+    """A finding about the version taken out is moot; of others the shadow knows whether going back would
+    help."""
+    out = (held.measure.params.get("from"), held.measure.params.get("version"))
+    taken_out = finding.version is not None and finding.version in out
+    if taken_out and finding.at >= (held.measure.confirmed_at or now):
+        return True
+    return moot(held.incident, finding, held.lately) is not None
 
 
 def pages_of(incident: Incident) -> list[Mapping[str, Any]]:

@@ -184,8 +184,9 @@ class CaseFile:
     # -- for the review -----------------------------------------------------------------------------------
 
     def review_facts(self, incident: Incident, now: datetime) -> ReviewFacts:
-        """Requests affected since the onset, counted; and what else the review asks for."""
-        if incident.state not in (State.RESOLVED, State.LEARNING) and incident.review is None:
+        """Requests affected since the onset, counted, and what else the review asks for, when it is to be
+        written now."""
+        if incident.state is not State.LEARNING or incident.review is not None:
             return ReviewFacts(now)
         return self.full_review_facts(incident, now)
 
