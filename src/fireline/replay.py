@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from fireline.detect.noticeable import Recent, monitor_families, noticeable
 from fireline.detect.size import sizes
 from fireline.detect.standing import error_budgets
 from fireline.errors import InputError, Where
-from fireline.ingest import log_of, signals_log
+from fireline.ingest import Log, log_of, signals_log
 from fireline.learn import draft_review
 from fireline.loop import House, Tell, report, tick
 from fireline.reader import CountsReader, OfService
@@ -115,6 +117,7 @@ def run(
         recorder.signals(sampled, BEGINNING)
         bad = [*bad_changes, *bad_signals.items, *bad_runs]
         recorder.quarantine([*log.quarantine.items, *bad], BEGINNING)
+        log = _Told.of(log)  # its rows lie in the lake now, and need not be held twice
         known = sorted(
             [*announced, *infer_versions(recorder.versions, runbook.service, announced)], key=lambda c: c.at
         )
@@ -209,16 +212,20 @@ def _read(path: Path) -> str:
 
 def moments(house: House, clock: ManualClock, found: Sequence[Finding], until: int) -> None:
     """Ticks at each instant up to ``until`` (microseconds) with findings or something due, in order."""
-    waiting = sorted({f.at for f in found})
+    known: dict[datetime, list[Finding]] = {}
+    for finding in found:
+        known.setdefault(finding.at, []).append(finding)
+    waiting = deque(sorted(at for at in known if micros(at) <= until))
     while True:
         due = [m for i in house.open() if (m := next_moment(i, clock.now())) is not None]
-        upcoming = [at for at in (*waiting, *due) if micros(at) <= until]
+        upcoming = [*islice(waiting, 1), *(at for at in due if micros(at) <= until)]
         if not upcoming:
             return
         now = max(min(upcoming), clock.now())
         clock.move_to(now)
-        tick(house, [f for f in found if f.at == now])
-        waiting = [at for at in waiting if at > now]
+        tick(house, known.get(now, []))
+        while waiting and waiting[0] <= now:
+            waiting.popleft()
 
 
 @dataclass
@@ -316,9 +323,25 @@ class _Play:
         return [self.store.incident(name) for name in self.store.incidents(self.runbook.service)]
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What is said of a log at the end, without its rows."""
+
+    rows: int
+    labels: int
+    last: datetime
+    end: datetime
+    notes: tuple[str, ...]
+    quarantine: Quarantine
+
+    @classmethod
+    def of(cls, log: Log | CountedLog) -> _Told:
+        return cls(log.rows, len(log.labels), log.last, log.end, log.notes, log.quarantine)
+
+
 def _summary(
     runbook: Runbook,
-    log: Any,
+    log: _Told,
     recorder: Recorder,
     play: _Play,
     incidents: Sequence[Mapping[str, Any]],
@@ -334,7 +357,7 @@ def _summary(
         "events": log.rows,
         "duplicates": recorder.duplicates,
         "late": recorder.late,
-        "labels": len(log.labels),
+        "labels": log.labels,
         "quarantined": [*log.quarantine.summary(), *(f"signals: {line}" for line in bad_signals.summary())],
         "bad_changes": [str(row) for row in bad_told],
         "changes": [change.as_json() for change in play.changes],

@@ -6,11 +6,15 @@ import json
 import os
 import re
 import signal
+import weakref
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
+from fireline import replay
+from fireline.ingest import Log
 from tests.support.played import Played, broken, small
 
 FILES = ("incidents.json", "summary.json")
@@ -47,6 +51,25 @@ def test_two_replays_into_two_folders_give_equal_bytes(
     played.play(tmp_path / "elsewhere")
     assert said(tmp_path / "elsewhere") == said(whole[0])
     assert (tmp_path / "elsewhere/report.html").read_bytes() == (whole[0] / "report.html").read_bytes()
+
+
+def test_the_rows_of_the_log_are_let_go_once_they_lie_in_the_lake(
+    played: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, held = replay.log_of, []
+
+    def noted(*given: Any) -> Log:
+        log = read(*given)
+        held.append(weakref.ref(log))
+        return log
+
+    def still_there(*_: object) -> None:
+        assert held[0]() is None
+
+    monkeypatch.setattr(replay, "log_of", noted)
+    logs = [path for path in played.files() if path != "--labels"]
+    replay.run(played.runbook, logs, out=tmp_path, on_tick=still_there)
+    assert len(held) == 1
 
 
 @pytest.mark.parametrize("seed", [1])
