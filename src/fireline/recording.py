@@ -140,13 +140,20 @@ class Archive:
         """Events, shadow calls with them, with time in [since, until), oldest first."""
         return self._read("events", "time", since, until, columns)
 
+    def sample(
+        self, since: datetime, until: datetime, most: int, columns: list[str] | None = None
+    ) -> pa.Table:
+        """The same, or, where there are more than ``most``, about as many of them, chosen by request;
+        ``columns`` must hold ``request_id``."""
+        return self._read("events", "time", since, until, columns, most)
+
     def labels(self, since: datetime, until: datetime) -> pa.Table:
         """Labels that became known in [since, until)."""
-        return self._read("labels", "label_time", since, until, None)
+        return self._read("labels", "label_time", since, until)
 
     def signals(self, since: datetime, until: datetime) -> pa.Table:
         """Signals with time in [since, until), oldest first; no row at all where none was ever told."""
-        return self._read("signals", "time", since, until, None)
+        return self._read("signals", "time", since, until)
 
     def elsewhere(self, since: datetime, until: datetime) -> tuple[int, int]:
         """How many files with events in [since, until) are not here but in another server's lake, and of how
@@ -155,14 +162,15 @@ class Archive:
         return sum(not self.lake.has(f.file) for f in files), len(files)
 
     def _read(
-        self, kind: str, clock: str, since: datetime, until: datetime, columns: list[str] | None
-    ) -> pa.Table:
+        self, kind: str, clock: str, since: datetime, until: datetime, columns: list[str] | None = None,
+        most: int | None = None,
+    ) -> pa.Table:  # fmt: skip
         files = self.store.lake_files(kind, micros(since), micros(until), self.service)
         if self.own:
             files = self._here(files)
         if not files:
             return pa.table({clock: pa.array([], pa.timestamp("us", "UTC"))})
-        table = self.lake.read([f.file for f in files], columns, since, until)
+        table = self.lake.read([f.file for f in files], columns, since, until, most)
         return table.sort_by(clock) if table.num_rows and not _sorted(times(table, clock)) else table
 
     def _here(self, files: list[LakeFile]) -> list[LakeFile]:

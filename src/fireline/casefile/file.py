@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
-
 from fireline.casefile import traffic
 from fireline.casefile.comparing import LEAD, LONGEST, Comparing, pages_of
 from fireline.casefile.frames import frame, values
@@ -96,19 +94,20 @@ class CaseFile:
     def before(self, since: datetime) -> Frame:
         """The reference window, or, where the log does not hold it, what came well before the onset."""
         if "reference" not in self._before:
-            table = self.archive.events(self.runbook.reference.since, self.runbook.reference.until)
-            self._before["reference"] = self._frame(table, BEFORE_ROWS, self.runbook.reference.until)
+            reference = self.runbook.reference
+            self._before["reference"] = self._frame(reference.since, reference.until, BEFORE_ROWS)
         if self._before["reference"].rows >= 1000:
             return self._before["reference"]
         until = since - timedelta(hours=6)
-        return self._frame(self.archive.events(until - timedelta(days=28), until), BEFORE_ROWS, until)
+        return self._frame(until - timedelta(days=28), until, BEFORE_ROWS)
 
     def after(self, since: datetime, now: datetime, columns: list[str] | None = None) -> Frame:
         """From some days before the onset up to now, labels as known now; all ``columns`` unless named."""
-        return self._frame(self.archive.events(since, now, columns), AFTER_ROWS, now)
+        return self._frame(since, now, AFTER_ROWS, columns)
 
-    def _frame(self, table: pa.Table, limit: int, now: datetime) -> Frame:
-        return frame(table, limit, now, self.archive, self.runbook, self.judge.plan)
+    def _frame(self, since: datetime, until: datetime, most: int, columns: list[str] | None = None) -> Frame:
+        rows = self.archive.sample(since, until, most, columns)
+        return frame(rows, until, self.archive, self.runbook, self.judge.plan)
 
     def only_counts(self, since: datetime, now: datetime) -> bool:
         """Whether no rows came that could be compared, because their counts alone do."""

@@ -1,4 +1,4 @@
-"""Recorded rows as triage takes them: columns as arrays, cut to size, with the labels known by then."""
+"""Recorded rows as triage takes them: columns as arrays, with the labels known by then."""
 
 from __future__ import annotations
 
@@ -11,19 +11,14 @@ import pyarrow as pa
 from fireline.clock import from_micros
 from fireline.recording import Archive
 from fireline.runbook.schema import Runbook
-from fireline.telemetry.hashing import hash_text
 from fireline.telemetry.labels import join_labels
 from fireline.telemetry.tally import outcome
 from fireline.terms.plan import Plan
 from fireline.triage.case import Frame
 
 
-def frame(
-    table: pa.Table, limit: int, now: datetime, archive: Archive, runbook: Runbook, plan: Plan
-) -> Frame:
-    """Canonical rows as triage takes them, about ``limit`` of them, with labels as known by ``now``."""
-    if len(table) > limit:
-        table = table.filter(pa.array(_chosen(table, limit)))
+def frame(table: pa.Table, now: datetime, archive: Archive, runbook: Runbook, plan: Plan) -> Frame:
+    """Canonical rows as triage takes them, with labels as known by ``now``."""
     # Sketches of texts are for counting only.
     names = [f.name for f in table.schema if not pa.types.is_binary(f.type)]
     columns = {name: values(table.column(name)) for name in names}
@@ -40,8 +35,8 @@ def values(column: pa.ChunkedArray) -> Any:
         return column.fill_null(False).to_numpy(zero_copy_only=False).astype(bool)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    words = column.cast(pa.string()).fill_null("")
-    return words.to_numpy(zero_copy_only=False).astype(object)
+    words = column.cast(pa.string()).fill_null("").combine_chunks().dictionary_encode()
+    return words.dictionary.to_numpy(zero_copy_only=False).astype(object)[words.indices.to_numpy()]
 
 
 def _labels(table: pa.Table, now: datetime, archive: Archive, runbook: Runbook, plan: Plan) -> dict[str, Any]:
@@ -55,13 +50,6 @@ def _labels(table: pa.Table, now: datetime, archive: Archive, runbook: Runbook, 
     label = outcome(plan, joined.column("label"), said)
     when = joined.column("label_time").cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).cast(pa.float64())
     return {"label": label, "label_time": when.to_numpy(zero_copy_only=False).astype(np.float64)}
-
-
-def _chosen(table: pa.Table, limit: int) -> Any:
-    """Which rows stay, about ``limit`` of them: by request, so that a shadow call stays with its live
-    call."""
-    hashed = hash_text(table.column("request_id"))
-    return (hashed % np.uint64(1 << 20)).astype(np.float64) < (1 << 20) * (limit / len(table))
 
 
 def columns_time(table: pa.Table) -> Any:

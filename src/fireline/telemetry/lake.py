@@ -13,12 +13,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from fireline.errors import StoreError, Where
+from fireline.telemetry.hashing import hash_text
 
 Kind = Literal["events", "labels", "signals"]
 
@@ -27,6 +29,7 @@ _TIMES = ("time", "label_time")
 PARTIAL = ".partial"
 GROUP = 16_384
 """Rows of a row group: who reads a few hours of a file decodes no more than it must."""
+SHARES = 1 << 20
 
 
 class Lake:
@@ -73,10 +76,13 @@ class Lake:
         columns: Sequence[str] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        most: int | None = None,
     ) -> pa.Table:
         """The rows of ``files``, in their order, with time (for labels: label_time) in [since, until).
 
-        A column that one file lacks is null there; one that no file has is left out.
+        A column that one file lacks is null there; one that no file has is left out. Where there are more
+        than ``most`` events, about as many: chosen by request, so that a shadow call stays with its live
+        call, and file by file, so that the others are never held together.
         """
         paths = list(files)
         for path in paths:
@@ -85,23 +91,35 @@ class Lake:
                     "a committed file of the lake is gone", where=Where(file=str(self.folder / path)),
                     todo="restore it from a backup, or replay the log it came from",
                 )  # fmt: skip
-        tables = [self._one(path, columns, since, until) for path in paths]
+        share = 1.0 if most is None else most / max(self._rows(paths, since, until), 1)
+        tables = [_part(self._one(path, columns, since, until), share) for path in paths]
         return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
 
     def _one(
         self, path: str, columns: Sequence[str] | None, since: datetime | None, until: datetime | None
     ) -> pa.Table:
-        data = ds.dataset(self.folder / path, format="parquet")
+        data, bounds = self._within(path, since, until)
         names = data.schema.names
         wanted = names if columns is None else [name for name in columns if name in names]
-        clock = next((name for name in _TIMES if name in names), None)
+        return data.to_table(columns=list(wanted), filter=bounds)
+
+    def _rows(self, paths: Sequence[str], since: datetime | None, until: datetime | None) -> int:
+        found = [self._within(path, since, until) for path in paths]
+        return sum(data.count_rows(filter=bounds) for data, bounds in found)
+
+    def _within(
+        self, path: str, since: datetime | None, until: datetime | None
+    ) -> tuple[ds.Dataset, ds.Expression | None]:
+        """A file, and which of its rows lie in [since, until)."""
+        data = ds.dataset(self.folder / path, format="parquet")
+        clock = next((name for name in _TIMES if name in data.schema.names), None)
         bounds = None
         if clock is not None and since is not None:
             bounds = pc.field(clock) >= pa.scalar(since, data.schema.field(clock).type)
         if clock is not None and until is not None:
             before = pc.field(clock) < pa.scalar(until, data.schema.field(clock).type)
             bounds = before if bounds is None else bounds & before
-        return data.to_table(columns=list(wanted), filter=bounds)
+        return data, bounds
 
     def sweep(self, committed: Iterable[str]) -> list[str]:
         """Remove every file that is not ``committed``, and say which. Only the one process that writes may do
@@ -116,6 +134,14 @@ class Lake:
                 found.unlink()
                 removed.append(path)
         return removed
+
+
+def _part(table: pa.Table, share: float) -> pa.Table:
+    """The rows of about this share of all requests."""
+    if share >= 1:
+        return table
+    hashed = hash_text(table.column("request_id")) % np.uint64(SHARES)
+    return table.filter(pa.array(hashed.astype(np.float64) < SHARES * share))
 
 
 def _repeating(table: pa.Table) -> list[str]:
