@@ -60,7 +60,7 @@ class House:
     """When the last tick was, where ticks come at any instant; None where each due instant has its own."""
     also: Callable[[Tx], None] = lambda tx: None
     """What else is written with whatever a tick writes first."""
-    _open: tuple[datetime, list[Incident]] | None = None
+    _open: list[Incident] | None = None
     bookmark: Bookmark = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,16 +71,15 @@ class House:
         return self.runbook.service
 
     def open(self) -> list[Incident]:
-        """Incidents that are not over, oldest first: as they stood when the tick began, and with what it
-        wrote."""
-        if self._open is None or self._open[0] != self.clock.now():
+        """Incidents that are not over, oldest first: with what this house wrote, and what others had written
+        when it last began to read anew."""
+        if self._open is None:
             found = self.store.standing(self.service, open_only=True)
             moving = self.store.measures(self.service, states=IN_FLIGHT)  # of a closed one: taken back late
             there = {incident.id for incident in found}
             late = dict.fromkeys(m.incident for m in moving if m.incident not in there)
-            found += [self.store.incident(name) for name in late]
-            self._open = self.clock.now(), found
-        return self._open[1]
+            self._open = found + [self.store.incident(name) for name in late]
+        return self._open
 
     def forget(self) -> None:
         """Reads the journal anew: somebody else wrote in it."""
