@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from fireline.errors import StoreError
@@ -42,6 +43,21 @@ def test_a_column_that_one_file_lacks_is_missing_there(tmp_path):
         lake.write("b", "events", events(1, 1, y=pa.array(["w"]))),
     ]
     assert lake.read(paths, ["x", "y", "z"]).to_pydict() == {"x": [0, 1], "y": [None, "w"]}
+
+
+def test_of_many_events_about_as_many_as_asked_for_are_read_and_by_request(tmp_path):
+    lake = Lake(tmp_path)
+    ids = [f"r{i // 2}" for i in range(4000)]  # each request with its shadow call
+    paths = [
+        lake.write(f"b{part}", "events", events(part * 1000, 1000, request_id=pa.array(ids[part::4])))
+        for part in range(4)
+    ]
+    whole = lake.read(paths, since=START + timedelta(hours=100))
+    found = lake.read(paths, since=START + timedelta(hours=100), most=1000)
+    assert 850 < len(found) < 1150
+    chosen = pc.is_in(whole.column("request_id"), found.column("request_id").combine_chunks())
+    assert found.equals(whole.filter(chosen)), "all of a request or nothing of it, in the same order"
+    assert lake.read(paths, since=START + timedelta(hours=100), most=len(whole)).equals(whole)
 
 
 def test_writing_a_batch_again_changes_nothing(tmp_path):
