@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import pytest
 from fireline.cli.entry import main
 from fireline.clock import iso
 from fireline.terms.incident import State
+from tests.support.listening import free_port
 from tests.support.living import BEGIN, SERVICE, Living, write_book
 
 Type = Callable[..., int]
@@ -49,9 +49,7 @@ class Server:
     """`fireline serve` in a process of its own."""
 
     def __init__(self, book: Path, data: Path, *more: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         self.url, self.data = f"http://127.0.0.1:{port}", data
         self.log = (data.parent / "server.log").open("wb")
         self.process = subprocess.Popen(
@@ -206,9 +204,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(said: Any, arguments: tuple[s
 def test_no_server_is_an_error_that_says_how_to_start_one(
     monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     for command in (("incidents",), ("show", "inc-1"), ("ack", "inc-0123456789"), ("declare", SERVICE, "x")):
         assert main([*command, "--url", url]) != 0
         text = capsys.readouterr().err

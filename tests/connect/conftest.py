@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from fireline.cli.entry import main
 from fireline.clock import Clock, SystemClock
@@ -26,23 +23,8 @@ from fireline.terms.people import Scope
 from fireline.web.app import create_app
 from fireline.web.auth import Access
 from fireline.web.auth import tokens as token_making
+from tests.support.listening import listening
 from tests.support.living import SERVICE, lines, rows, write_book
-
-
-@contextlib.contextmanager
-def listening(app: Any, **more: Any) -> Iterator[str]:
-    """``app`` on a free port of this machine; its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", **more))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 @dataclass

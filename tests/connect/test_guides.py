@@ -25,16 +25,12 @@ import yaml
 from fireline.cli.entry import main
 from fireline.clock import SystemClock, iso
 from tests.support import postgres
+from tests.support.listening import free_port
 
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
 LASTING = ("fireline serve", "fireline collect", "uvicorn")
 LACKING = 1
 """What `check` ends with for a runbook nobody has filled in yet."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class Walk:

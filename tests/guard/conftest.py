@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import threading
@@ -14,9 +15,12 @@ import pytest
 
 from fireline.guard import signed
 from fireline.terms.switch import Route, Switch
+from tests.support.listening import free_port
 
 KEY = "5ec4e7" * 8
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LONG = 60.0
+"""Seconds that a call hangs for whoever waits for it: a test that takes less has not waited."""
 
 
 def switch(version: int, *routes: Route, service: str = "pricing", expires_at=None) -> Switch:
@@ -32,6 +36,16 @@ def rollback(share: float = 1.0, to: str = "A", lasts: timedelta | None = None, 
 def envelope(told: Switch, key: str = KEY) -> dict[str, str]:
     text = json.dumps(told.as_json())
     return {"switch": text, "signature": signed(text, bytes.fromhex(key))}
+
+
+class Ticks:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = 100.0
+
+    def __call__(self) -> float:
+        return self.at
 
 
 class Listener(ThreadingHTTPServer):
@@ -52,7 +66,7 @@ class Server:
         self.clock = ""
         self.news = threading.Condition()
         self.http: Listener | None = None
-        self.port = 0
+        self.port = free_port()
 
     @property
     def url(self) -> str:
@@ -60,7 +74,6 @@ class Server:
 
     def start(self) -> None:
         self.http = Listener(("127.0.0.1", self.port), _handler(self))
-        self.port = self.http.server_address[1]
         threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def stop(self) -> None:
@@ -146,7 +159,15 @@ def _alone(monkeypatch, tmp_path):
     monkeypatch.setenv("FIRELINE_STATE", str(tmp_path / "state"))
 
 
-def until(holds, seconds: float = 5.0) -> bool:
+async def settled(holds, seconds: float = 30.0) -> None:
+    """The loop's other tasks go on until ``holds()`` comes true."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "what runs beside the call did not end"
+        await asyncio.sleep(0.001)
+
+
+def until(holds, seconds: float = 30.0) -> bool:
     """Whether ``holds()`` came true in that time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

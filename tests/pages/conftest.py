@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from tests.support.listening import free_port
 from tests.support.rooms import Rooms, app_of
 
 CHROMIUM = next(
@@ -35,9 +35,7 @@ class Served:
 
     def __init__(self, rooms: Rooms) -> None:
         self.rooms = rooms
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self.start()
 
     @property

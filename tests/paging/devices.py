@@ -20,6 +20,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from fireline.channels.log import LOGGER
 from tests.paging.receiver import Receiver
+from tests.support.listening import free_port
 
 SECRET = "s3cr3t-and-nobody-else"
 PASSWORD = "hunter2-hunter2"
@@ -167,18 +168,12 @@ def mail_server(**more: Any) -> Iterator[tuple[Mailbox, int]]:
     mailbox = Mailbox()
     if more.pop("wants_login", False):
         more |= {"authenticator": mailbox.login, "auth_required": True}
-    controller = Controller(mailbox, hostname="127.0.0.1", port=_free(), **more)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port(), **more)
     controller.start()
     try:
         yield mailbox, controller.port
     finally:
         controller.stop()
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

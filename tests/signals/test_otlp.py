@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from fireline.clock import SystemClock
 from fireline.telemetry.otlp import decoded, logs, metrics, traces
 from fireline.web.app import create_app
 from fireline.web.auth import Access
+from tests.support.listening import listening
 from tests.support.living import SERVICE, Living, write_book
-from tests.support.processes import free_port
 
 pytest.importorskip("opentelemetry.sdk", reason="needs opentelemetry-sdk")
 
@@ -27,16 +24,9 @@ pytest.importorskip("opentelemetry.sdk", reason="needs opentelemetry-sdk")
 def served(tmp_path: Path) -> Iterator[tuple[Living, str]]:
     """A server on this machine, and its address."""
     living = Living(write_book(tmp_path / "book"), tmp_path / "state", clock=SystemClock())
-    port = free_port()
     app = create_app(living.running, Access(open_on_loopback=True), begin=False)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield living, f"http://127.0.0.1:{port}/v1/otlp/v1"
-    server.should_exit = True
-    thread.join(10)
+    with listening(app) as address:
+        yield living, f"{address}/v1/otlp/v1"
 
 
 def taken(living: Living) -> list[dict[str, Any]]:

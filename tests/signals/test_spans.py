@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 
 from fireline.cli.entry import main
 from fireline.clock import SystemClock
@@ -26,7 +23,7 @@ from fireline.telemetry.otlp.genai import only, parted
 from fireline.web.app import create_app
 from fireline.web.auth import Access
 from tests.docs.test_docs import commands
-from tests.support.processes import free_port
+from tests.support.listening import listening
 
 PAGE = "docs/guides/watch-texts-and-schemas.md"
 SERVICE = "support-chat"
@@ -229,16 +226,9 @@ def served(place: Path, folder: Path) -> Iterator[tuple[Running, str]]:
     folder.mkdir()
     with Store.open(folder / "fireline.sqlite") as store:
         running = Running(store, folder, open_books([place]), SystemClock())
-        port = free_port()
         app = create_app(running, Access(open_on_loopback=True), begin=False)
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.02)
-        yield running, f"http://127.0.0.1:{port}/v1/otlp/v1"
-        server.should_exit = True
-        thread.join(10)
+        with listening(app) as address:
+            yield running, f"{address}/v1/otlp/v1"
         running.stop()
 
 

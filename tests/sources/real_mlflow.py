@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.listening import free_port
+
 WAIT = 300.0
 MLFLOW = shutil.which("mlflow", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 """MLflow's command, of this environment or of any other; None where there is none."""
@@ -24,9 +25,7 @@ MLFLOW = shutil.which("mlflow", path=os.pathsep.join([str(Path(sys.executable).p
 @contextmanager
 def tracked(folder: Path) -> Iterator[tuple[str, list[str]]]:
     """The server's address, and the ids of its runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [str(MLFLOW), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
          "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder)],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -18,16 +17,11 @@ from fireline.clock import parse_time
 from fireline.errors import InputError, SettingsError
 from fireline.sources.pull import Around
 from fireline.sources.pull.prometheus import Settings, opened
+from tests.support.listening import free_port
 
 BINARY = shutil.which("prometheus")
 AROUND = Around("pricing", "prom", "signals")
 needs_prometheus = pytest.mark.skipif(BINARY is None, reason="no prometheus here: apt-get install prometheus")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

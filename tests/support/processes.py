@@ -10,7 +10,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -32,6 +31,7 @@ from fireline.live.keys import switch_key
 from fireline.store import Store
 from fireline.store.people import People
 from fireline.web.auth.tokens import make
+from tests.support.listening import free_port
 from tests.support.played import small
 
 PATIENCE = 45.0
@@ -178,13 +178,6 @@ def until(what: Callable[[], Any], why: str, patience: float = PATIENCE, pause: 
             last = str(error)
         time.sleep(pause)
     raise AssertionError(f"{why} {last}")
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # -- processes --
