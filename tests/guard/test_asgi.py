@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from time import perf_counter
 
 import pytest
 from fastapi import FastAPI, Request
@@ -156,14 +157,18 @@ def test_it_stands_before_a_real_fastapi_app():
 
 
 def test_what_an_app_does_after_its_answer_is_no_part_of_it():
+    answered = []
+
     async def answers_and_works_on(scope, receive, send):
         await answers(scope, receive, send)
+        answered.append(perf_counter())
         await asyncio.sleep(0.05)
         raise Broken
 
     guard, events, app = made(answers_and_works_on)
+    began = perf_counter()
     with pytest.raises(Broken):
         ask(app)
     assert [event["status"] for event in events] == ["200"]
-    assert events[0]["latency_ms"] < 40
+    assert events[0]["latency_ms"] <= 1e3 * (answered[0] - began)
     assert guard.status()["rungs"][0]["failed"] == 0

@@ -7,16 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fireline.guard import Breaker, BreakerOpen
-
-
-class Ticks:
-    """A monotonic clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.at = 100.0
-
-    def __call__(self) -> float:
-        return self.at
+from tests.guard.conftest import Ticks
 
 
 def test_failures_older_than_the_window_are_forgotten():

@@ -46,7 +46,7 @@ def test_a_switch_takes_at_once_and_its_version_is_in_the_events(server, tmp_pat
     server.put(switch(7, rollback()))
     assert until(lambda: guard.call(key="x") == "A")
     guard.call(key="after")
-    assert guard.flush(5)
+    assert guard.flush(30)
     rows = {row["request_id"]: row for row in server.rows}
     assert "switch" not in rows["before"]
     assert (rows["after"]["switch"], rows["after"]["version"], rows["after"]["rung"]) == ("7", "A", "current")
@@ -80,7 +80,7 @@ def test_a_route_to_a_rung_names_the_rung_and_kinds_will_do(server, tmp_path):
 def test_a_forged_or_older_switch_is_not_obeyed_and_counted(server, tmp_path, wrong, counted, caplog):
     guard = guarded(server, tmp_path)
     server.put(switch(5))
-    guard.start(5)
+    guard.start(30)
     assert until(lambda: guard.version == 5)
     with caplog.at_level(logging.ERROR, "fireline.guard"):
         server.put_raw(wrong, 9)
@@ -97,7 +97,7 @@ def test_a_forged_or_older_switch_is_not_obeyed_and_counted(server, tmp_path, wr
 def test_containment_outlives_a_restart_with_the_server_dead(server, tmp_path):
     server.put(switch(3, rollback()))
     first = guarded(server, tmp_path)
-    assert first.start(5)
+    assert first.start(30)
     assert until(lambda: first.version == 3)
     first.close()
     server.stop()
@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_written_costs_no_containment(server, tmp_path, 
     (tmp_path / "file").write_text("")
     guard = guarded(server, tmp_path, state=tmp_path / "file" / "below")
     server.put(switch(3, rollback()))
-    guard.start(5)
+    guard.start(30)
     assert until(lambda: guard.version == 3)
     assert guard.call() == "A"
     assert "cannot be kept" in guard.status()["switch"]["trouble"]
@@ -158,13 +158,19 @@ def test_a_folder_that_cannot_be_written_costs_no_containment(server, tmp_path, 
 
 
 def test_routes_expire_on_time_with_the_server_dead(server, tmp_path):
-    server.put(switch(3, rollback(lasts=timedelta(seconds=0.6))))
+    route = rollback(lasts=timedelta(seconds=0.6))
+    server.put(switch(3, route))
     guard = guarded(server, tmp_path)
-    guard.start(5)
+    guard.start(30)
     assert until(lambda: guard.version == 3)
     server.stop()
-    assert guard.call() == "A"
-    assert until(lambda: guard.call() == "B", 2.0)
+    while True:  # what it says belongs to a moment between the two
+        before, said, after = datetime.now(UTC), guard.call(), datetime.now(UTC)
+        if after < route.expires_at:
+            assert said == "A"
+        elif before >= route.expires_at:
+            assert said == "B"
+            break
     again = guarded(server, tmp_path)
     assert again.call() == "B"
     guard.close(0.0)
@@ -187,11 +193,13 @@ def test_a_drills_clock_that_jumps_decides_on_expiry(tmp_path):
 
 
 def test_a_guard_that_hears_nothing_says_so_once_and_goes_on(server, tmp_path, caplog):
-    guard = guarded(server, tmp_path, stale_after=0.3, wait=0.1)
-    guard.start(5)
+    guard = guarded(server, tmp_path, wait=0.1, stale_after=60.0)
+    guard.start(30)
     assert not guard.stale
     with caplog.at_level(logging.WARNING, "fireline.guard"):
         server.stop()
+        assert until(lambda: "cannot be reached" in guard.status()["switch"]["trouble"])
+        guard.wire.follower._heard -= 61.0  # a minute passes at once
         assert until(lambda: "STALE" in caplog.text)
         time.sleep(0.3)
     assert caplog.text.count("STALE") == 1
@@ -200,7 +208,7 @@ def test_a_guard_that_hears_nothing_says_so_once_and_goes_on(server, tmp_path, c
     assert guard.call() == "B"
     seen = len(server.guards)
     server.start()
-    assert until(lambda: not guard.stale, 8.0)
+    assert until(lambda: not guard.stale)
     assert server.guards[seen].endswith("stale=1")
     assert until(lambda: "hears the server again" in caplog.text)  # it says so just after
     guard.close()
@@ -208,7 +216,7 @@ def test_a_guard_that_hears_nothing_says_so_once_and_goes_on(server, tmp_path, c
 
 def test_a_server_that_will_not_wait_is_not_asked_without_end(server, tmp_path):
     guard = guarded(server, tmp_path, wait=0.0)
-    guard.start(5)
+    guard.start(30)
     time.sleep(1.0)
     assert len(server.guards) < 12
     guard.close()
@@ -230,12 +238,13 @@ def test_a_key_that_is_none_says_where_and_what_to_do():
 
 
 def test_closing_does_not_wait_for_a_long_poll(server, tmp_path):
-    guard = guarded(server, tmp_path, wait=25.0)
+    wait = 25.0
+    guard = guarded(server, tmp_path, wait=wait)
     guard.start()
-    assert until(lambda: server.guards)
+    assert until(lambda: len(server.guards) >= 2)  # the first is answered at once
     began = time.monotonic()
     guard.close()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < wait / 2
 
 
 MODEL = """
@@ -276,7 +285,7 @@ def test_in_a_drill_the_servers_clock_is_the_guards(server, tmp_path):
     clock = HeardClock(start)
     guard = guarded(server, tmp_path, clock=clock)
     server.put(switch(3, Route("m-1", version="A", expires_at=datetime(2013, 3, 18, 8, tzinfo=UTC))))
-    guard.start(5)
+    guard.start(30)
     assert until(lambda: guard.version == 3)
     assert guard.call() == "A"
     server.clock = "2013-03-18T08:00:00Z"
@@ -292,39 +301,31 @@ def test_the_servers_clock_moves_no_real_guard(server, tmp_path):
     server.clock = "2099-01-01T00:00:00Z"
     server.put(switch(3, rollback(lasts=timedelta(hours=1))))
     guard = guarded(server, tmp_path)
-    guard.start(5)
+    guard.start(30)
     assert until(lambda: guard.version == 3)
     assert guard.call() == "A"
     guard.close()
 
 
 def test_a_start_hears_at_once_that_there_is_nothing_new(server, tmp_path):
-    guard = guarded(server, tmp_path, wait=25.0)
+    wait = 25.0
+    guard = guarded(server, tmp_path, wait=wait)
     began = time.monotonic()
-    assert guard.start(5)
-    assert time.monotonic() - began < 1.0
+    assert guard.start(30)
+    assert time.monotonic() - began < wait / 2
     guard.close()
 
 
-def test_a_switch_reaches_fifty_guards_within_a_second(server, tmp_path):
-    reached = []
-    guards = [guarded(server, tmp_path, wait=20.0) for _ in range(50)]
+def test_a_switch_reaches_fifty_guards_in_the_question_that_waits(server, tmp_path):
+    """None has to ask once more: it takes as long as the answers' way, whatever the wait."""
+    guards = [guarded(server, tmp_path, wait=60.0) for _ in range(50)]
     for guard in guards:
         guard.start()
-    assert until(lambda: len({one.split(";")[0] for one in server.guards}) == 50, 10.0)
-    assert until(lambda: len(server.guards) >= 100, 10.0)  # each has been heard once and waits now
-    for guard in guards:
-        obeyed = guard.wire.follower._obey
-
-        def obey(told, obeyed=obeyed):
-            obeyed(told)
-            reached.append(time.monotonic() - began)
-
-        guard.wire.follower._obey = obey
-    began = time.monotonic()
+    assert until(lambda: len({one.split(";")[0] for one in server.guards}) == 50)
+    assert until(lambda: len(server.guards) >= 100)  # each has been heard once and waits now
     server.put(switch(3, rollback()))
-    assert until(lambda: len(reached) == 50, 10.0)
-    assert max(reached) < 1.0
+    assert until(lambda: all(guard.version == 3 for guard in guards))
+    assert len([one for one in server.guards if ";version=0;" in one]) == 100
     assert {guard.call() for guard in guards} == {"A"}
     for guard in guards:
         guard.close()

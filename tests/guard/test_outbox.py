@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 import threading
 import time
 import tracemalloc
@@ -26,7 +27,7 @@ def test_rows_arrive_once_and_in_order_in_batches(server):
     out = box(server)
     for i in range(1234):
         out.put({"i": i})
-    assert out.flush(10)
+    assert out.flush(30)
     assert [row["i"] for row in server.rows] == list(range(1234))
     assert server.sizes == [500, 500, 234]
     assert len(set(server.keys)) == 3
@@ -36,11 +37,11 @@ def test_rows_arrive_once_and_in_order_in_batches(server):
 
 
 def test_no_thread_begins_before_there_is_something_to_do(server):
-    before = threading.active_count()
+    before = set(threading.enumerate())  # some of them may end meanwhile: tests before left them
     guard = Guard("pricing", [Rung("current", call=int)], url=server.url)
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
     guard.call()
-    assert "fireline-outbox" in {t.name for t in threading.enumerate()}
+    assert "fireline-outbox" in {t.name for t in set(threading.enumerate()) - before}
     guard.close()
 
 
@@ -49,7 +50,7 @@ def test_the_same_batch_is_tried_again_under_the_same_key(server, status):
     server.answers = [(status, {}), (status, {})]
     out = box(server)
     out.put({"i": 1})
-    assert out.flush(5)
+    assert out.flush(30)
     assert [row["i"] for row in server.rows] == [1]
     assert len(server.keys) == 3
     assert len(set(server.keys)) == 1
@@ -69,9 +70,9 @@ def test_what_is_refused_for_good_is_counted_and_does_not_block_the_rest(server)
     server.answers = [(422, {})]
     out = box(server)
     out.put({"i": 1})
-    assert out.flush(5)
+    assert out.flush(30)
     out.put({"i": 2})
-    assert out.flush(5)
+    assert out.flush(30)
     assert [row["i"] for row in server.rows] == [2]
     assert (out.refused, out.sent) == (1, 1)
 
@@ -81,7 +82,7 @@ def test_a_batch_too_large_is_halved(server):
     out = box(server)
     for i in range(8):
         out.put({"i": i})
-    assert out.flush(5)
+    assert out.flush(30)
     assert [row["i"] for row in server.rows] == list(range(8))
     assert server.sizes == [2, 2, 4]
 
@@ -92,7 +93,7 @@ def test_a_full_outbox_loses_rows_and_counts_them(server, drop, kept):
     for i in range(100):
         out.put({"i": i})
     assert out.dropped == 90
-    assert out.flush(5)
+    assert out.flush(30)
     assert [row["i"] for row in server.rows] == list(kept)
 
 
@@ -102,33 +103,36 @@ def test_the_server_may_be_dead_for_long_and_what_still_waits_arrives(server, ca
     for i in range(200):
         out.put({"i": i})
     out.start()
-    time.sleep(0.8)
-    assert "cannot be reached" in out.trouble
+    assert until(lambda: "cannot be reached" in out.trouble)
+    time.sleep(0.8)  # it tries again meanwhile
     assert caplog.text.count("cannot be reached") == 1
     server.start()
-    assert out.flush(5)
+    assert out.flush(30)
     assert [row["i"] for row in server.rows] == list(range(200))
     assert out.dropped == 0
 
 
-def test_a_dead_server_holds_up_neither_a_call_nor_the_end(server):
+@pytest.mark.parametrize("how", ["dead", "silent"])
+def test_a_dead_server_holds_up_neither_a_call_nor_the_end(server, how):
+    patience = 60.0
+    silent = socket.create_server(("127.0.0.1", 0))  # takes connections, and says nothing for ever
     server.stop()
-    guard = Guard("pricing", [Rung("current", call=int)], url=server.url, outbox={"bound": 50})
+    url = server.url if how == "dead" else f"http://127.0.0.1:{silent.getsockname()[1]}"
+    guard = Guard("pricing", [Rung("current", call=int)], url=url, outbox={"bound": 50, "timeout": patience})
     began = time.perf_counter()
     for _ in range(2000):
         guard.call()
-    assert time.perf_counter() - began < 1.0
     assert guard.status()["outbox"]["dropped"] >= 1000
-    began = time.perf_counter()
     guard.close(0.3)
-    assert time.perf_counter() - began < 1.0
+    assert time.perf_counter() - began < patience, "not one answer was waited for"
+    silent.close()
 
 
 def test_a_row_json_cannot_write_stops_none_behind_it(server):
     out = box(server)
     out.put({("a", "tuple"): 1})
     out.put({"i": 2})
-    assert out.flush(5)
+    assert out.flush(30)
     assert server.rows == [{"i": 2}]
     assert out.refused == 1
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 import traceback
 
 import pytest
 
 from fireline.guard import Breaker, BreakerOpen, Guard, Rung
+from tests.guard.conftest import LONG, Ticks
 
 
 class Broken(Exception):
@@ -21,13 +21,21 @@ def fails(*_):
     raise Broken
 
 
-def opened(**options) -> Breaker:
-    """A breaker that has just tripped."""
-    breaker = Breaker("model", **{"least": 2, "cool": 0.02, **options})
+def opened(now: Ticks | None = None, **options) -> Breaker:
+    """A breaker that has just tripped, by a clock that stands still."""
+    breaker = Breaker("model", **{"least": 2, "cool": 1.0, "now": now or Ticks(), **options})
     for _ in range(2):
         with pytest.raises(Broken):
             breaker.call(fails)
     assert breaker.state == "open"
+    return breaker
+
+
+def half_open(**options) -> Breaker:
+    """A breaker that has tripped and cooled down."""
+    now = Ticks()
+    breaker = opened(now, **options)
+    now.at += 2.0
     return breaker
 
 
@@ -52,28 +60,36 @@ def together(threads: int, work) -> list:
 
 @pytest.mark.parametrize("guarded", ["breaker", "guard"])
 def test_eight_threads_call_side_by_side(guarded):
-    def slow():
-        time.sleep(0.05)
+    inside = threading.Barrier(8)
+
+    def meet():
+        inside.wait(LONG)
+        return "all eight"
 
     breaker = Breaker("model")
-    guard = Guard("s", [Rung("current", call=slow)], url="")
-    call = (lambda: breaker.call(slow)) if guarded == "breaker" else guard.call
-    began = time.perf_counter()
-    together(8, lambda _: call())
-    assert time.perf_counter() - began < 0.2  # one after the other it would be 0.4
+    guard = Guard("s", [Rung("current", call=meet)], url="")
+    call = (lambda: breaker.call(meet)) if guarded == "breaker" else guard.call
+    assert together(8, lambda _: call()) == ["all eight"] * 8
 
 
 def test_half_open_one_of_fifty_threads_reaches_the_backend():
-    breaker = opened()
-    time.sleep(0.03)
-    reached = []
+    breaker = half_open()
+    reached, turned_away = [], threading.Semaphore(0)
 
     def backend():
         reached.append(1)
-        time.sleep(0.05)
+        for _ in range(49):
+            assert turned_away.acquire(timeout=LONG)
         return "well"
 
-    results = together(50, lambda _: breaker.call(backend))
+    def call(_):
+        try:
+            return breaker.call(backend)
+        except BreakerOpen:
+            turned_away.release()
+            raise
+
+    results = together(50, call)
     assert len(reached) == 1
     assert results.count("well") == 1
     assert sum(isinstance(r, BreakerOpen) for r in results) == 49
@@ -82,8 +98,7 @@ def test_half_open_one_of_fifty_threads_reaches_the_backend():
 
 def test_half_open_one_of_fifty_tasks_reaches_the_backend():
     async def story():
-        breaker = opened()
-        await asyncio.sleep(0.03)
+        breaker = half_open()
         reached = []
 
         async def backend():
@@ -103,8 +118,8 @@ def test_half_open_one_of_fifty_tasks_reaches_the_backend():
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_half_open_guard_sends_one_call_up_and_the_rest_down(asynchronous):
-    reached = []
-    breaker = opened()
+    reached, gone_down = [], threading.Semaphore(0)
+    breaker = half_open()
 
     async def abackend():
         reached.append(1)
@@ -113,12 +128,16 @@ def test_a_half_open_guard_sends_one_call_up_and_the_rest_down(asynchronous):
 
     def backend():
         reached.append(1)
-        time.sleep(0.05)
+        for _ in range(49):
+            assert gone_down.acquire(timeout=LONG)
         return "well"
 
+    def rule():
+        gone_down.release()
+        return "rule"
+
     rungs = [Rung("current", call=abackend if asynchronous else backend, breaker=breaker)]
-    guard = Guard("s", [*rungs, Rung("rules", kind="rules", call=lambda: "rule")], url="", exercise=0.0)
-    time.sleep(0.03)
+    guard = Guard("s", [*rungs, Rung("rules", kind="rules", call=rule)], url="", exercise=0.0)
 
     async def story():
         return await asyncio.gather(*(guard.acall() for _ in range(50)))
@@ -129,22 +148,23 @@ def test_a_half_open_guard_sends_one_call_up_and_the_rest_down(asynchronous):
 
 @pytest.mark.parametrize("when", ["open", "half open", "a probe is out"])
 def test_a_success_that_began_before_the_trip_closes_nothing(when):
-    breaker = Breaker("model", least=2, cool=0.05)
+    now = Ticks()
+    breaker = Breaker("model", least=2, cool=1.0, now=now)
     begun, go = threading.Event(), threading.Event()
 
     def slow():
         begun.set()
-        go.wait(5)
+        go.wait(LONG)
 
     early = threading.Thread(target=breaker.call, args=(slow,))
     early.start()
-    begun.wait(5)
+    assert begun.wait(LONG)
     for _ in range(2):
         with pytest.raises(Broken):
             breaker.call(fails)
     ticket = None
     if when != "open":
-        time.sleep(0.06)
+        now.at += 2.0
     if when == "a probe is out":
         ticket = breaker.admit()
     go.set()
@@ -156,10 +176,11 @@ def test_a_success_that_began_before_the_trip_closes_nothing(when):
 
 
 def test_a_failure_that_began_before_the_recovery_counts_for_nothing():
-    breaker = Breaker("model", least=1, cool=0.01)
+    now = Ticks()
+    breaker = Breaker("model", least=1, cool=1.0, now=now)
     old = breaker.admit()
     breaker.bad(breaker.admit())
-    time.sleep(0.02)
+    now.at += 2.0
     breaker.good(breaker.admit())
     assert breaker.state == "closed"
     breaker.bad(old)
@@ -249,8 +270,7 @@ def test_a_cancelled_call_between_failures_changes_no_count(how):
 
 def test_a_cancelled_probe_gives_its_permit_back_at_once():
     async def story():
-        breaker = opened(lease=30.0)
-        await asyncio.sleep(0.03)
+        breaker = half_open(lease=30.0)
         probe = asyncio.create_task(breaker.acall(hang))
         await asyncio.sleep(0.01)
         with pytest.raises(BreakerOpen):
@@ -348,12 +368,13 @@ def test_two_thousand_rejections_keep_their_tracebacks_flat():
 
 
 def test_a_permit_that_is_never_returned_comes_back():
-    breaker = opened(lease=0.05)
-    time.sleep(0.03)
+    now = Ticks()
+    breaker = opened(now, lease=5.0)
+    now.at += 2.0
     lost = breaker.admit()
     with pytest.raises(BreakerOpen):
         breaker.admit()
-    time.sleep(0.06)
+    now.at += 6.0
     again = breaker.admit()
     breaker.bad(lost)  # too late: the permit is another's now
     breaker.good(again)
@@ -361,7 +382,8 @@ def test_a_permit_that_is_never_returned_comes_back():
 
 
 def test_no_lock_is_held_during_a_call():
-    breaker = Breaker("model", least=1, cool=0.01)
+    now = Ticks()
+    breaker = Breaker("model", least=1, cool=1.0, now=now)
 
     def inner():
         return breaker.call(int)
@@ -369,7 +391,7 @@ def test_no_lock_is_held_during_a_call():
     assert breaker.call(inner) == 0
     with pytest.raises(Broken):
         breaker.call(lambda: breaker.call(fails))
-    time.sleep(0.02)
+    now.at += 2.0
     ticket = breaker.admit()  # a probe is out, and yet:
     with pytest.raises(BreakerOpen):
         breaker.call(int)
