@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from fireline.guard import Breaker, Guard, Rung
+from fireline.guard import Breaker, Guard, Outbox, Rung
+from fireline.guard.rows import line
 from tests.guard.conftest import KEY, Ticks, rollback, switch, until
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks on this system")
@@ -54,6 +55,22 @@ def test_each_row_is_sent_once_by_whoever_made_it(server):
     assert len(ids) == len(set(ids)) == 22
     assert sum(one.startswith("child-") for one in ids) == 10
     guard.close()
+
+
+def test_an_outbox_and_its_copy_in_a_child_send_under_keys_of_their_own(server):
+    """A server takes two batches under one key for one: the second would be lost."""
+    box = Outbox(f"{server.url}/v1/events?service=pricing", dict, line, every=30.0)
+
+    def sends(name):
+        box.put({"request_id": name})
+        return box.flush(30)
+
+    assert sends("parent-1")
+    assert in_child(lambda: sends("child")) == 0
+    assert sends("parent-2")
+    assert [row["request_id"] for row in server.rows] == ["parent-1", "child", "parent-2"]
+    assert len(set(server.keys)) == 3
+    box.close()
 
 
 def test_the_child_follows_switches_by_itself(server, tmp_path):

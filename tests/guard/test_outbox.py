@@ -66,6 +66,16 @@ def test_it_waits_as_long_as_it_is_told_to(server):
     assert time.monotonic() - began >= 0.55
 
 
+def test_outboxes_made_in_one_tick_of_the_clock_send_under_keys_of_their_own(server, monkeypatch):
+    monkeypatch.setattr(time, "time_ns", lambda: 1)
+    for i in range(5):  # one after the other: each may lie in memory where the last one lay
+        out = box(server)
+        out.put({"i": i})
+        assert out.close(30)
+        del out
+    assert len(set(server.keys)) == 5
+
+
 def test_what_is_refused_for_good_is_counted_and_does_not_block_the_rest(server):
     server.answers = [(422, {})]
     out = box(server)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from fireline.guard.forked import renew_after_fork
 from fireline.guard.post import Answer, Trouble, connection, exchange
+from fireline.guard.settings import new_id
 from fireline.ids import stable_id
 
 log = logging.getLogger("fireline.guard")
@@ -122,6 +123,7 @@ class Outbox:
         self._held = 0
         self._lock = threading.Lock()
         self._idle = threading.Condition()
+        self._own = new_id(self.url)  # of no other outbox, and the child's is another's than the parent's
         self._wake, self._stop, self._hurry = threading.Event(), threading.Event(), threading.Event()
         self._thread = None
 
@@ -153,7 +155,7 @@ class Outbox:
     def _deliver(self, lines: list[bytes]) -> None:
         """Try until the server has said yes or never, or the outbox is closed."""
         self.batches += 1
-        key = stable_id("batch", self.name, id(self), self.batches, size=12)
+        key = stable_id("batch", self._own, self.batches, size=12)
         body, tries = gzip.compress(b"".join(lines), 1), 0
         while not self._stop.is_set():
             try:

@@ -7,12 +7,16 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from fireline.clock import Clock, SystemClock
 from fireline.errors import InputError, Where
 from fireline.guard.kept import state_folder
 from fireline.ids import stable_id
+
+
+_made = count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +60,6 @@ def wall_of(clock: Clock | None) -> Callable[[], float]:
 
 
 def new_id(service: str) -> str:
-    """A guard's own id: another one for each process and each start."""
-    return stable_id("guard", service, socket.gethostname(), os.getpid(), time.time_ns(), size=6)
+    """A guard's own id: another one for each process, each start and each guard, however coarse the clock."""
+    own = (socket.gethostname(), os.getpid(), time.time_ns(), next(_made))
+    return stable_id("guard", service, *own, size=6)
