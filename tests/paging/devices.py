@@ -59,7 +59,7 @@ class WebhookDevice:
     def settings(self) -> Settings:
         return {
             "kind": "webhook", "url": self.receiver.url, "secret_env": "TEST_SECRET", "allow_private": True,
-            "timeout": "1s",
+            "timeout": "30s",
         }  # fmt: skip
 
     def received(self) -> list[str]:
@@ -124,7 +124,7 @@ class MailDevice:
     def settings(self) -> Settings:
         return {
             "kind": "mail", "host": "127.0.0.1", "port": self.port, "tls": "starttls", "ca_file": str(PEM),
-            "timeout": "1s", "user": "fireline", "password_env": "TEST_PASSWORD",
+            "timeout": "30s", "user": "fireline", "password_env": "TEST_PASSWORD",
             "from": "Fireline <fireline@example.org>", "to": ["ada@example.org", "kim@example.org"],
         }  # fmt: skip
 
@@ -168,7 +168,8 @@ def mail_server(**more: Any) -> Iterator[tuple[Mailbox, int]]:
     mailbox = Mailbox()
     if more.pop("wants_login", False):
         more |= {"authenticator": mailbox.login, "auth_required": True}
-    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port(), **more)
+    more = {"hostname": "127.0.0.1", "port": free_port(), "ready_timeout": 60, **more}
+    controller = Controller(mailbox, **more)
     controller.start()
     try:
         yield mailbox, controller.port
@@ -209,6 +210,10 @@ def log() -> Iterator[Device]:
 DEVICES = {"webhook": webhook, "apprise": apprise, "mail": mail, "log": log}
 
 
+FOREVER = 30.0
+"""Seconds a trickler goes on: who is told to wait one second has waited for nobody who took less."""
+
+
 @contextmanager
 def trickler(first: bytes, then: bytes = b"x", every: float = 0.2) -> Iterator[int]:
     """The port of a server that answers a little at a time, for ever: every read of it succeeds."""
@@ -224,7 +229,8 @@ def trickler(first: bytes, then: bytes = b"x", every: float = 0.2) -> Iterator[i
             with connection:
                 try:
                     connection.sendall(first)
-                    while not stop.is_set():
+                    end = time.monotonic() + FOREVER
+                    while not stop.is_set() and time.monotonic() < end:
                         time.sleep(every)
                         connection.sendall(then)
                 except OSError:

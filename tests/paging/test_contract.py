@@ -12,7 +12,7 @@ import pytest
 from fireline.channels import Channel, kinds, opened
 from fireline.errors import ChannelError, SettingsError
 from fireline.terms.page import Message
-from tests.paging.devices import DEVICES, ENVIRONMENT, AppriseDevice, Device, MailDevice, trickler
+from tests.paging.devices import DEVICES, ENVIRONMENT, FOREVER, AppriseDevice, Device, MailDevice, trickler
 
 KEY = "page-0123456789abcdef"
 HOSTILE = "AUC fell\r\nBcc: evil@example.org\n\x1b[31m<b>@everyone</b> {{7*7}} \u202e"
@@ -133,7 +133,7 @@ def test_a_kind_that_is_none_is_refused_with_what_there_is(plain: dict[str, Any]
 def test_who_never_answers_is_left_in_time(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     if device.settings["kind"] == "log":
         pytest.skip("nobody is at the other end")
-    with trickler(b"", b"", every=30) as port:
+    with trickler(b"", b"") as port:
         monkeypatch.setenv("TEST_URLS", f"json://127.0.0.1:{port}/hook-token")
         more = {"webhook": {"url": f"http://127.0.0.1:{port}/"}, "mail": {"port": port}}
         kind = device.settings["kind"]
@@ -141,5 +141,5 @@ def test_who_never_answers_is_left_in_time(device: Device, monkeypatch: pytest.M
         began = time.monotonic()
         with pytest.raises(ChannelError) as failed:
             channel.send(message(), KEY)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < FOREVER
         assert not failed.value.permanent
