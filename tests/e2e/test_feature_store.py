@@ -29,6 +29,7 @@ from fireline.live.past import take_past
 from fireline.reference import take_baseline
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import MeasureState
+from tests.support.listening import free_port
 from tests.support.living import BEGIN, SERVICE, SINCE, Living
 
 RUNBOOK = f"""\
@@ -86,12 +87,11 @@ class FeatureStore:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self.handler, self.server, self.port = Handler, None, 0
+        self.handler, self.server, self.port = Handler, None, free_port()
         self.start()
 
     def start(self) -> None:
         self.server: Any = ThreadingHTTPServer(("127.0.0.1", self.port), self.handler)
-        self.port = int(self.server.server_address[1])
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def kill(self) -> None:
@@ -99,7 +99,7 @@ class FeatureStore:
         self.server.server_close()
 
     def get(self, name: str) -> float:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{name}", timeout=0.5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{name}", timeout=60) as answer:
             return float(json.loads(answer.read())["x"])
 
 
@@ -154,10 +154,11 @@ class Scene:
         self.clock, self.rows = HeardClock(BEGIN), []
         self.features = features
         self.now = BEGIN
+        breaker = Breaker("A", window=600.0, cool=300.0, now=lambda: self.clock.now().timestamp())
         self.guard = Guard(
             SERVICE,
             [
-                Rung("current", version="A", call=self.full, breaker=Breaker("A", cool=0.05)),
+                Rung("current", version="A", call=self.full, breaker=breaker),
                 Rung("cached", kind="cached", call=lambda name: model(drawn(name) * 0.8)),
                 Rung("rules", kind="rules", call=lambda name: model(0.0)),
             ],

@@ -15,7 +15,6 @@ from fireline.errors import InputError, Where
 from fireline.guard.kept import state_folder
 from fireline.ids import stable_id
 
-
 _made = count()
 
 
