@@ -35,6 +35,10 @@ FIRELINE = [sys.executable, "-m", "fireline.cli.entry"]
 STARTS = local(3, 18, 0)
 REFERENCE_UNTIL = "2013-03-15"
 PERSON = "Pat Rivera"
+PATIENCE = 120.0
+"""Seconds a process may take to answer for the first time."""
+ASKED_FOR = range(20_000, 32_000)
+"""Ports that are nobody's but whoever asks for them by number: systems give away those above 32767."""
 EDITS = (
     ("\n    authority: observe", "\n    authority: auto", "a deploy that goes wrong is undone at once"),
     (
@@ -223,7 +227,8 @@ def _credentials(scene: Scene) -> tuple[str, str]:
 
 
 def _await(ready: Callable[[], Any], scene: Scene, name: str) -> None:
-    for _ in range(300):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         if scene.processes[-1].poll() is not None:
             break
         try:
@@ -236,13 +241,18 @@ def _await(ready: Callable[[], Any], scene: Scene, name: str) -> None:
 
 
 def _free(port: int) -> int:
-    """``port`` if nobody listens there, else any."""
-    for wanted in (port, 0):
+    """``port`` if nobody listens there, else another; 0 for any.
+
+    Not one the system would give: it could give it to somebody else before the process listens there.
+    """
+    begin = os.getpid() * 97 % len(ASKED_FOR)
+    ports: list[int] = [*([port] if port else []), *ASKED_FOR[begin:], *ASKED_FOR[:begin]]
+    for wanted in ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", wanted))
-                return int(probe.getsockname()[1])
+                return wanted
             except OSError:
                 continue
     raise FirelineError("no port is free", todo="close some programs")
