@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import os
+import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -35,7 +36,9 @@ def chromium() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser's driver: playwright")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--no-proxy-server"]
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--no-proxy-server"],
+            timeout=120_000,
         )
         yield browser
         browser.close()
@@ -59,7 +62,7 @@ def address(rooms: Rooms) -> Iterator[str]:
 def tab(chromium: Any) -> Iterator[Any]:
     """A page of a fresh browser; what its policy stops is in ``tab.stopped``."""
     context = chromium.new_context()
-    context.set_default_timeout(8000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.stopped = []
     page.on(
@@ -92,7 +95,7 @@ def test_from_the_printed_link_to_a_note_in_the_room_and_out(rooms: Rooms, addre
     tab.wait_for_url(address + "/")
 
     tab.goto(address + "/incidents/inc-1")
-    tab.locator("#live-state", has_text="live").wait_for()
+    tab.locator("#live-state", has_text=re.compile("^live$")).wait_for()
     tab.locator("#note-text").fill("seen, on it")
     tab.get_by_role("button", name="Add note").click()
     tab.locator("#room-timeline", has_text="seen, on it").wait_for()
@@ -138,7 +141,7 @@ def test_a_disabled_viewer_sees_no_more_of_an_open_room(
     person(rooms, password_hash, "ada", "admin")
     person(rooms, password_hash, "vic", "viewer")
     sign_in(tab, address, "vic", "/incidents/inc-1")
-    tab.locator("#live-state", has_text="live").wait_for()
+    tab.locator("#live-state", has_text=re.compile("^live$")).wait_for()
     rooms.write("inc-1", Draft(EntryKind.NOTE, "for vic to see", {"text": "for vic to see"}, by="ada"))
     tab.locator("#room-timeline", has_text="for vic to see").wait_for()
     People(rooms.store).change_user("vic", disabled=True)
@@ -174,7 +177,7 @@ def test_another_sites_page_in_the_same_browser_gets_nothing_done(
         else:
             sign_in(tab, address)
         before = rooms.store.entries("inc-1")
-        tab.goto(evil)
+        tab.goto(evil, wait_until="commit")  # it leads on by itself, maybe before it has loaded
         tab.wait_for_url(address + "/incidents/inc-1/note")
         assert "another site" in tab.content().lower()
         assert rooms.store.entries("inc-1") == before

@@ -93,6 +93,7 @@ def served(app: FastAPI) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
+        assert thread.is_alive(), "the server ended before it had started"
         time.sleep(0.01)
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
@@ -107,7 +108,7 @@ def test_an_open_stream_ends_when_the_one_who_looks_may_not_any_more(door: Door,
     door.user("bob", "responder")
     app = streaming_app()
     protect(app, door.store, door.clock, Access())
-    with served(app) as address, httpx.Client(base_url=address, timeout=5) as browser:
+    with served(app) as address, httpx.Client(base_url=address, timeout=60) as browser:
         headers = door.token("viewer", name="screen") if how == "revoked" else {}
         if not headers:
             assert browser.post("/login", data={"name": "bob", "password": PASSWORD}).status_code == 303
@@ -140,7 +141,7 @@ def test_over_a_real_socket_this_machine_is_the_operator_and_http_1_0_is_not(doo
         assert httpx.get(f"{address}/v1/incidents", headers=forwarded).status_code == 401
         assert httpx.get(f"{address}/v1/incidents", headers={"Host": "evil.example"}).status_code == 421
         host, port = address.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=5) as plain:
+        with socket.create_connection((host, int(port)), timeout=60) as plain:
             plain.sendall(b"GET /v1/incidents HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
             assert plain.recv(100).split(b" ")[1] == b"401", (
                 "as nginx passes requests on unless told otherwise"

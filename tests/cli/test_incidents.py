@@ -57,10 +57,10 @@ class Server:
              "--drill-clock", iso(BEGIN), *more],
             stdout=self.log, stderr=self.log, env=os.environ | {"NO_COLOR": "1"},
         )  # fmt: skip
-        until = time.monotonic() + 40
+        until = time.monotonic() + 120
         while True:
             try:
-                urllib.request.urlopen(f"{self.url}/healthz", timeout=1).close()
+                urllib.request.urlopen(f"{self.url}/healthz", timeout=10).close()
                 return
             except OSError:
                 assert self.process.poll() is None, (data.parent / "server.log").read_text()
@@ -69,7 +69,7 @@ class Server:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
         self.log.close()
 
 

@@ -34,7 +34,7 @@ from tests.sources.wells.mlflow import runs_that_ended
 from tests.support.living import SERVICE, write_book
 from tests.support.processes import Fate, Gone, Keeper, Server, ask
 
-PATIENCE = 90.0
+PATIENCE = 300.0
 PUSHED = 1_000_000
 """Numbers of rows that are sent and not pulled."""
 

@@ -192,7 +192,7 @@ def test_whichever_of_two_servers_accepts_both_go_on_with_it(traffic: Traffic) -
         def counted() -> list[int]:
             return [sum(ticks(store, plan.rates).values()) for plan in plans]
 
-        until(lambda: sum(counted()) >= traffic.sent, f"lost: {counted()} of {traffic.sent}")
+        until(lambda: sum(counted()) >= traffic.sent, lambda: f"lost: {counted()} of {traffic.sent}")
         time.sleep(2.0)  # what would be counted a second time has time to be
         assert sum(counted()) == traffic.sent
         assert min(counted()) > 0

@@ -13,10 +13,13 @@ from urllib.request import urlopen
 import pytest
 
 from fireline.clock import SystemClock, iso
+from fireline.live.running import LEASE
 from tests.support import postgres
 from tests.support.processes import Counter, Gone, Server, Town, ask, until
 
-LONGEST = 15.0
+LONGEST = 4 * LEASE.total_seconds()
+"""A dead server's lease has lapsed long before, and the other looks twice a second: the rest is for a machine
+that has other things to do."""
 EDITS = (("allowed_lateness: 5m", "allowed_lateness: 2s"),)
 JSONL = {"Content-Type": "application/x-ndjson"}
 
@@ -50,7 +53,7 @@ def pair(
 def leads(server: Server) -> bool:
     """What the server says of itself."""
     try:
-        with urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=5) as answer:
+        with urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=60) as answer:
             return "\nfireline_leads 1" in answer.read().decode()
     except HTTPError as error:
         raise Gone(f"{error.code} {error.read()[:500]!r}") from None
@@ -81,11 +84,9 @@ def test_the_other_takes_over_and_goes_on(town: Town, tmp_path: Path, pair: tupl
     try:
         until(lambda: _counted(one, town) >= 60, "what both took is not counted")
         one.kill()
-        died = time.monotonic()
         order = {"action": "rollback", "params": {"from": "B", "to": "A"}, "text": "now", "hours": 1}
         ask(other.port, "POST", f"/v1/incidents/{found['id']}/measures", order)
-        until(lambda: leads(other), "nobody takes over", 20.0)
-        assert time.monotonic() - died < LONGEST
+        until(lambda: leads(other), "nobody takes over", LONGEST)
         until(lambda: counter.ask("/obeys")["version"] == 1, "the guard is not told")
         until(lambda: _confirmed(other, counter, town, found["id"]), "it is not seen to take", pause=0.3)
         assert ask(other.port, "GET", f"/v1/services/{town.service}")["trouble"] == ""

@@ -48,7 +48,7 @@ class Served:
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not self.server.started:
             assert time.monotonic() < until, "the server did not start"
             time.sleep(0.01)
@@ -79,7 +79,9 @@ def chromium() -> Iterator[Any]:
         "playwright.sync_api", reason="the browser's driver: pip install playwright"
     )
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))  # a fresh profile
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=list(FLAGS), timeout=120_000
+        )  # a fresh profile
         yield browser
         browser.close()
 
@@ -94,7 +96,7 @@ def look(chromium: Any, served: Served) -> Iterator[Callable[..., Any]]:
 
     def open_page(path: str, who: str = "ada", width: int = 1280, scheme: str = "light") -> Any:
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        context.set_default_timeout(15000)
+        context.set_default_timeout(60_000)
         context.add_cookies([{"name": "as", "value": who, "url": served.url}])
         contexts.append(context)
         page = context.new_page()

@@ -57,7 +57,7 @@ def _ask(address: str, what: str, body: dict[str, Any]) -> Any:
     request = urllib.request.Request(
         f"{address}/api/2.0/mlflow/{what}", sent, {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read())
 
 
@@ -65,7 +65,7 @@ def _until_it_answers(address: str) -> None:
     end = time.monotonic() + WAIT
     while time.monotonic() < end:
         try:
-            urllib.request.urlopen(f"{address}/health", timeout=2).read()
+            urllib.request.urlopen(f"{address}/health", timeout=10).read()
             return
         except OSError:
             time.sleep(0.3)

@@ -17,7 +17,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def pull(topic: Topic, cursor: str = "", **more: str) -> list[Pulled]:
-    told = {"brokers": topic.brokers, "topic": "events", "timeout": "3s", **more}
+    told = {"brokers": topic.brokers, "topic": "events", "timeout": "30s", **more}
     source = opened(Source(name="k", kind="kafka", **told), Around("s", "k", "events"))
     try:
         return list(source.pull(cursor, NOW))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -18,6 +19,7 @@ from fireline.errors import InputError, SettingsError
 from fireline.sources.pull import Around
 from fireline.sources.pull.prometheus import Settings, opened
 from tests.support.listening import free_port
+from tests.support.processes import Gone, until
 
 BINARY = shutil.which("prometheus")
 AROUND = Around("pricing", "prom", "signals")
@@ -26,7 +28,7 @@ needs_prometheus = pytest.mark.skipif(BINARY is None, reason="no prometheus here
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its address, once it has scraped itself a few times."""
+    """Its address, once it has scraped itself for as long as the tests look back."""
     folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
     config = folder / "prometheus.yml"
     config.write_text(
@@ -40,19 +42,20 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(200):
-            try:
-                answer = urllib.request.urlopen(f"{url}/api/v1/query?query=up", timeout=2).read()
-                if b'"1"' in answer:
-                    break
-            except OSError:
-                pass
-            time.sleep(0.1)
-        time.sleep(4)
+        until(lambda: is_up(url) and is_up(url, "up offset 4s"), "Prometheus has not scraped itself")
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
+
+
+def is_up(url: str, query: str = "up") -> bool:
+    """Whether that has a value, and it is 1."""
+    asked = f"{url}/api/v1/query?{urlencode({'query': query})}"
+    try:
+        return b'"1"' in urllib.request.urlopen(asked, timeout=10).read()
+    except OSError as error:
+        raise Gone(str(error)) from None
 
 
 def settings(url: str, *queries: tuple[str, str], **more: object) -> Settings:

@@ -94,7 +94,7 @@ class Play:
         """POST it until it is taken."""
         until(
             lambda: ask(self.server.port, "POST", path, body, **headers) or True,
-            f"{path} is not taken: {self.server.log()}",
+            lambda: f"{path} is not taken: {self.server.log()}",
         )
 
     def incidents(self) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-START_SECONDS = 30
+START_SECONDS = 120
 STAND_IN = "nobody"
 
 

@@ -34,7 +34,7 @@ from fireline.web.auth.tokens import make
 from tests.support.listening import free_port
 from tests.support.played import small
 
-PATIENCE = 45.0
+PATIENCE = 120.0
 EDITS = (
     ("\n    authority: observe", "\n    authority: auto"),
     ("  shadow: shadow", "  rung: rung\n  switch: switch\n  shadow: shadow"),
@@ -167,8 +167,11 @@ def ask(port: int, method: str, path: str, body: Any = None, patience: float = 6
     return json.loads(text or b"null")
 
 
-def until(what: Callable[[], Any], why: str, patience: float = PATIENCE, pause: float = 0.03) -> Any:
-    """``what`` again and again until it gives something true; what it gave."""
+def until(
+    what: Callable[[], Any], why: str | Callable[[], str], patience: float = PATIENCE, pause: float = 0.03
+) -> Any:
+    """``what`` again and again until it gives something true; what it gave. ``why`` it is waited for, or what
+    says at the end what stands in the way."""
     end, last = time.monotonic() + patience, ""
     while time.monotonic() < end:
         try:
@@ -177,7 +180,7 @@ def until(what: Callable[[], Any], why: str, patience: float = PATIENCE, pause: 
         except Gone as error:
             last = str(error)
         time.sleep(pause)
-    raise AssertionError(f"{why} {last}")
+    raise AssertionError(f"{why if isinstance(why, str) else why()} {last}")
 
 
 # -- processes --
@@ -220,7 +223,11 @@ class Server:
 
     def ready(self) -> None:
         """Wait until it answers."""
-        until(lambda: ask(self.port, "GET", "/healthz", patience=5), f"no server: {self.log()}", pause=0.1)
+        until(
+            lambda: ask(self.port, "GET", "/healthz", patience=5),
+            lambda: f"no server: {self.log()}",
+            pause=0.1,
+        )
 
     @property
     def _log(self) -> Path:
@@ -319,7 +326,7 @@ class Counter:
                 stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, **self.environment, "PYTHONPATH": os.pathsep.join(["src", "."])},
             )  # fmt: skip
-        until(lambda: self.ask("/status"), f"no service: {place.read_text()[-2000:]}")
+        until(lambda: self.ask("/status"), lambda: f"no service: {place.read_text()[-2000:]}")
 
     def ask(self, path: str, body: Any = None) -> Any:
         """What the service says."""

@@ -25,7 +25,7 @@ def dom(path: Path, profile: Path) -> tuple[str, str]:
         "--dump-dom",
         path.as_uri(),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return done.stdout, done.stderr
 
 

@@ -29,9 +29,9 @@ class Topic:
         self._producer = library.Producer(
             {"bootstrap.servers": "nobody:1", "test.mock.num.brokers": 1, "logger": Quiet()}
         )
-        (broker,) = self._producer.list_topics(timeout=10).brokers.values()
+        (broker,) = self._producer.list_topics(timeout=60).brokers.values()
         self.brokers = f"{broker.host}:{broker.port}"
-        self.source = Source(name="w", kind="kafka", brokers=self.brokers, topic="events", timeout="3s")
+        self.source = Source(name="w", kind="kafka", brokers=self.brokers, topic="events", timeout="30s")
         self.library = library
         if first:
             self.write({"n": -1})  # the topic is there from now on
@@ -39,7 +39,7 @@ class Topic:
     def write(self, *rows: Any, partition: int = 0) -> None:
         value = b"\n".join(row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows)
         self._producer.produce("events", value, partition=partition)
-        self._producer.flush(10)
+        assert self._producer.flush(60) == 0
 
     def pour(self, first: int, count: int) -> None:
         for n in range(first, first + count):
@@ -50,7 +50,7 @@ class Topic:
                     break
                 except BufferError:
                     self._producer.poll(0.1)
-        assert self._producer.flush(20) == 0
+        assert self._producer.flush(60) == 0
 
     def ids(self, portion: Pulled) -> list[int]:
         return [row["n"] for row in portion.rows if row["n"] >= 0]
