@@ -125,14 +125,14 @@ def test_of_the_same_key_sent_at_once_one_is_taken(tmp_path: Path, monkeypatch: 
 
     def held(handle: int) -> None:
         began.set()
-        go.wait(5)
+        go.wait(60)
         sync(handle)
 
     monkeypatch.setattr(module.os, "fsync", held)
     taken: list[bool] = []
     first = threading.Thread(target=spool.append, args=[{"key": "first"}, b"first"])
     first.start()
-    began.wait(5)
+    assert began.wait(60)
     twins = [
         threading.Thread(target=lambda: taken.append(spool.append({"key": "twin"}, b"twin")))
         for _ in range(4)

@@ -2,17 +2,14 @@
 
 import re
 import shlex
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from fireline.cli.entry import main
-from fireline.cli.serve import listen
 from fireline.clock import ManualClock, micros, parse_time
 from fireline.drill.faults import faults
 from fireline.drill.worlds import World, write
@@ -27,6 +24,7 @@ from fireline.terms.plan import Layout
 from fireline.web.app import create_app
 from fireline.web.auth import Access
 from tests.support import logs
+from tests.support.listening import listening
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "outgrow-one-machine.md"
 WORLD = World(
@@ -66,16 +64,11 @@ def served(book: Path, folder: Path, now: datetime) -> Iterator[tuple[Running, s
     with Store.open(folder / "fireline.sqlite") as store:
         running = Running(store, folder, open_books([book]), ManualClock(now))
         running.start()
-        listener, port = listen("127.0.0.1", 0)
         app = create_app(running, Access(open_on_loopback=True), begin=False)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
         try:
-            yield running, f"http://127.0.0.1:{port}"
+            with listening(app) as url:
+                yield running, url
         finally:
-            server.should_exit = True
-            thread.join(20)
             running.stop()
 
 

@@ -12,6 +12,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,26 +95,24 @@ def _stamps(at: np.ndarray) -> pa.Array:
 def _wheel() -> Path:
     cache = Path(os.environ.get("FIRELINE_TEST_CACHE", Path.home() / ".cache" / "fireline-tests"))
     cache.mkdir(parents=True, exist_ok=True)
-    if not list(cache.glob("nannyml-*.whl")):
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--dest",
-            str(cache),
-            WHEEL,
-        ]
+    if not list(cache.glob("nannyml-*.whl")) and (reason := _fetched(cache)):
+        pytest.skip(f"the census rows could not be fetched ({WHEEL}): {reason}")
+    return sorted(cache.glob("nannyml-*.whl"))[0]
+
+
+def _fetched(cache: Path) -> str:
+    """Fetch the wheel into ``cache``, whole or not at all: another process of the suite may do the same or be
+    reading already. Why it could not be, or nothing."""
+    with tempfile.TemporaryDirectory(dir=cache) as own:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", own, WHEEL]
         try:
             tried = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-            reason = tried.stderr.strip().splitlines()[-1:] or [""]
         except (OSError, subprocess.TimeoutExpired) as failed:
-            reason = [str(failed)]
-        if not list(cache.glob("nannyml-*.whl")):
-            pytest.skip(f"the census rows could not be fetched ({WHEEL}): {reason[0]}")
-    return sorted(cache.glob("nannyml-*.whl"))[0]
+            return str(failed)
+        found = list(Path(own).glob("nannyml-*.whl"))
+        for wheel in found:
+            wheel.replace(cache / wheel.name)
+    return "" if found else (tried.stderr.strip().splitlines()[-1:] or ["pip gave no reason"])[0]
 
 
 def _read(wheel: Path) -> pa.Table:
