@@ -159,7 +159,7 @@ def test_a_server_that_is_killed_again_and_again_while_it_accepts(
         with pytest.raises(Gone):
             ask(server.port, "POST", f"{IN_FORCE}/{spring.name}/accept", {"because": "spring"})
         assert server.process is not None
-        assert server.process.wait(20) == -signal.SIGKILL
+        assert server.process.wait(120) == -signal.SIGKILL
         with server.store() as store:
             assert is_whole(store, spring.name) == (left == commit)
     server.start()

@@ -45,7 +45,7 @@ class Up:
     def counted(self) -> Any:
         """What was counted, once everything that was taken is."""
         pulse, door = self.running.pulses[SERVICE], self.running.doors[SERVICE]
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while pulse.counting.waits and time.monotonic() < end:
             with self.running._lock:
                 pulse.count()
@@ -70,7 +70,7 @@ def start(book: Path, tmp_path: Path) -> Iterator[Callable[..., Up]]:
             running = Running(store, folder, open_books([runbook]), clock or SystemClock())
             app = create_app(running, Access(open_on_loopback=not auth))
             up = Up(stack.enter_context(listening(app)), running)
-            end = time.monotonic() + 10  # what a test sets would be overwritten by the loop's first look
+            end = time.monotonic() + 60  # what a test sets would be overwritten by the loop's first look
             while running.turns.standing[SERVICE].term is None and time.monotonic() < end:
                 time.sleep(0.01)
             return up
