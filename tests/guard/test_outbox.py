@@ -36,6 +36,25 @@ def test_rows_arrive_once_and_in_order_in_batches(server):
     assert out.status()["sent"] == 1234
 
 
+def test_a_row_that_is_being_written_is_not_away_yet(server):
+    writes, go = threading.Event(), threading.Event()
+
+    def slow(row):
+        writes.set()
+        assert go.wait(60)
+        return line(row)
+
+    out = Outbox(f"{server.url}/v1/events?service=pricing", dict, slow, every=0.02)
+    out.start()
+    out.put({"i": 1})
+    assert writes.wait(60)
+    assert out.waiting == 1
+    assert not out.flush(0.05), "it was said to be sent, and would be lost with the process"
+    go.set()
+    assert out.flush(30)
+    assert server.rows == [{"i": 1}]
+
+
 def test_no_thread_begins_before_there_is_something_to_do(server):
     before = set(threading.enumerate())  # some of them may end meanwhile: tests before left them
     guard = Guard("pricing", [Rung("current", call=int)], url=server.url)

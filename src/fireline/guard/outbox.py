@@ -140,6 +140,7 @@ class Outbox:
     def _send_one(self) -> None:
         lines: list[bytes] = []
         while self.rows and len(lines) < self.batch:
+            self._held = len(lines) + 1  # before it is taken out: whoever flushes just now must not miss it
             try:
                 lines.append(self._line(self.rows.popleft()))
             except IndexError:  # a full outbox dropped it in between
@@ -147,7 +148,7 @@ class Outbox:
             except Exception:  # a row that cannot be written must not stop those behind it
                 self.refused += 1
                 log.warning("a row could not be written as JSON and is lost", exc_info=True)
-            self._held = len(lines)
+        self._held = len(lines)
         if lines:
             self._deliver(lines)
         self._held = 0
