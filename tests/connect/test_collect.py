@@ -115,7 +115,7 @@ def test_from_nothing_to_a_runbook(tmp_path, folder, monkeypatch):
                 km = float(rng.normal())
                 price(km, key=f"r{i}", segments={"country": "nl" if i % 3 else "de"}, features={"km": km})
                 guard.label(f"r{i}", int(rng.random() < 0.4))
-            assert guard.flush(20.0)
+            assert guard.flush(120.0)
             found = list(Checkup(url, "pricing", token, switch_key(store, "pricing")).run())
             assert "problem" not in {v.outcome for v in found}, found
             told = Checkup(url, "pricing", token)

@@ -110,7 +110,7 @@ class Walk:
                 process.wait(60)
 
     def get(self, path: str, port: int = 0) -> dict:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port or self.port}{path}", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port or self.port}{path}", timeout=60) as answer:
             return json.load(answer)
 
 
@@ -182,14 +182,18 @@ def ask(walk: Walk, name: str, km: float = 8.0) -> float:
     request = urllib.request.Request(
         f"http://127.0.0.1:{walk.app}/late", body, {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return float(json.load(answer)["late"])
 
 
 def test_a_fastapi_and_scikit_learn_service_from_nothing_to_a_switch_obeyed(walk):
     page = walk("connect-fastapi-sklearn")
     collected = page.folder / "state" / "collected" / "courier"
-    arrived = {"fireline doctor": lambda: wait(lambda: len(list(collected.glob("*.jsonl"))) == 2)}
+
+    def both() -> bool:  # a file of each kind, or two where midnight has passed
+        return {path.name.split("-")[0] for path in collected.glob("*.jsonl")} == {"events", "labels"}
+
+    arrived = {"fireline doctor": lambda: wait(both)}
     page.do(until="fireline init", before=arrived)
     assert "Nothing stands in the way" in page.said
     two_weeks(collected)
