@@ -21,6 +21,7 @@ from fireline.terms.people import User
 from fireline.terms.timeline import Draft, EntryKind
 from fireline.web.app import create_app
 from fireline.web.auth import Access, setup_link
+from fireline.web.pages import assets
 from tests.auth.conftest import PASSWORD
 from tests.auth.test_limits import served
 from tests.support.rooms import Rooms
@@ -33,6 +34,8 @@ CHROMIUM = next((place for place in PLACES if place and Path(place).exists()), N
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: set FIRELINE_CHROMIUM, or apt-get install chromium")
+    if not assets.vendored():
+        pytest.skip("the pages' own htmx and uPlot are not here: python hatch_build.py fetches them")
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser's driver: playwright")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(

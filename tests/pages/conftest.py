@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from fireline.web.pages import assets
 from tests.support.listening import free_port
 from tests.support.rooms import Rooms, app_of
 
@@ -75,6 +76,8 @@ def served(rooms: Rooms) -> Iterator[Served]:
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine: set FIRELINE_CHROMIUM, or apt-get install chromium")
+    if not assets.vendored():
+        pytest.skip("the pages' own htmx and uPlot are not here: python hatch_build.py fetches them")
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="the browser's driver: pip install playwright"
     )
