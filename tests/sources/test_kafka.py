@@ -25,8 +25,9 @@ def pull(topic: Topic, cursor: str = "", **more: str) -> list[Pulled]:
         source.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def topic() -> Topic:
+    """One that nobody else has written to."""
     return Topic(library, first=None)
 
 
