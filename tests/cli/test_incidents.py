@@ -71,6 +71,9 @@ class Server:
         self.process.terminate()
         self.process.wait(60)
         self.log.close()
+        print(
+            (self.data.parent / "server.log").read_text(errors="replace")[-3000:]
+        )  # shown where a test fails
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def walk(tmp_path: Path) -> Iterator[Callable[[str], Walk]]:
 
     yield begin
     for one in walks:
-        one.end("")
+        one.close()
 
 
 def now_rows(minutes: int, name: str) -> list[dict[str, Any]]:

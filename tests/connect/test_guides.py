@@ -109,6 +109,12 @@ class Walk:
                 process.terminate()
                 process.wait(60)
 
+    def close(self) -> None:
+        """End what lasts; what it said is shown where the test fails."""
+        self.end("")
+        log = self.folder / "out.log"
+        print(log.read_text(errors="replace")[-3000:] if log.exists() else "nothing that lasts was begun")
+
     def get(self, path: str, port: int = 0) -> dict:
         with urllib.request.urlopen(f"http://127.0.0.1:{port or self.port}{path}", timeout=60) as answer:
             return json.load(answer)
@@ -136,7 +142,7 @@ def walk(tmp_path: Path) -> Iterator[Callable[[str], Walk]]:
 
     yield begin
     for one in walks:
-        one.end("")
+        one.close()
 
 
 def counted(walk: Walk, service: str, least: int = 1) -> None:

@@ -244,13 +244,14 @@ class Server:
         self.process.wait()
 
     def stop(self) -> None:
-        """End it as Ctrl-C does."""
+        """End it as Ctrl-C does; what it said is shown where the test fails."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.kill()
+        print(f"{self.name}, the server, said:\n{self.log()}")
 
     def store(self) -> Store:
         """Its store, opened by the test."""
