@@ -22,12 +22,13 @@ from fireline.live.checkup import Checkup, Verdict
 from fireline.live.verdicts import verdicts
 from fireline.terms.switch import Switch
 from tests.connect.conftest import Up, lines, recent, typed
+from tests.connect.test_guides import wait
 from tests.support.living import JSONL, SERVICE
 
 
 def examined(up: Up | str, guarded: bool = False, **more) -> list[Verdict]:
     """All verdicts."""
-    one = Checkup(up if isinstance(up, str) else up.url, more.pop("service", SERVICE), timeout=3.0, **more)
+    one = Checkup(up if isinstance(up, str) else up.url, more.pop("service", SERVICE), timeout=30.0, **more)
     found = list(one.run())
     return found if one.told is None else [*found, *verdicts(one.told, guarded)]
 
@@ -278,13 +279,13 @@ def test_a_real_guard_with_the_right_key_is_well_and_with_a_wrong_one_stays_behi
     token = up.token()
     for key, outcome in ((up.key(), "ok"), ("00" * 32, "problem")):
         guard = Guard(SERVICE, url=up.url, token=token, switch_key=key, state=tmp_path / outcome, wait=1.0)
-        guard.start(wait=2 if outcome == "ok" else 0)
-        end = SystemClock().now() + timedelta(seconds=5)
-        while SystemClock().now() < end:
+        guard.start(wait=60 if outcome == "ok" else 0)
+
+        def heard(obeys=4 if outcome == "ok" else 0) -> bool:
             up.running._views.clear()
-            heard = {g.obeys for g in up.running.service(SERVICE).guards}
-            if heard == ({4} if outcome == "ok" else {0}):
-                break
+            return {g.obeys for g in up.running.service(SERVICE).guards} == {obeys}
+
+        wait(heard)
         guards = said(examined(up, token=token, key=key, guarded=True), "guards", outcome)
         assert "switch 4" in guards
         assert ("do not obey" in guards) == (outcome == "problem")
@@ -318,9 +319,7 @@ def test_a_loop_in_trouble_and_judging_that_stands_still(up: Up, monkeypatch):
     pulse.since -= 2 * 3_600_000_000
     pulse.judged = pulse.since
     up.running.wake()
-    end = SystemClock().now() + timedelta(seconds=5)
-    while not up.running.trouble(SERVICE) and SystemClock().now() < end:
-        pass
+    wait(lambda: bool(up.running.trouble(SERVICE)))
     up.running._views.clear()
     found = examined(up)
     assert "the disk is full" in said(found, "loop")
@@ -336,9 +335,7 @@ def test_a_server_that_follows_says_who_judges(start, tmp_path, book):
     from tests.connect.conftest import listening
 
     up = start()
-    end = SystemClock().now() + timedelta(seconds=5)
-    while not up.running.leads and SystemClock().now() < end:
-        pass
+    wait(lambda: up.running.leads)
     second = Running(up.running.store, tmp_path / "second", open_books([book]), SystemClock())
     with listening(create_app(second, Access(open_on_loopback=True))) as url:
         found = examined(url)

@@ -16,7 +16,7 @@ def play(out: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """`fireline demo live`, ended by itself."""
     command = [sys.executable, "-m", "fireline.cli.entry", "demo", "live", "--no-stay", "--port", "0"]
     return subprocess.run(
-        [*command, "--out", str(out), *options], capture_output=True, text=True, timeout=420, check=False,
+        [*command, "--out", str(out), *options], capture_output=True, text=True, timeout=1200, check=False,
         env={**os.environ, "NO_COLOR": "1"},
     )  # fmt: skip
 

@@ -465,7 +465,7 @@ def test_what_waits_is_sent_when_the_process_ends(server):
     script = "import sys; from fireline.guard import Guard, Rung\n" \
              "guard = Guard('pricing', [Rung('current', call=int)], url=sys.argv[1])\n" \
              "for i in range(700): guard.call(key=f'k{i}')"  # fmt: skip
-    subprocess.run([sys.executable, "-c", script, server.url], check=True, timeout=20)
+    subprocess.run([sys.executable, "-c", script, server.url], check=True, timeout=120)
     assert len(server.rows) == 700
 
 
@@ -479,7 +479,7 @@ def test_importing_the_guard_imports_nothing_but_the_standard_library():
         "print(sorted(name for name in own if not name.startswith('fireline.guard')))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=20
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
     )
     strangers, own = done.stdout.splitlines()
     assert strangers == "[]"
