@@ -18,8 +18,10 @@ from fireline.runbook.sorting import FITS, Sorting, is_time
 from fireline.runbook.spoken import (
     ANSWER_WORDS,
     BEFORE_WORDS,
+    DISLIKED_WORDS,
     FEEDBACK_WORDS,
     LABEL_WORDS,
+    LIKED_WORDS,
     NO_MODEL_WORDS,
     VERSION_WORDS,
 )
@@ -171,7 +173,11 @@ def _feedback(sorting: Sorting, table: pa.Table) -> tuple[Look, str] | None:
     if not any(ANSWER_WORDS & set(one.words) and is_text(one, table.column(one.name)) for one in left):
         return None
     for look in left:
-        if look.is_truth and FEEDBACK_WORDS.intersection(look.words):
+        liked = {value.lower() for value in look.values} <= {
+            *LIKED_WORDS,
+            *DISLIKED_WORDS,
+        } and look.distinct == 2
+        if (look.is_truth or liked) and FEEDBACK_WORDS.intersection(look.words):
             return look, f"a guess: its name says whether the answer was liked; {look.describe()}"
     return None
 

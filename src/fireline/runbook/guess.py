@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from fireline.runbook.leaks import auc
 from fireline.runbook.looks import Look, floats, is_epoch
 from fireline.runbook.names import CLASS_SCORE_PREFIXES, FLAG_WORDS, ID_WORDS, NAMES
+from fireline.runbook.pairs import known_since
 from fireline.runbook.sorting import FITS, SAID, Sorting, because_named, is_time
 from fireline.runbook.spoken import (
     ACTUAL_WORDS,
@@ -114,9 +115,14 @@ def suspect_label(table: pa.Table, sorting: Sorting) -> None:
         if found < FORETOLD:
             continue
         how = f"the score foretells it (AUC {found:.2f})"
-        if look.name == outcome:
-            sorting.give_back("outcome")
-            sorting.take("label", look, f"a guess: {how}; {look.describe()}")
+        known = known_since(sorting, table, look)
+        if look.name == outcome or known is not None:
+            if look.name == outcome:
+                sorting.give_back("outcome")
+            since = f", and `{known.name}` says when it became known" if known is not None else ""
+            sorting.take("label", look, f"a guess: {how}{since}; {look.describe()}")
+            if known is not None and "label_time" not in sorting.taken:
+                sorting.take("label_time", known, f"a guess: it is there just where `{look.name}` is, later")
             return
         sorting.notes[look.name] = f"{how}: if it is the label, say so with --column label={look.name}"
 

@@ -27,6 +27,7 @@ from fireline.runbook.guess import class_scores, guess_answers, guess_relevance,
 from fireline.runbook.ids import guess_request_id
 from fireline.runbook.looks import NO_TIME, Look, floats, instants, look_at, typed
 from fireline.runbook.names import CODE_WORDS, FLAG_WORDS, GROUP_NAMES, ID_WORDS, PLACE_NAMES
+from fireline.runbook.pairs import guess_foretold, guess_ranking_score
 from fireline.runbook.schema import Columns, FeatureKind
 from fireline.runbook.sorting import SAID, Notes, Sorting, by_name, find_time_column, is_time, say
 from fireline.runbook.spoken import ANSWER_WORDS, PREDICTED_WORDS, SHARE_NAMES, SUCCESS_NAMES
@@ -68,6 +69,9 @@ def infer_columns(
         label_log(sorting, Sorting(look_at(typed(labels))))
     _free_prose(sorting, table)
     guess_answers(sorting, own_label=labels is not None)
+    if labels is None:
+        guess_foretold(sorting, table)
+    guess_ranking_score(sorting)
     guess_relevance(sorting)
     guess_decision(sorting, table)
     if labels is None:
@@ -79,6 +83,8 @@ def infer_columns(
     guess_chat(sorting, table)
     guess_status(sorting)
     suspect_label(table, sorting)
+    if labels is None:
+        guess_label_time(sorting, table)  # of the label just found
     _no_probability(sorting)
     label = _label_values(table, sorting)
     found: dict[str, Any] = {

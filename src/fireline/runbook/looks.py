@@ -27,6 +27,8 @@ _YES_NO = (
 _DATE = re.compile(r"^\s*(\d{4}-\d{2}-\d{2}|\d\d?\.\d\d?\.\d{4}($|[T\s]))")
 _NUMBER = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
 _CODE = re.compile(r"^0\d")
+_DIGITS = r"^\s*\d{9,19}(\.\d+)?\s*$"
+"""Text that counts from 1970, as CSV writes it: `fromisoformat` sees a year in its first four digits."""
 _MISSING = pa.array(["", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "<na>", "\\n"])
 _UTC = pa.timestamp("us", tz="UTC")
 NEARLY_ALL = 0.98
@@ -230,7 +232,27 @@ def instants(column: pa.ChunkedArray, timezone: str = "UTC", dates: Dates | None
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return _from_epoch(column)
     if pa.types.is_string(kind):
-        column = spelled(column, dates)
+        return _from_text(spelled(column, dates), timezone)
+    return _one_by_one(column, timezone)
+
+
+def _from_text(column: pa.ChunkedArray, timezone: str) -> Ints:
+    """Text as instants [n]: digits alone count from 1970, all else is a date."""
+    counted = pc.fill_null(pc.match_substring_regex(column, _DIGITS), False)
+    if not pc.any(counted, min_count=0).as_py():
+        return _one_by_one(column, timezone)
+    nothing = pa.scalar(None, pa.string())
+    digits = pc.utf8_trim_whitespace(pc.if_else(counted, column, nothing))
+    try:
+        numbers = digits.cast(pa.int64())  # nanoseconds keep their last digits
+    except pa.ArrowInvalid:
+        numbers = digits.cast(pa.float64())
+    found = _from_epoch(numbers)
+    rest = _one_by_one(pc.if_else(counted, nothing, column), timezone)
+    return np.where(rest == NO_TIME, found, rest)
+
+
+def _one_by_one(column: pa.ChunkedArray, timezone: str) -> Ints:
     return _filled(pa.chunked_array([[_read(value, timezone) for value in column.to_pylist()]], pa.int64()))
 
 

@@ -241,7 +241,7 @@ GROUP_NAMES = frozenset((
 
 CODE_WORDS = frozenset((
     "code", "zip", "zipcode", "postcode", "postal", "class", "category", "type", "kind", "cluster",
-    "bucket", "version",
+    "bucket", "version", "mcc",
 ))  # fmt: skip
 """A whole number with one of these words is a code, not an amount."""
 

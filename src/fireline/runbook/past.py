@@ -18,6 +18,7 @@ from fireline.runbook.leaks import auc
 from fireline.runbook.looks import NO_TIME, floats, instants
 from fireline.runbook.names import ERROR_WORDS, POSITIVE_WORDS
 from fireline.runbook.schema import Columns, Task
+from fireline.runbook.spoken import LIKED_WORDS
 
 LONGEST = timedelta(days=56)
 AT_LEAST = 30
@@ -220,11 +221,13 @@ def _readable(length: timedelta) -> timedelta:
 
 
 def _positive(truth: _Truth, task: Task) -> str | None:
-    if task != "binary" or not truth.known.any():
+    if task not in ("binary", "llm") or not truth.known.any():
         return None
     values, counts = np.unique(truth.text[truth.known].astype(str), return_counts=True)
     by_lower = {str(value).lower(): str(value) for value in values}
-    for word in POSITIVE_WORDS:
+    if task == "llm" and set(by_lower) <= {"0", "1", "true", "false"}:
+        return None  # a preferred answer is 1 without a word
+    for word in LIKED_WORDS if task == "llm" else POSITIVE_WORDS:
         if word in by_lower:
             return by_lower[word]
     return str(values[np.argmin(counts)]) if len(values) == 2 else None

@@ -10,7 +10,7 @@ from fireline.errors import InputError
 from fireline.runbook.looks import Look, is_epoch
 from fireline.runbook.names import NAMES
 from fireline.runbook.schema import Columns
-from fireline.runbook.spoken import LATENCY_NAMES, TIME_WORDS, UNITS
+from fireline.runbook.spoken import CURRENCIES, LATENCY_NAMES, TIME_WORDS, UNITS
 
 SAID = "as you said"
 Notes = dict[str, str]
@@ -118,12 +118,11 @@ def because_named(look: Look) -> str:
 
 def _named(looks: list[Look], names: tuple[str, ...], fits: Callable[[Look], bool], role: str) -> Look | None:
     by_plain = {look.plain: look for look in reversed(looks)}
-    if role in (
-        "time",
-        "arrived",
-        "label_time",
-    ):  # event_time_ms, label_ts_utc: what the numbers count says their size
-        shorter = {_without_unit(look): look for look in reversed(looks) if look.words}
+    endings = MEASURES.get(role)
+    if (
+        endings is not None
+    ):  # event_time_ms, label_ts_utc, revenue_eur: what the numbers count says their size
+        shorter = {_without(endings, look): look for look in reversed(looks) if look.words}
         by_plain = {**shorter, **by_plain}
     found = next((by_plain[n] for n in names if n in by_plain and fits(by_plain[n])), None)
     if found is not None:
@@ -137,9 +136,17 @@ def _leaf(look: Look) -> str:
     return Look(look.name.rsplit(".", 1)[-1], look.kind, 0, 0, 0).plain
 
 
-def _without_unit(look: Look) -> str:
+_SINCE_1970 = frozenset((*UNITS, "utc", "epoch", "unix"))
+MEASURES = {
+    **dict.fromkeys(("time", "arrived", "label_time"), _SINCE_1970),
+    "outcome": CURRENCIES,
+}
+"""Role -> the words that may end its name and say what its numbers count."""
+
+
+def _without(endings: frozenset[str], look: Look) -> str:
     words = look.words
-    while len(words) > 1 and (words[-1] in UNITS or words[-1] in ("utc", "epoch", "unix")):
+    while len(words) > 1 and words[-1] in endings:
         words = words[:-1]
     return "_".join(words)
 
@@ -148,11 +155,21 @@ def _unit_of(look: Look) -> str:
     return UNITS.get(look.words[-1], "ms") if look.words else "ms"
 
 
+BEGINS = frozenset(("p", "prob", "proba", "probability", "score"))
+
+
 def _guess_score(sorting: Sorting) -> None:
     ends = ("score", "probability", "proba", "prob", "wahrscheinlichkeit", "probabilite")
-    found = [look for look in sorting.left() if look.words and look.words[-1] in ends and look.is_share]
-    if len(found) == 1 and not found[0].is_truth:
+    shares = [look for look in sorting.left() if look.words and look.is_share and not look.is_truth]
+    found = [look for look in shares if look.words[-1] in ends]
+    if len(found) == 1:
         sorting.take("score", found[0], "a guess: the only share whose name ends like a score")
+        return
+    begun = [one for one in shares if one.words[0] in BEGINS and one.distinct > 2 and len(one.words) > 1]
+    begun = [one for one in begun if not one.words[-1].isdigit() and "value" not in one.words]
+    if not found and len(begun) == 1:
+        sorting.take("score", begun[0], f"a guess: the only share whose name begins like a score; "
+                     f"{begun[0].describe()}")  # fmt: skip
 
 
 def _latency_in_another_unit(sorting: Sorting) -> None:
@@ -190,7 +207,11 @@ def is_time(look: Look) -> bool:
 
 def _no_time(sorting: Sorting) -> InputError:
     """No column of times: the one that is called so and cannot be read as one, or all there are."""
-    named = [look for look in sorting.left() if look.kind == "text" and _without_unit(look) in NAMES["time"]]
+    named = [
+        look
+        for look in sorting.left()
+        if look.kind == "text" and _without(_SINCE_1970, look) in NAMES["time"]
+    ]
     if named:
         return InputError(
             f"`{named[0].name}` is called a time, and many of its values cannot be read as one",

@@ -53,7 +53,7 @@ MORE_NAMES: dict[str, tuple[str, ...]] = {
     ),
     "prediction": (
         "model_output", "model_prediction", "predicted_label_name", "predicted_category", "inference",
-        "vorhersage", "prognose", "vorhergesagt", "vorhergesagte_klasse", "klasse_vorhersage",
+        "entscheidung", "vorhersage", "prognose", "vorhergesagt", "vorhergesagte_klasse", "klasse_vorhersage",
         "prediction_modele",
         "prevision", "classe_predite", "valeur_predite", "prediccion",
     ),
@@ -165,10 +165,17 @@ ANSWER_WORDS = frozenset((
     "reponse", "respuesta", "assistant",
 ))  # fmt: skip
 FEEDBACK_WORDS = frozenset((
-    "thumbs", "liked", "helpful", "preferred", "preference", "upvote", "upvoted", "satisfied", "hilfreich",
-    "utile",
+    "thumbs", "thumb", "feedback", "liked", "helpful", "preferred", "preference", "upvote", "upvoted",
+    "satisfied", "hilfreich", "utile",
 ))  # fmt: skip
 """A yes/no column with one of these words says whether an answer was liked."""
+LIKED_WORDS = (
+    "1", "+1", "true", "yes", "y", "up", "thumbs_up", "like", "liked", "good", "positive", "helpful", "ja",
+    "oui",
+)  # fmt: skip
+"""... and these say that it was."""
+DISLIKED_WORDS = ("0", "-1", "false", "no", "down", "thumbs_down", "dislike", "disliked", "bad", "negative",
+                  "unhelpful")  # fmt: skip
 LABEL_WORDS = frozenset((
     "label", "labels", "truth", "actual", "annotation", "annotated", "verified", "confirmed",
 ))  # fmt: skip
@@ -193,11 +200,16 @@ UNITS: dict[str, str] = {
 }  # fmt: skip
 """The last word of a name -> the unit it says."""
 
+CURRENCIES = frozenset((
+    "eur", "euro", "euros", "usd", "dollar", "dollars", "gbp", "chf", "jpy", "sek", "nok", "dkk", "pln",
+    "inr", "cents", "cent", "pence",
+))  # fmt: skip
+
 LATENCY_NAMES = frozenset((
     "latency", "duration", "elapsed", "took", "response_time", "inference_time", "processing_time", "runtime",
     "inference", "scoring", "serving", "compute", "gpu", "predict", "model_time", "processing",
     "request_duration", "total_time", "elapsed_time", "time_taken", "latenz", "dauer", "antwortzeit",
-    "laufzeit",
+    "laufzeit", "resp", "response", "resp_time", "reply_time",
     "duree", "temps_reponse", "latence", "latencia",
 ))  # fmt: skip
 """A length of time that an answer took, before its unit."""
