@@ -122,3 +122,20 @@ def test_an_amount_in_a_currency_is_the_outcome_before_what_lay_in_the_basket() 
         log(rng, basket_value=rng.lognormal(3, 1, ROWS), revenue_eur=rng.lognormal(3, 1, ROWS))
     )
     assert columns.outcome == "revenue_eur"
+
+
+def test_what_tells_of_the_answer_or_the_learner_is_watched_and_is_no_input() -> None:
+    rng = np.random.default_rng(7)
+    columns, notes = infer_columns(
+        log(
+            rng,
+            weight_norm=rng.normal(1, 0.1, ROWS),
+            finish_reason=rng.choice(["a", "b"], ROWS),
+            usage_completion_tokens=rng.poisson(90, ROWS),
+            prompt_tokens=rng.poisson(90, ROWS),
+        )
+    )
+    assert set(columns.answers) == {"weight_norm", "finish_reason", "usage_completion_tokens"}
+    assert set(columns.inputs()) == {"width", "prompt_tokens"}
+    assert set(columns.answers) < set(columns.features)
+    assert "no input" in notes["weight_norm"]

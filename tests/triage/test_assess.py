@@ -134,12 +134,15 @@ def test_no_matching_change_is_always_an_answer() -> None:
         assert any("no matching change" in c.because for c in scene(name)[1].causes), name
 
 
-def test_checks_are_three_to_six_sentences_and_labels_come_first_for_quality() -> None:
+def test_checks_are_three_to_six_sentences_and_labels_come_first_only_where_they_are_not_as_usual() -> None:
     for name in SCENES:
         checks = scene(name)[1].checks
         assert 3 <= len(checks) <= 6, name
         assert all(c.endswith((".", "?")) for c in checks)
-    assert scene("concept")[1].checks[0].startswith("Label completeness")
+    well = scene("concept")[1].checks
+    assert "Label completeness" not in well[0]
+    assert well[-1].startswith("Labels were looked at and are as usual: ")
+    assert scene("labels_flip")[1].checks[0].startswith("Label completeness by age first")
 
 
 def test_exhibits_are_small_and_plain() -> None:

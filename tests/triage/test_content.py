@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fireline.terms.cause import CauseKind
 from fireline.triage.input_signs import input_signs
 from fireline.triage.inputs import Inputs
+from fireline.triage.sign import Seen
 from tests.triage.finding import found_by
 
 
-def signs(*findings: Any) -> list[str]:
+def signs(*findings: Any, **more: Any) -> list[str]:
     """What the inputs say where three features were looked at, none moved, and quality fell."""
-    seen: Any = SimpleNamespace(
-        findings=findings,
-        inputs=Inputs(3, ()),
-        by_callers=False,
-        split=SimpleNamespace(moved=(), verdict="none", new=None),
-        broken=(),
-        matters=lambda moved: True,
-        quality=True,
-        score_moved=False,
-        only_inputs=False,
-        onset=SimpleNamespace(shape="step"),
-        families=frozenset({"accuracy", "drift"}),
-        reweighed=(),
-        score=None,
-    )
-    return [sign.says for sign in input_signs(seen)]
+    return [sign.says for sign in input_signs(given(*findings, **more))]
+
+
+def given(*findings: Any, **more: Any) -> Any:
+    """What was seen, where three features were looked at and none moved."""
+    plain = {
+        "findings": findings,
+        "inputs": Inputs(3, ()),
+        "answers_moved": (),
+        "out_of_bounds": (),
+        "by_callers": False,
+        "split": SimpleNamespace(moved=(), verdict="none", new=None),
+        "broken": (),
+        "matters": lambda moved: True,
+        "quality": True,
+        "score_moved": False,
+        "only_inputs": False,
+        "onset": SimpleNamespace(shape="step"),
+        "families": frozenset({"accuracy", "drift"}),
+        "reweighed": (),
+        "score": None,
+    }
+    return SimpleNamespace(**{**plain, **more})
 
 
 @pytest.mark.parametrize("monitor", ["embedding_drift", "unknown_words"])
@@ -40,3 +50,38 @@ def test_content_that_moved_is_said_and_inputs_are_not_called_usual(monitor: str
 
 def test_without_it_inputs_and_scores_are_as_usual() -> None:
     assert signs(found_by("accuracy")) == ["inputs and scores are as usual: none of 3 features moved"]
+
+
+def test_what_the_model_gives_is_no_input_and_no_source_is_to_blame_for_it() -> None:
+    (sign,) = input_signs(given(found_by("drift", "finish_reason"), answers_moved=("finish_reason",)))
+    assert "what the model itself gives changed (finish_reason)" in sign.says
+    assert sign.weights[CauseKind.UPSTREAM_DATA] < 0 < sign.weights[CauseKind.DEPLOY]
+    assert max(sign.weights, key=lambda kind: sign.weights[kind]) is CauseKind.UNKNOWN
+
+
+def test_an_input_that_is_out_of_bounds_in_many_rows_is_broken_before_the_raw_rows_are_sure() -> None:
+    finding = replace(
+        found_by("range", "amount"), seen=0.12, usual=0.0, because="amount lies out of its range: 12 %"
+    )
+    seen = given(finding, out_of_bounds=(finding,), only_inputs=True, quality=False,
+                 families=frozenset({"range"}))  # fmt: skip
+    (sign,) = input_signs(seen)
+    assert sign.says == "an input broke: amount lies out of its range: 12 %"
+    assert sign.weights[CauseKind.UPSTREAM_DATA] > 0 > sign.weights[CauseKind.NATURAL_DRIFT]
+
+
+@pytest.mark.parametrize(
+    ("family", "feature", "now", "broken"),
+    [("range", "amount", 0.12, 1), ("null_rate", "amount", 0.3, 1), ("range", "amount", 0.02, 0),
+     ("drift", "amount", 0.12, 0), ("range", "answer.length", 0.12, 0)],
+)  # fmt: skip
+def test_only_inputs_and_only_many_rows_count_as_out_of_bounds(
+    family: str, feature: str, now: float, broken: int
+) -> None:
+    finding = replace(found_by(family, feature), seen=now, usual=0.01)
+    seen: Any = object.__new__(Seen)
+    object.__setattr__(seen, "findings", (finding,))
+    object.__setattr__(seen, "inputs", Inputs(3, (), frozenset({"answer.length"})))
+    assert len(seen.out_of_bounds) == broken
+    assert seen.answers_moved == (("answer.length",) if feature == "answer.length" else ())
+    assert seen.only_inputs == (feature == "amount")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fireline.runbook.looks import Look
-from fireline.runbook.spoken import TEXT_WORDS
+from fireline.runbook.spoken import ANSWER_WORDS, MODEL_NAMES, SIZE_WORDS, TEXT_WORDS
 
 LOOKED_AT = 5_000
 WRITTEN = 500
@@ -45,6 +45,13 @@ def embedding_length(column: pa.ChunkedArray) -> int:
     if len(lengths) == 0:
         return 0
     return _usual(lengths)
+
+
+def of_the_model(look: Look) -> bool:
+    """Whether a column tells of the answer or model: `finish_reason`, `completion_tokens`, `weight_norm`."""
+    named = any(look.plain.endswith(f"_{name}") for name in MODEL_NAMES - {"loss"})
+    words = set(look.words)
+    return named or look.plain in MODEL_NAMES or bool(words & SIZE_WORDS and words & ANSWER_WORDS)
 
 
 def _written_length(column: pa.ChunkedArray) -> int:

@@ -22,7 +22,7 @@ from fireline.runbook.by_values import (
     guess_version,
 )
 from fireline.runbook.chat import guess_chat, is_refusal
-from fireline.runbook.content import embedding_length, is_text
+from fireline.runbook.content import embedding_length, is_text, of_the_model
 from fireline.runbook.guess import class_scores, guess_answers, guess_relevance, label_log, suspect_label
 from fireline.runbook.ids import guess_request_id
 from fireline.runbook.looks import NO_TIME, Look, floats, instants, look_at, typed
@@ -30,7 +30,12 @@ from fireline.runbook.names import CODE_WORDS, FLAG_WORDS, GROUP_NAMES, ID_WORDS
 from fireline.runbook.pairs import guess_foretold, guess_ranking_score
 from fireline.runbook.schema import Columns, FeatureKind
 from fireline.runbook.sorting import SAID, Notes, Sorting, by_name, find_time_column, is_time, say
-from fireline.runbook.spoken import ANSWER_WORDS, PREDICTED_WORDS, SHARE_NAMES, SUCCESS_NAMES
+from fireline.runbook.spoken import (
+    ANSWER_WORDS,
+    PREDICTED_WORDS,
+    SHARE_NAMES,
+    SUCCESS_NAMES,
+)
 
 SKEW, LATENESS = 60.0, 300.0
 """Seconds: what a clock may be ahead, and what a server waits for a row unless a runbook says otherwise."""
@@ -241,6 +246,9 @@ def _watch(look: Look, found: dict[str, Any], notes: Notes, flag: bool) -> None:
     found["features"][look.name] = kind
     if kind == "categorical" and look.numeric:
         notes[look.name] = f"numbers that are names; {look.describe()}"
+    if of_the_model(look):
+        found["answers"].append(look.name)
+        notes[look.name] += "; of the model itself, so an answer and no input"
     few = 2 <= look.distinct <= MAX_SEGMENT_VALUES
     if _is_group(look) and few:
         found["groups"].append(look.name)

@@ -217,8 +217,9 @@ def contradictions(runbook: Runbook) -> list[tuple[tuple[str | int, ...], str]]:
                 )
             )
     for at, name in enumerate(columns.answers):
-        if name not in columns.texts:
-            found.append((("columns", "answers", at), f"{name!r} is not one of `columns.texts`"))
+        if name not in columns.texts and name not in columns.features:
+            says = f"{name!r} is neither one of `columns.texts` nor of `columns.features`"
+            found.append((("columns", "answers", at), says))
     for name in runbook.scorers:
         if name not in columns.flags:
             found.append((("scorers", name), "is not one of `columns.flags`"))

@@ -190,6 +190,13 @@ VERSION_WORDS = frozenset((
     "network",
 ))  # fmt: skip
 """The last word of a name that may say which model answered."""
+MODEL_NAMES = frozenset((
+    "finish_reason", "stop_reason", "finishreason", "weight_norm", "weights_norm", "grad_norm",
+    "gradient_norm", "loss", "log_loss", "logloss", "training_loss", "train_loss", "learning_rate",
+))  # fmt: skip
+"""Columns of these names tell of the model itself or of its answer, and nobody upstream sends them."""
+SIZE_WORDS = frozenset(("token", "tokens", "length", "len", "chars", "characters", "words", "count"))
+"""How much: beside a word for an answer, how long the answer was."""
 TOKEN_WORDS = frozenset(("token", "tokens"))
 
 UNITS: dict[str, str] = {

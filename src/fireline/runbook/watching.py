@@ -82,7 +82,9 @@ class Columns(Part):
     )
     answers: tuple[str, ...] = Field(
         default=(),
-        description="Those of `texts` that the model wrote: what moves in them is an answer, not an input.",
+        description="Those of `texts` and `features` that the model wrote or that tell of the model itself "
+        "(lengths of answers, why they ended, the weights of an online learner): what moves in them is an "
+        "answer, not an input, and no source is asked about it.",
     )
     embeddings: tuple[str, ...] = Field(
         default=(), description="Columns that hold a vector: lists of numbers. A few projections are kept."
@@ -117,9 +119,13 @@ class Columns(Part):
         return {**self.features, **made}
 
     def inputs(self) -> dict[str, FeatureKind]:
-        """What is watched of the requests, without what is made of the model's own answers."""
+        """What is watched of the requests, without the model's own answers and what is made of them."""
         own = tuple(f"{text}." for text in self.answers)
-        return {name: kind for name, kind in self.watched().items() if not (own and name.startswith(own))}
+        return {
+            name: kind
+            for name, kind in self.watched().items()
+            if name not in self.answers and not (own and name.startswith(own))
+        }
 
     def roles(self) -> dict[str, str]:
         """Every single-column role that is mapped: role -> column, in the order of the fields."""

@@ -10,11 +10,11 @@ MOST = 6
 
 
 def next_checks(seen: Seen, causes: tuple[Cause, ...]) -> tuple[str, ...]:
-    """Label completeness first when quality set it off, then what would prove or disprove the likeliest
-    causes."""
+    """Labels first where quality set it off and they are not as usual, then what would prove or disprove the
+    likeliest causes; labels that are well are said so at the end."""
     standing = [c for c in causes if not c.rejected]
     told: list[str] = []
-    if seen.quality:
+    if seen.quality and not seen.truth.well:
         told.append(f"Label completeness by age first: {seen.truth.in_words()}.")
     for place, cause in enumerate(standing[:3]):
         if place == 0 or cause.score >= 0.1:
@@ -26,7 +26,10 @@ def next_checks(seen: Seen, causes: tuple[Cause, ...]) -> tuple[str, ...]:
             "Read what happened around the onset in the logs of the service and of its sources.",
             "Look at a few raw requests from before and after the onset side by side.",
         ]
-    return tuple(dict.fromkeys(told))[:MOST]
+    told = list(dict.fromkeys(told))
+    if seen.quality and seen.truth.well:
+        told = [*told[: MOST - 1], f"Labels were looked at and are as usual: {seen.truth.in_words()}."]
+    return tuple(told[:MOST])
 
 
 def _for(cause: Cause, seen: Seen) -> list[str]:

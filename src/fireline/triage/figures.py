@@ -282,9 +282,11 @@ def _quality(book: Book, family: str, at: Moment) -> Figure | None:
     after, _ = gated(book.after, at, hard=True)
     if np.isfinite(after).sum() < 20 or np.isfinite(before).sum() < 50:
         return None
-    if family == "auc":
+    # Several classes may have no score of their own: what is right is seen all the same.
+    scored = bool(np.isfinite(book.after.number("score")).any())
+    if family == "auc" and scored:
         return _placed(book, before, after)
-    if family == "calibration":
+    if family == "calibration" and scored:
         b, a = before - book.before.number("score"), after - book.after.number("score")
         base = _mean(before)
         return Figure("bias of the score", family, "mean", b, a, 0.1 * max(abs(base), 0.01), 0, labelled=True)

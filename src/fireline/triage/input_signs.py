@@ -65,6 +65,12 @@ def _unbroken(seen: Seen, plain: list[Moved]) -> list[Sign]:
         says = f"many inputs moved a little, {share(slow)} of them without a step: {inputs.in_words()}"
         weights = {N: 1.5 + slow, U: -1.5, D: -1.0 - slow, C: -0.5, I: -1.0, L: -1.5}
         return [Sign("many inputs moved", says, weights)]
+    if seen.answers_moved:
+        return [_own(seen, plain)]
+    if seen.only_inputs and seen.out_of_bounds:
+        # The judge is sure of it before the raw rows since a vague onset are.
+        says = f"an input broke: {seen.out_of_bounds[0].because}"
+        return [Sign("input out of bounds", says, {U: 2.5, D: 0.5, N: -1.5, C: -2.0, I: 0.0, L: -3.0})]
     if plain or seen.only_inputs:
         says = (
             f"inputs moved a little: {inputs.in_words()}"
@@ -88,9 +94,18 @@ def _unbroken(seen: Seen, plain: list[Moved]) -> list[Sign]:
     ]
 
 
+def _own(seen: Seen, plain: list[Moved]) -> Sign:
+    """The answers changed and the inputs did not: the model did, or what it runs on."""
+    names = listed(list(seen.answers_moved), 3)
+    says = f"what the model itself gives changed ({names}), and {seen.inputs.in_words()}"
+    weights = {D: 1.5, K: 3.0, U: -3.0, N: -2.0, C: -1.0, I: -2.0, A: -2.0, L: -2.5}
+    return Sign("answers moved", says, scaled(weights, 0.6) if plain else weights)
+
+
 def _tickets(seen: Seen) -> list[Sign]:
     """What hurts nobody and pages nobody is mostly the world's own drift; outages have other causes."""
-    if any(f.urgency == "page" for f in seen.findings) or not seen.families <= {"drift", "score_drift"}:
+    paged = any(f.urgency == "page" for f in seen.findings)
+    if paged or seen.answers_moved or not seen.families <= {"drift", "score_drift"}:
         return []
     return [
         Sign(
@@ -105,7 +120,9 @@ def _intact(seen: Seen) -> list[Sign]:
     """Upstream faults break inputs or make them step; where none did, upstream is hardly to blame."""
     inputs = seen.inputs
     stepped = [m for m in inputs.stepped if seen.matters(m)]
-    if not inputs.looked or seen.broken or stepped or not (inputs.moved or seen.only_inputs):
+    if seen.out_of_bounds or not inputs.looked or seen.broken or stepped:
+        return []
+    if not (inputs.moved or seen.only_inputs):
         return []
     return [Sign("no input stepped", "no input broke or stepped at the onset", {U: -2.5})]
 

@@ -61,6 +61,8 @@ class Inputs:
 
     looked: int
     moved: tuple[Moved, ...]
+    answers: frozenset[str] = frozenset()
+    """What is watched like an input, and the model made itself."""
 
     @property
     def broken(self) -> tuple[Moved, ...]:
@@ -91,7 +93,10 @@ def look_at_inputs(book: Book, spans: Windows, hit: Bools) -> Inputs:
         # Another clientele moves many features at once, and one of them may look as if scaled.
         found = [replace(m, damage="shape") if m.damage == "unit" and m.slight else m for m in found]
     found.sort(key=lambda m: (not m.broken, -m.psi, m.feature))
-    return Inputs(len(book.features), tuple(found))
+    columns = book.runbook.columns
+    return Inputs(
+        len(book.features), tuple(found), frozenset(columns.watched()) - frozenset(columns.inputs())
+    )
 
 
 def shape_step(book: Book, name: str, spans: Windows, hit: Bools) -> Step:

@@ -27,6 +27,9 @@ D, U, N, C, I, A, L, K = (  # noqa: E741 - the table is read by its letters
     CauseKind.INFRASTRUCTURE, CauseKind.ATTACK, CauseKind.LABEL_PIPELINE, CauseKind.UNKNOWN,
 )  # fmt: skip
 WANDERING = 4.0
+BROKEN_FAMILIES = frozenset({"null_rate", "range"})
+MANY = 0.05
+"""The share of rows from which on values out of bounds are a break, and no season's."""
 INPUT_FAMILIES = frozenset({"null_rate", "range", "schema", "drift"})
 
 
@@ -61,7 +64,21 @@ class Seen:
     @property
     def only_inputs(self) -> bool:
         """Whether nothing but inputs fired."""
-        return self.families <= INPUT_FAMILIES
+        return self.families <= INPUT_FAMILIES and not self.answers_moved
+
+    @property
+    def answers_moved(self) -> tuple[str, ...]:
+        """What the model made itself and moved: the length of an answer, why it ended, its weights."""
+        return tuple(sorted({f.feature for f in self.findings if f.feature in self.inputs.answers}))
+
+    @property
+    def out_of_bounds(self) -> tuple[Finding, ...]:
+        """Findings of inputs that are missing, out of range or of another kind in many rows more."""
+        return tuple(
+            f for f in self.findings
+            if family_of(f) in BROKEN_FAMILIES and f.feature not in self.inputs.answers
+            and f.seen is not None and f.usual is not None and f.seen - f.usual >= MANY
+        )  # fmt: skip
 
     def matters(self, moved: Moved) -> bool:
         """Whether a moved input may have to do with it: where only inputs fired, it is one of those."""
