@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,11 +14,13 @@ from fireline.contain import Facts, advance, decide
 from fireline.contain.table import default_rows
 from fireline.runbook.schema import Runbook
 from fireline.terms.cause import CauseKind
+from fireline.terms.change import Change
 from fireline.terms.incident import State
 from fireline.terms.severity import Severity
 from fireline.terms.timeline import Draft
 from fireline.terms.verdict import Verdict, VerdictKind
 from tests.lifecycle.make import (
+    T0,
     Journal,
     K,
     about,
@@ -200,6 +203,23 @@ def test_a_rollback_that_makes_no_sense_falls_down_the_ladder(
     assert says in found["because"]
     assert "Weather is not used" in found["dry_run"]
     assert found["inverse"]["params"]["was"] == "all calls from rung full"
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "alone", "action"),
+    [("config", None, None, None), ("feature flag", None, None, None), ("deploy", None, None, "rollback"),
+     ("config", "B", None, "rollback"), ("config", None, "B", "rollback")],
+)  # fmt: skip
+def test_a_change_of_settings_is_not_undone_by_an_older_version(
+    kind: str, version: str | None, alone: str | None, action: str | None
+) -> None:
+    changed = replace(cause(), change=Change(T0, kind, "new provider", "flights", version))
+    known = facts(causes=(changed,), new_version=alone, shares={"B": 1.0})
+    drafts = decide(triaging().now, known, runbook(ladder=[]), at())
+    assert drafts[0].data["action"] == action
+    if action is None:
+        assert f'{kind} "new provider" came with no version' in drafts[0].because
+        assert "whoever made it takes it back" in drafts[0].because
 
 
 def test_without_a_ladder_a_person_is_called_and_told_why() -> None:

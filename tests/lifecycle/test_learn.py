@@ -110,7 +110,7 @@ def test_the_four_moments_are_told_with_how_long_each_took() -> None:
     told = {m.name: (m.at, m.after) for m in review.moments}
     assert told == {
         "onset": (iso(at(hours=-7)), ""),
-        "detected": (iso(at()), "7 h after the onset"),
+        "detected": (iso(at()), "7 h after the earliest onset"),
         "contained": (iso(at(hours=2)), "2 h after it was detected"),
         "resolved": (iso(at(hours=27)), "1 day 1 h after it was contained"),
     }

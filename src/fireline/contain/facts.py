@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fireline.terms.cause import Cause, CauseKind
+from fireline.terms.change import Change
 from fireline.terms.incident import Incident
 from fireline.terms.severity import Severity
+
+OF_SETTINGS = ("config", "flag", "setting", "switch")
+"""Words for a kind of change that brings no model and no code."""
 
 
 class Assessed(Protocol):
@@ -84,6 +88,18 @@ class Facts:
         if suspect and suspect.cause is CauseKind.DEPLOY and suspect.change:
             return suspect.change.version
         return None
+
+    @property
+    def beside_versions(self) -> Change | None:
+        """The suspected change where it is of the settings around the model and no version is seen to be bad
+        alone: going back to an older version would leave it as it is."""
+        suspect = self.suspect
+        if self.new_version is not None or suspect is None or suspect.cause is not CauseKind.DEPLOY:
+            return None
+        change = suspect.change
+        if change is None or change.version is not None:
+            return None
+        return change if any(word in change.kind.lower() for word in OF_SETTINGS) else None
 
 
 def families_of(alerts: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

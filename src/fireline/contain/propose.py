@@ -69,6 +69,9 @@ def _to_older(incident: Incident, facts: Facts, row: DecisionRow, runbook: Runbo
         if runbook.last_known_good is None:
             return Refusal("the runbook names no last-known-good version to go back to")
         to = runbook.last_known_good.version
+    if (beside := facts.beside_versions) is not None:
+        says = f'{beside.kind} "{beside.what}" came with no version, so an older version does not undo it'
+        return Refusal(f"{says}: whoever made it takes it back")
     bad = facts.bad_version or _most_served(facts, but=to)
     if bad is None:
         return Refusal(f"no version other than {to} is known to serve")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fireline.clock import parse_time
 from fireline.terms.change import Change
 from fireline.terms.guards import last_verdict
 from fireline.terms.incident import Incident
 from fireline.terms.measure import Measure
+from fireline.terms.noticed import noticed_at
 from fireline.terms.timeline import EntryKind
 from fireline.terms.verdict import VerdictKind
 
@@ -52,9 +52,8 @@ def alerts(incident: Incident) -> list[Mapping[str, Any]]:
 
 
 def detected_at(incident: Incident) -> datetime:
-    """When the first alert that counts fired; when it was opened where there is none."""
-    found = alerts(incident)
-    return parse_time(found[0]["fired_at"]) if found else incident.opened_at
+    """When it was noticed, as on every page: the first page, else the first ticket, else its opening."""
+    return noticed_at(incident.alerts, incident.opened_at)
 
 
 def standing(incident: Incident) -> list[Mapping[str, Any]]:

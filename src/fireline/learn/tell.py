@@ -38,7 +38,7 @@ def moments(incident: Incident, runbook: Runbook) -> tuple[Moment, ...]:
     detected, contained, resolved = detected_at(incident), contained_at(incident), incident.resolved_at
     began = incident.onset[0] if incident.onset else None
     told = [_onset(incident, runbook)]
-    late = f"{words.length(detected - began)} after the onset" if began else ""
+    late = f"{words.length(detected - began)} after the earliest onset" if began else ""
     told.append(
         Moment("detected", iso(detected), late, words.sentence(str(found[0]["because"])) if found else "")
     )

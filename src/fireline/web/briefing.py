@@ -9,6 +9,7 @@ from typing import Any
 
 from fireline.clock import parse_time
 from fireline.terms import words
+from fireline.terms.noticed import noticed_in_words
 from fireline.web.marks import change_name, measure_name
 from fireline.web.series import finite
 
@@ -197,9 +198,8 @@ def _since(incident: Json, timezone: str) -> Answer:
         )
     first, last = parse_time(onset[0]), parse_time(onset[1])
     says = interval(first, last, timezone)
-    wait = opened - first
-    found = f"Noticed at {words.day_time(opened, timezone)}, {words.length(wait)} after the earliest onset."
-    return Answer("Since when", says, (found,) if wait.total_seconds() > 0 else ())
+    found = noticed_in_words(incident.get("alerts") or (), opened, first, timezone)
+    return Answer("Since when", says, (found,) if found else ())
 
 
 def _who(incident: Json) -> Answer:
