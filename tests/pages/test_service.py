@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -113,3 +114,16 @@ def test_an_unknown_service_is_said_to_be_unknown() -> None:
 def test_a_sparkline_without_traffic_is_still_a_drawing() -> None:
     assert "No traffic" in str(spark([]))
     assert str(spark([(NOW, 0), (NOW, 5)])).count("<rect") == 2
+
+
+def test_where_no_event_names_its_rung_no_share_is_made_up() -> None:
+    rooms = Rooms()
+    view = rooms.service(SERVICE)
+    columns = view.runbook.columns.model_copy(update={"rung": None})
+    silent = replace(view, rungs={}, runbook=view.runbook.model_copy(update={"columns": columns}))
+    assert [step.told for step in ladder(silent, [])] == [False] * len(view.runbook.ladder)
+    assert all(step.told for step in ladder(view, []))
+    rooms.service = lambda name: silent  # type: ignore[method-assign,assignment]
+    page = TestClient(app_of(rooms)).get(f"/services/{SERVICE}").text
+    assert "answers nothing now" not in page
+    assert "what answers as a rule: no event names the rung that answered" in page

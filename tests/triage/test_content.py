@@ -6,13 +6,18 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fireline.terms.cause import CauseKind
+from fireline.triage.book import Book
+from fireline.triage.case import Frame
+from fireline.triage.figures import figure_of
 from fireline.triage.input_signs import input_signs
-from fireline.triage.inputs import Inputs
+from fireline.triage.inputs import Inputs, look_at_inputs
 from fireline.triage.sign import Seen
 from tests.triage.finding import found_by
+from tests.triage.sets import hit, make
 
 
 def signs(*findings: Any, **more: Any) -> list[str]:
@@ -85,3 +90,36 @@ def test_only_inputs_and_only_many_rows_count_as_out_of_bounds(
     assert len(seen.out_of_bounds) == broken
     assert seen.answers_moved == (("answer.length",) if feature == "answer.length" else ())
     assert seen.only_inputs == (feature == "amount")
+
+
+def test_an_embedding_is_one_input_and_tells_where_it_moved() -> None:
+    def add(rows: dict[str, Any], seed: int) -> dict[str, Any]:
+        rng = np.random.default_rng(seed)
+        n = len(rows["time"])
+        return {
+            **rows,
+            "img.norm": rng.normal(9, 1, n),
+            "img.p0": rng.normal(size=n),
+            "img.p1": rng.normal(size=n),
+        }
+
+    def blurred(rows: dict[str, Any]) -> dict[str, Any]:
+        rows = add(rows, 2)
+        where = hit(rows) & (rows["region"] == "north")
+        for name in ("img.norm", "img.p0"):
+            rows[name] = np.where(where, 0.5 * rows[name] - 2, rows[name])
+        return rows
+
+    made = make(blurred)
+    columns = made.book.runbook.columns.model_copy(update={"embeddings": ("img",)})
+    book = Book(
+        Frame(add(made.book.before.columns, 1)), made.book.after,
+        made.book.runbook.model_copy(update={"columns": columns}),
+    )  # fmt: skip
+    seen = look_at_inputs(book, made.spans, made.spans.hit)
+    assert seen.looked == len(book.features) + 1
+    assert [m.feature.split(".")[0] for m in seen.moved] == ["img"]
+    figure = figure_of(book, "drift", "img", made.at)
+    assert figure is not None
+    since, north = made.spans.hit, book.after.words("region") == "north"
+    assert figure.after[since & north].mean() > figure.after[since & ~north].mean() + 0.2

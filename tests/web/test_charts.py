@@ -120,3 +120,20 @@ def test_text_and_attributes_are_escaped():
 
 def test_a_scale_of_one_value_lands_in_the_middle():
     assert Scale(3, 3, 0, 10)(3) == 5
+
+
+def test_what_was_seen_since_the_onset_is_on_the_axis_however_short_it_is_yet():
+    since = datetime(2026, 3, 2, tzinfo=UTC)
+    at = [since + timedelta(minutes=15 * i) for i in range(300)]
+    data = {
+        "t": [f"{t:%Y-%m-%dT%H:%M:%SZ}" for t in at],
+        "seen": [0.0] * 299 + [0.95],
+        "usual": [0.0] * 300,
+        "low": [-1e-5] * 300,
+        "high": [1e-5] * 300,
+        "n": [70] * 299 + [20],
+        "unit": "share",
+    }
+    marked = Marks((Mark("page", at[-1], ""),), (at[-1], at[-1]))
+    assert "100 %" in str(series(Metric.of(data), marked, NEW_YORK, 720, "m"))
+    assert "100 %" not in str(series(Metric.of(data), Marks(), NEW_YORK, 720, "m"))

@@ -5,11 +5,16 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from fireline.web import report
+from fireline.web.marks import Mark, Marks
+from fireline.web.report import _charts
+from fireline.web.series import Metric
 from tests.support import sample_incidents as sample
 
 VOID = {"meta", "input", "br", "img", "link"}
@@ -283,3 +288,14 @@ def test_an_alert_that_fires_again_and_again_is_one_row():
     html = report.render([incident], sample.summary())
     assert "× 11" in Page(html).text
     assert html.split("<h3>Alerts</h3>")[1].split("</section>")[0].count("<tr>") == 2
+
+
+def test_a_young_incident_is_shown_around_its_onset_too():
+    since = datetime(2026, 3, 2, tzinfo=UTC)
+    at = [since + timedelta(minutes=15 * i) for i in range(240)]
+    metric = Metric(at, [0.1] * 240, [0.1] * 240, [0.0] * 240, [0.2] * 240, [9.0] * 240, "", [None] * 240)
+    marked = Marks((Mark("page", at[-1], ""),), (at[-2], at[-1]))
+    assert [one["name"] for one in _charts(metric, marked, ZoneInfo("UTC"), "m", 720)] == [
+        "",
+        "Around the onset",
+    ]

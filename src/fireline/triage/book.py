@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BINS = 20
 TOP_VALUES = 60
+PROJECTIONS = 8
+"""As many as are kept of an embedding; those that a log does not have are passed over."""
 QUARTER = 900 * MICROS
 HOUR = 3600 * MICROS
 DAY = 24 * HOUR
@@ -144,6 +146,11 @@ class Book:
         named = self.runbook.columns.inputs()
         return tuple(name for name in sorted(named) if self.after.has(name) or self.before.has(name))
 
+    def parts(self, embedding: str) -> tuple[str, ...]:
+        """What the log keeps of an embedding, as far as it is there: its norm, then its projections."""
+        kept = (f"{embedding}.norm", *(f"{embedding}.p{i}" for i in range(PROJECTIONS)))
+        return tuple(n for n in kept if self.after.has(n) and np.isfinite(self.after.number(n)).any())
+
     @cached_property
     def segments(self) -> tuple[str, ...]:
         """Declared segment columns, then host and source, as far as they are in the log."""
@@ -154,7 +161,7 @@ class Book:
         found = self.runbook.columns.watched().get(name)
         if found is not None and name not in self.segments:
             return found
-        if name in ("score", "latency_ms"):
+        if name in ("score", "latency_ms") or name.rsplit(".", 1)[0] in self.runbook.columns.embeddings:
             return "numeric"
         return "categorical"
 

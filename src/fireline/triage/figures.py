@@ -118,6 +118,8 @@ def figure_of(book: Book, family: str, feature: str | None, at: Moment) -> Figur
         return _broken(book, family, feature)
     if family == "drift" and feature is not None and book.after.has(feature):
         return _drift(book, feature, family, at)
+    if family == "drift" and feature in book.runbook.columns.embeddings and (parts := book.parts(feature)):
+        return _drift(book, max(parts, key=lambda name: _apart(book, name, at)), family, at)
     if family == "score_drift" and book.after.has("score"):
         return _drift(book, "score", family, at)
     if family == "latency" and book.after.has("latency_ms"):
@@ -217,6 +219,13 @@ def _drift(book: Book, feature: str, family: str, at: Moment) -> Figure:
         name, family, UNLIKE, ratio[column.before], ratio[column.after], 0.02,
         feature=None if family == "score_drift" else feature,
     )  # fmt: skip
+
+
+def _apart(book: Book, name: str, at: Moment) -> float:
+    """How far a column's cells lie apart before and after, as a share of the rows."""
+    column = book.column(name)
+    p, q = column.counts(column.before, book.matched(at.hit)), column.counts(column.after[at.hit])
+    return float(np.abs(p / max(p.sum(), 1e-9) - q / max(q.sum(), 1e-9)).sum() / 2)
 
 
 def mean_score(book: Book) -> Figure:

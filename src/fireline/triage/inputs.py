@@ -89,14 +89,25 @@ def look_at_inputs(book: Book, spans: Windows, hit: Bools) -> Inputs:
     if hit.sum() < 20:
         return Inputs(0, ())
     found = [m for name in book.features if (m := _moved(book, name, spans, hit)) is not None]
+    vectors = [parts for name in book.runbook.columns.embeddings if (parts := book.parts(name))]
+    found += [m for parts in vectors if (m := _vector(book, parts, spans, hit)) is not None]
     if sum(m.stepped for m in found) >= 4:
         # Another clientele moves many features at once, and one of them may look as if scaled.
         found = [replace(m, damage="shape") if m.damage == "unit" and m.slight else m for m in found]
     found.sort(key=lambda m: (not m.broken, -m.psi, m.feature))
     columns = book.runbook.columns
     return Inputs(
-        len(book.features), tuple(found), frozenset(columns.watched()) - frozenset(columns.inputs())
+        len(book.features) + len(vectors),
+        tuple(found),
+        frozenset(columns.watched()) - frozenset(columns.inputs()),
     )
+
+
+def _vector(book: Book, parts: tuple[str, ...], spans: Windows, hit: Bools) -> Moved | None:
+    """An embedding is one input, however many of its projections moved: the one that moved most tells of
+    it."""
+    moved = [m for name in parts if (m := _moved(book, name, spans, hit)) is not None]
+    return max(moved, key=lambda m: (m.broken, m.psi), default=None)
 
 
 def shape_step(book: Book, name: str, spans: Windows, hit: Bools) -> Step:

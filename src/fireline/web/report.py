@@ -195,7 +195,7 @@ def _charts(
     window = marked.window()
     if window is not None and metric.at:
         near = metric.between(*window)
-        if len(near.at) >= 8 and 4 * (window[1] - window[0]) < metric.at[-1] - metric.at[0]:
+        if len(near.at) >= 8 and 4 * (near.at[-1] - near.at[0]) < metric.at[-1] - metric.at[0]:
             found.append(("Around the onset", near))
     return [
         {"name": name, "wide": series(part, marked, zone, wide, f"{label} {name}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -119,7 +120,7 @@ def series(metric: Metric, marked: Marks, zone: ZoneInfo, width: int, label: str
     across = TimeScale(metric.at[0], metric.at[-1] + grain, Frame.left, width - Frame.right, zone)
     top = 8.0 + marks.LANE * len(set(marked.lanes(across).values())) + (6.0 if metric.unit else 0.0)
     frame = Frame(width, round(top) + (250 if width > 500 else 200), top=top)
-    up = _up(metric, frame)
+    up = _up(metric, frame, marked.onset)
     parts = [
         _grid(across, up, frame, metric.unit),
         _band(metric, across, up, grain),
@@ -142,13 +143,17 @@ def _grain(at: Sequence[datetime]) -> timedelta:
     return timedelta(seconds=median(gaps)) if gaps else timedelta(hours=1)
 
 
-def _up(metric: Metric, frame: Frame) -> Scale:
-    """The y axis: what most events were seen at, the usual level, and most of the band.
+def _up(metric: Metric, frame: Frame, onset: tuple[datetime, datetime] | None = None) -> Scale:
+    """The y axis: what most events were seen at, the usual level, most of the band, and what most events
+    since the onset were seen at, however few they are yet.
 
     Ticks of a handful of events lie anywhere and would squeeze the rest: they are drawn at the edge.
     """
     values = [value for value in metric.usual if value is not None]
     values += _ends(metric.seen, metric.n, 0.005)
+    if onset is not None:
+        since = bisect_left(metric.at, onset[0])
+        values += _ends(metric.seen[since:], metric.n[since:], 0.1)
     values += _ends(metric.low, metric.n, 0.2)[:1] + _ends(metric.high, metric.n, 0.2)[1:]
     low, high = min(values), max(values)
     pad = (high - low) * 0.06 or abs(high) * 0.1 or 1.0

@@ -23,7 +23,8 @@ _STATES = {"alert": 0, "rising": 1, "waiting": 3, "quiet": 2}
 
 @dataclass(frozen=True)
 class Step:
-    """One rung of the ladder: what it is, the share of calls it answers now, when it last did."""
+    """One rung of the ladder: what it is, the share of calls it answers now, when it last did; ``told`` says
+    whether events name the rung that answered."""
 
     name: str
     kind: str
@@ -32,6 +33,7 @@ class Step:
     share: float
     exercised: datetime | None
     declared: bool = True
+    told: bool = True
 
     @property
     def answers(self) -> bool:
@@ -41,13 +43,14 @@ class Step:
 def ladder(view: ServiceView, measures: Sequence[Measure]) -> list[Step]:
     """The runbook's rungs in their order, then rungs that answered without being declared."""
     runbook, found = view.runbook, []
+    told = bool(view.rungs) or runbook.columns.rung is not None
     for rung in runbook.ladder:
         version = rung.version or ""
         if not version and rung.kind == "last_known_good" and runbook.last_known_good:
             version = runbook.last_known_good.version
         share = view.rungs.get(rung.name, view.rungs.get(rung.kind, 0.0))
         last = view.last_event if share > 0 else _exercised(rung.name, version, rung.kind, measures)
-        found.append(Step(rung.name, rung.kind, version, rung.because, share, last))
+        found.append(Step(rung.name, rung.kind, version, rung.because, share, last, told=told))
     known = {name for step in found for name in (step.name, step.kind)}
     for name, share in sorted(view.rungs.items()):
         if name not in known:
