@@ -53,3 +53,16 @@ def test_the_review_and_the_report_count_to_the_same_moment() -> None:
     assert detected_at(journal.now) == at(minutes=6)
     assert "Paged at 18 March 2013, 06:06, 16 min after" in since.more[0]
     assert detected_at(journal.now) - ONSET == timedelta(minutes=16)
+
+
+def test_a_change_of_settings_is_not_called_a_deploy() -> None:
+    journal = Journal()
+    journal.write(T0, opened(), alerted())
+    change = {"at": iso(T0), "kind": "config", "what": "new provider", "service": "flights", "version": None}
+    cause = {"cause": "deploy", "score": 0.7, "because": "It came before.", "change": change}
+    shown = journal.now.as_json() | {"causes": [cause]}
+    (found,) = [one for one in brief(shown, "UTC") if one.asks == "Likely cause"]
+    assert found.says == "Config: new provider"
+    shown["causes"] = [cause | {"change": change | {"kind": "deploy"}}]
+    (found,) = [one for one in brief(shown, "UTC") if one.asks == "Likely cause"]
+    assert found.says == "A deploy: new provider"

@@ -139,3 +139,22 @@ def test_what_tells_of_the_answer_or_the_learner_is_watched_and_is_no_input() ->
     assert set(columns.inputs()) == {"width", "prompt_tokens"}
     assert set(columns.answers) < set(columns.features)
     assert "no input" in notes["weight_norm"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "unit", "why"),
+    [
+        ("latency", (0.006, 0.19), "s", "a guess"),
+        ("latency", (2.5, 190.0), "ms", None),
+        ("latency", (0.3, 4.0), "ms", None),
+        ("latency_ms", (0.006, 0.19), "ms", None),
+        ("latency_seconds", (0.006, 0.19), "s", "name of the column"),
+    ],
+)
+def test_a_latency_too_short_for_milliseconds_is_one_of_seconds(
+    name: str, values: tuple[float, float], unit: str, why: str | None
+) -> None:
+    rng = np.random.default_rng(8)
+    made = draft(log(rng, **{name: rng.uniform(*values, ROWS)}), "p", SINCE + timedelta(days=2))
+    assert (made.runbook.columns.latency_ms, made.runbook.columns.latency_unit) == (name, unit)
+    assert (why is None) or why in made.notes["columns", "latency_unit"]

@@ -26,6 +26,17 @@ def means_of_fixed(total: Array, squares: Array, n: Array) -> tuple[Array, Array
         return mean, np.maximum(squares / FIXED_POINT / n - mean**2, 1e-9) / n
 
 
+def in_label_units(plan: Plan, seen: float, usual: float) -> str:
+    """An error counted in spreads of the reference's predictions, said in the label's own units.
+
+    >>> from fireline.detect.example import plan
+    >>> in_label_units(plan("regression"), 0.438, 0.24)
+    '0.438, usually 0.24'
+    """
+    said = f"{seen * plan.error_scale:.3g}, usually {usual * plan.error_scale:.3g}"
+    return said if plan.error_scale == 1.0 else f"{said} ({seen:.3g} of the predictions' usual spread)"
+
+
 def labelled(plan: Plan, counts: Array) -> Array:
     """Labelled events [T] as float64."""
     start = plan.quality.offsets["labels"]

@@ -36,7 +36,6 @@ RATES: Mapping[str, str] = {
 """Kind of rate -> what a hit is; ``{what}`` is the feature or series, ``{value}`` the channel."""
 
 MEANS: Mapping[str, str] = {
-    "absolute_error": "the mean error of predictions, in their usual spread",
     "accuracy": "the share of wrong predictions",
     "auc": "AUC",
     "average_precision": "average precision",

@@ -22,6 +22,7 @@ from fireline.runbook.past import Past, Served, study
 from fireline.runbook.problem import Key
 from fireline.runbook.promises import KEPT
 from fireline.runbook.schema import Columns, Contact, Runbook
+from fireline.runbook.sorting import says_its_unit
 from fireline.runbook.task import infer_task
 from fireline.runbook.write import write
 from fireline.terms import words
@@ -225,7 +226,11 @@ def _column_notes(columns: Columns, said: Mapping[str, str]) -> dict[Key, str]:
         for at in range(len(columns.groups))
     }
     if columns.latency_unit != "ms":
-        notes["columns", "latency_unit"] = "because the name of the column says so"
+        notes["columns", "latency_unit"] = (
+            "because the name of the column says so"
+            if says_its_unit(str(columns.latency_ms))
+            else "a guess: as milliseconds its values would be too short for answers; make sure"
+        )
     if columns.dates is not None:
         notes["columns", "dates"] = "said, or proven by numbers beyond twelve: a month has none"
     return notes

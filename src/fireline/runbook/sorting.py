@@ -136,6 +136,7 @@ def _leaf(look: Look) -> str:
     return Look(look.name.rsplit(".", 1)[-1], look.kind, 0, 0, 0).plain
 
 
+TOO_SHORT, TOO_SOON = 0.1, 20.0
 _SINCE_1970 = frozenset((*UNITS, "utc", "epoch", "unix"))
 MEASURES = {
     **dict.fromkeys(("time", "arrived", "label_time"), _SINCE_1970),
@@ -152,10 +153,19 @@ def _without(endings: frozenset[str], look: Look) -> str:
 
 
 def _unit_of(look: Look) -> str:
-    return UNITS.get(look.words[-1], "ms") if look.words else "ms"
+    """The unit its name ends in; without one seconds where no answer took a third of a minute and some less
+    than a tenth of a millisecond, if they were milliseconds."""
+    if look.words and look.words[-1] in UNITS:
+        return UNITS[look.words[-1]]
+    return "s" if look.kind == "number" and 0 <= look.low < TOO_SHORT and look.high < TOO_SOON else "ms"
 
 
 BEGINS = frozenset(("p", "prob", "proba", "probability", "score"))
+
+
+def says_its_unit(name: str) -> bool:
+    """Whether a name ends in a unit of time: `took_seconds`, and not `latency`."""
+    return any(word in UNITS for word in Look(name, "number", 0, 0, 0).words[-1:])
 
 
 def _guess_score(sorting: Sorting) -> None:

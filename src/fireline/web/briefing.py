@@ -225,9 +225,11 @@ def _cause(incident: Json) -> Answer:
     says = cause_word(cause)
     score = finite(cause.get("score"))
     if cause.get("change"):
-        says = (
-            f"{says}: {change_name(cause['change']).removeprefix('deploy: ')}" if says != "unknown" else says
-        )
+        named = change_name(cause["change"])
+        if cause.get("cause") == "deploy" and "deploy" not in str(cause["change"].get("kind")):
+            says = named  # a change of settings is no deploy of a model
+        elif says != "unknown":
+            says = f"{says}: {named.removeprefix('deploy: ')}"
     belief = (
         (f"{words.share(score)} of belief. ",)
         if score is not None and cause.get("cause") != "unknown"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor, Ticks
-from fireline.detect.quality import fixed_means, labelled
+from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Ticks, Told
+from fireline.detect.quality import fixed_means, in_label_units, labelled
 from fireline.detect.sums import Sums
 from fireline.terms.plan import Plan
 
@@ -91,3 +91,7 @@ class RegressionError(Kind):
         n = labelled(plan, counts)
         mean, variance = fixed_means(plan, counts, "absolute", "error2", n)
         return Means(mean[:, None], variance[:, None], n[:, None])
+
+    def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
+        """The error in words."""
+        return Told(f"predictions are off on average by {in_label_units(plan, *behind.figures)}")

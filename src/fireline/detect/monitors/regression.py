@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told
-from fireline.detect.quality import FIXED_POINT, column, mean_of
+from fireline.detect.quality import FIXED_POINT, column, in_label_units, mean_of
 from fireline.terms.plan import Plan
 
 FOURTH_POINT = 10_000
@@ -63,9 +63,7 @@ class Rmse(_Residual):
 
     def tell(self, plan: Plan, monitor: Monitor, channel: int, behind: Behind) -> Told:
         """The error in words."""
-        seen, usual = behind.figures
-        error = f"root mean squared error {seen:.3g} of the predictions' usual spread"
-        return Told(f"{error}, usually {usual:.3g}")
+        return Told(f"root mean squared error {in_label_units(plan, *behind.figures)}")
 
 
 class ErrorBias(_Residual):
@@ -92,7 +90,9 @@ class ErrorBias(_Residual):
         """The bias in words."""
         seen, usual = behind.figures
         place = "low" if seen > 0 else "high"
+        other = "" if seen * usual >= 0 else " the other way"
+        said, before = abs(seen) * plan.error_scale, abs(usual) * plan.error_scale
         return Told(
-            f"predictions lie too {place} by {abs(seen):.3g} of their usual spread on average, "
-            f"usually by {abs(usual):.3g}{'' if seen * usual >= 0 else ' the other way'}"
+            f"predictions lie too {place} by {said:.3g} on average, usually by {before:.3g}{other} "
+            f"({abs(seen):.3g} of their usual spread)"
         )
