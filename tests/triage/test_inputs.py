@@ -11,7 +11,9 @@ import pytest
 from fireline.clock import micros
 from fireline.triage.figures import figure_of
 from fireline.triage.inputs import Inputs, look_at_inputs
+from fireline.triage.inside import told_inside
 from fireline.triage.reweigh import reweigh
+from fireline.triage.slices import Found
 from tests.triage.sets import NOW, ONSET, Made, hit, make
 
 
@@ -161,3 +163,22 @@ def test_a_figure_that_moved_on_its_own_is_not_explained() -> None:
     risky(before)
     made.book.before = type(made.book.before)(before)
     assert reference_mix(made, "error_rate").explained < 0.3
+
+
+def test_another_unit_in_one_slice_is_told_as_such_there() -> None:
+    def cents(rows: dict[str, Any]) -> dict[str, Any]:
+        where = hit(rows) & (rows["region"] == "isles")
+        return {**rows, "amount": np.where(where, 100 * rows["amount"], rows["amount"])}
+
+    made = make(cents)
+    whole = look_at_inputs(made.book, made.spans, made.spans.hit)
+    (amount,) = [m for m in whole.moved if m.feature == "amount"]
+    assert amount.damage != "unit"
+    isles = Found("slice", {"region": "isles"}, "")
+    (amount,) = [m for m in told_inside(made.book, made.onset, whole, isles).moved if m.feature == "amount"]
+    assert amount.damage == "unit"
+    assert amount.says.endswith("as if in another unit where region = isles")
+    factor = float(amount.says.removeprefix("amount times ").split(",")[0])
+    assert 90 < factor < 110
+    north = Found("slice", {"region": "north"}, "")
+    assert told_inside(made.book, made.onset, whole, north) == whole

@@ -25,6 +25,7 @@ from fireline.triage.figures import (
     with_shared_labels,
 )
 from fireline.triage.inputs import Inputs, look_at_inputs, shape_step
+from fireline.triage.inside import told_inside
 from fireline.triage.messages import messages
 from fireline.triage.narrowing import after_version, narrow
 from fireline.triage.newcomers import newcomers
@@ -135,6 +136,7 @@ def _see(
     inputs = look_at_inputs(book, spans, hit)
     main = figures[0] if figures else None
     found = _where(case, book, spans, hit, main, inputs)
+    inputs = told_inside(book, onset, inputs, found)
     quality = next((f for f in figures if f.labelled), None)
     scored = figure_of(book, "score_drift", None, at)
     host = str(found.slice["host"]) if found.slice and "host" in found.slice else None

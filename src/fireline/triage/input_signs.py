@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from fireline.terms.words import brief
 from fireline.triage.inputs import Inputs, Moved
 from fireline.triage.sign import WANDERING, A, C, D, I, K, L, N, Seen, Sign, U, scaled
 from fireline.triage.surroundings import PLATFORM
@@ -69,7 +70,7 @@ def _unbroken(seen: Seen, plain: list[Moved]) -> list[Sign]:
         return [_own(seen, plain)]
     if seen.only_inputs and seen.out_of_bounds:
         # The judge is sure of it before the raw rows since a vague onset are.
-        says = f"an input broke: {seen.out_of_bounds[0].because}"
+        says = f"an input broke: {brief(seen.out_of_bounds[0].because).split(', over ')[0]}"
         return [Sign("input out of bounds", says, {U: 2.5, D: 0.5, N: -1.5, C: -2.0, I: 0.0, L: -3.0})]
     if plain or seen.only_inputs:
         says = (

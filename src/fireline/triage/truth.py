@@ -16,7 +16,7 @@ from fireline.triage.words import level, share
 
 FEWEST = 60
 INFLATION = 1.5
-WELL_BELOW = 2.0
+WELL_BELOW = 3.0
 """Log-likelihood units below which a change does not line up better with the arrival of labels."""
 
 
