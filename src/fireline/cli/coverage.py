@@ -104,11 +104,15 @@ def _telling(quiet: bool) -> Iterator[Callable[[str, float], None]]:
         yield lambda what, done: bar.update(task, description=what, completed=done)
 
 
+WIDTHS = {"small": 13, "medium": 13, "large": 13, "twin": 6}
+"""Columns that are never cut, `ticket 35 min` and `silent`; long names go on in a second line."""
+
+
 def _table(found: Coverage) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     wide = screen.out().width >= ROOM
     for name in ("fault", "small", "medium", "large", "twin", *(["noticed by"] if wide else [])):
-        table.add_column(name, no_wrap=name != "noticed by", min_width=26 if name == "fault" else None)
+        table.add_column(name, no_wrap=name in WIDTHS, overflow="fold", min_width=WIDTHS.get(name, 22))
     group = ""
     for row in found.rows:
         if row.harm.group != group:
