@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fireline.terms.cause import CauseKind
+from fireline.terms.cause import Cause, CauseKind
+from fireline.terms.change import Change
 from fireline.triage.book import Book
 from fireline.triage.case import Frame
+from fireline.triage.checks import next_checks
 from fireline.triage.figures import figure_of
 from fireline.triage.input_signs import input_signs
 from fireline.triage.inputs import Inputs, look_at_inputs
 from fireline.triage.sign import Seen
+from fireline.triage.truth import Truth
+from fireline.triage.windows import Step
 from tests.triage.finding import found_by
-from tests.triage.sets import hit, make
+from tests.triage.sets import ONSET, hit, make
 
 
 def signs(*findings: Any, **more: Any) -> list[str]:
@@ -123,3 +127,29 @@ def test_an_embedding_is_one_input_and_tells_where_it_moved() -> None:
     assert figure is not None
     since, north = made.spans.hit, book.after.words("region") == "north"
     assert figure.after[since & north].mean() > figure.after[since & ~north].mean() + 0.2
+
+
+@pytest.mark.parametrize(
+    ("blamed", "coverage", "first"), [(0.0, True, False), (0.3, True, True), (0.0, False, True)]
+)
+def test_labels_are_the_first_check_only_where_they_are_odd_or_blamed(
+    blamed: float, coverage: bool, first: bool
+) -> None:
+    step = Step(0.96, 0.96, 0.96, 0.0, 0.0, 3) if coverage else None
+    seen = given(
+        truth=Truth(step, None, 0.25, 0.25, 9.0),
+        found=SimpleNamespace(slice=None),
+        platform=SimpleNamespace(host=None),
+    )
+    causes = (Cause(CauseKind.CONCEPT_DRIFT, 0.6, "It crept in.", next_check="Retrain on recent data."),)
+    causes += (Cause(CauseKind.LABEL_PIPELINE, blamed, "They broke.", rejected=not blamed),)
+    told = next_checks(seen, causes)
+    assert told[0].startswith("Label completeness by age first") == first
+    assert told[-1].startswith("Labels were looked at and are as usual") == (not first)
+
+
+def test_a_suspected_change_without_a_version_is_to_be_taken_back_by_whoever_made_it() -> None:
+    seen = given(truth=Truth(None, None, 0.0, 0.0, 0.0), quality=False, found=SimpleNamespace(slice=None))
+    change = Change(ONSET, "config", "new provider", "flights", None)
+    (told, *_) = next_checks(seen, (Cause(CauseKind.DEPLOY, 0.7, "It came before.", change),))
+    assert told.startswith('Ask whoever made the config "new provider" to take it back')

@@ -14,7 +14,9 @@ def next_checks(seen: Seen, causes: tuple[Cause, ...]) -> tuple[str, ...]:
     likeliest causes; labels that are well are said so at the end."""
     standing = [c for c in causes if not c.rejected]
     told: list[str] = []
-    if seen.quality and not seen.truth.well:
+    blamed = any(c.cause is CauseKind.LABEL_PIPELINE and c.score >= 0.1 for c in standing)
+    well = seen.truth.well and not blamed
+    if seen.quality and not well:
         told.append(f"Label completeness by age first: {seen.truth.in_words()}.")
     for place, cause in enumerate(standing[:3]):
         if place == 0 or cause.score >= 0.1:
@@ -27,7 +29,7 @@ def next_checks(seen: Seen, causes: tuple[Cause, ...]) -> tuple[str, ...]:
             "Look at a few raw requests from before and after the onset side by side.",
         ]
     told = list(dict.fromkeys(told))
-    if seen.quality and seen.truth.well:
+    if seen.quality and well:
         told = [*told[: MOST - 1], f"Labels were looked at and are as usual: {seen.truth.in_words()}."]
     return tuple(told[:MOST])
 
@@ -61,6 +63,11 @@ def _deploy(cause: Cause, seen: Seen) -> list[str]:
         )
     if split.verdict != "only_new" and version:
         told.append(f"Shadow the version before {version} on today's requests: is it well?")
+    if cause.change and version is None and not cause.change.inferred:
+        told.append(
+            f'Ask whoever made the {cause.change.kind} "{cause.change.what}" to take it back, and see '
+            f"whether the figure recovers."
+        )
     if cause.change and cause.change.link:
         told.append(f"Open {cause.change.link}.")
     return told

@@ -16,8 +16,6 @@ from fireline.triage.words import level, share
 
 FEWEST = 60
 INFLATION = 1.5
-WELL_BELOW = 3.0
-"""Log-likelihood units below which a change does not line up better with the arrival of labels."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Truth:
     def well(self) -> bool:
         """Whether labels were seen, and come as often, as soon and as positive as usual."""
         odd = self.missing or self.flooding or self.late or self.rate_stepped
-        return self.coverage is not None and not odd and self.by_arrival < WELL_BELOW
+        return self.coverage is not None and not odd
 
     def in_words(self) -> str:
         parts = []
