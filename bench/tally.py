@@ -182,7 +182,7 @@ def whole(asked: argparse.Namespace) -> None:
     table = log(asked.rows)
     plan = planned(table)
     plain = replace(plan, extras=())
-    scopes = 1 + len(plan.versions) + len(plan.segment_scopes)
+    scopes = 1 + len(plan.versions) + sum(len(values) for values in plan.segments.values())
     cells = sum(layout.width for layout in plan.layouts)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "log.parquet"

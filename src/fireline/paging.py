@@ -17,15 +17,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fireline.channels import Channel, Pulse, Receipt, explained, kinds, opened, pulse
-from fireline.clock import Clock, iso
+from fireline.channels import Channel, Pulse, explained, kinds, opened, pulse
+from fireline.clock import Clock
 from fireline.errors import ChannelError, FirelineError, SettingsError, StateError, StoreError, Where
-from fireline.ids import stable_id
 from fireline.oncall import Arrangement, Paging, due, unwanted
 from fireline.runbook.schema import Runbook
 from fireline.store import Store, Tx
 from fireline.terms.incident import Incident
-from fireline.terms.page import CALLS, Message, Page, PageKind
+from fireline.terms.page import CALLS, Page, PageKind
 from fireline.terms.timeline import Draft, EntryKind
 
 LOGGER = logging.getLogger("fireline.paging")
@@ -84,23 +83,6 @@ def _pulse(paging: Paging, file: str | None) -> Pulse | None:
     except SettingsError as error:
         key = f"paging.heartbeat.{error.where.key if error.where else ''}"
         raise SettingsError(error.message, todo=error.todo, where=Where(file=file, key=key)) from None
-
-
-def rehearse(channel: Channel, now: datetime) -> Receipt:
-    """Send a harmless message by ``channel`` and give its receipt, so that a wrong setting shows by day.
-
-    Raises ChannelError.
-    """
-    title = f"Fireline: this is a test of the channel {channel.name}"
-    message = Message(
-        incident="inc-test",
-        service="fireline",
-        kind=PageKind.UPDATE.value,
-        title=title,
-        text=f"{title}\nNothing is wrong. Pages will come this way.",
-        at=iso(now),
-    )
-    return channel.send(message, stable_id("page", "test", channel.name, iso(now), size=8))
 
 
 @dataclass

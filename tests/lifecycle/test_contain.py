@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fireline.contain import Facts, advance, decide
-from fireline.contain.table import default_rows
-from fireline.runbook.schema import Runbook
+from fireline.runbook.default_decisions import default_decisions
+from fireline.runbook.schema import DecisionRow, Runbook
 from fireline.terms.cause import CauseKind
 from fireline.terms.change import Change
 from fireline.terms.incident import State
@@ -49,8 +49,9 @@ def settle(journal: Journal, when: Any) -> None:
 
 
 def test_the_built_in_table_only_observes_and_knows_every_cause() -> None:
-    assert {row.authority for row in default_rows()} == {"observe"}
-    named = {kind for row in default_rows() for kind in row.when["cause"]}
+    rows = [DecisionRow.model_validate(row) for row in default_decisions()]
+    assert {row.authority for row in rows} == {"observe"}
+    named = {kind for row in rows for kind in row.when["cause"]}
     assert named == set(CauseKind)
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from fireline.clock import ManualClock
-from fireline.errors import ChannelError, SettingsError
-from fireline.paging import Pager, configured, rehearse
+from fireline.errors import SettingsError
+from fireline.paging import Pager, configured
 from fireline.store import Store
 from fireline.terms.page import PageState
 from fireline.terms.timeline import Draft, EntryKind
@@ -221,15 +221,6 @@ def test_who_answered_between_planning_and_sending_is_not_called(
     write(store, clock, acked())
     assert one.settle(60)
     assert receiver.calls == []
-
-
-def test_a_channel_can_be_rehearsed_by_day(clock: ManualClock, receiver: Receiver) -> None:
-    (channel,) = configured(settings(receiver)).channels.values()
-    assert "answered 204" in rehearse(channel, clock.now()).told
-    assert receiver.calls[0].json["title"] == "Fireline: this is a test of the channel ops"
-    receiver.answers = [401]
-    with pytest.raises(ChannelError, match="401"):
-        rehearse(channel, clock.now())
 
 
 def wait_for(so: Callable[[], bool], seconds: float = 60) -> None:

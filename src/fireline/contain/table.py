@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fireline.contain.facts import Facts
-from fireline.runbook.default_decisions import default_decisions
 from fireline.runbook.schema import DecisionRow, Runbook
 
 NONE = "none"
-
-
-def default_rows() -> tuple[DecisionRow, ...]:
-    """The built-in table, every row of it observing.
-
-    >>> [row.action for row in default_rows()][:2]
-    ['rollback', 'fallback']
-    """
-    return tuple(DecisionRow.model_validate(row) for row in default_decisions())
 
 
 def rows_that_hold(runbook: Runbook, facts: Facts) -> Iterator[tuple[int, DecisionRow]]:

@@ -92,7 +92,6 @@ def read_timetable(flights: Any, airports: Any, *, last_month: int = 12) -> Time
 
 
 _MINUTE = 60 * 1_000_000
-_DAY = 24 * 60 * _MINUTE
 
 
 def _micros(at: datetime) -> int:

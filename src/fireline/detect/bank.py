@@ -15,7 +15,6 @@ from fireline.detect.season import cells_of
 from fireline.terms.counts import Scope
 from fireline.terms.plan import Plan
 
-CHUNK = 4_000_000
 BLIP = 120.0  # seconds of harmless trouble
 LONG = 3600  # seconds of a tick that may speak for itself
 ENOUGH = 500  # events (of AUC: positives) from which on one tick of a mean may be believed
@@ -43,9 +42,7 @@ class Bank:
     that these are (infinite for shorter ticks), ``reach`` [C] how far the whole of them moves the statistic.
     """
 
-    def __init__(
-        self, kind: Kind, plan: Plan, fits: Mapping[Scope, Fit], tolerance_scale: Array | None = None
-    ) -> None:
+    def __init__(self, kind: Kind, plan: Plan, fits: Mapping[Scope, Fit]) -> None:
         self.kind, self.plan = kind, plan
         self.scopes = tuple(fits)
         self.monitors = tuple(kind.monitors(plan))

@@ -66,9 +66,3 @@ def services_told(store: Store, kind: FactKind) -> frozenset[str]:
     query = sa.select(facts.c.service).where(facts.c.kind == kind).distinct()
     with store.reads() as connection:
         return frozenset(connection.execute(query).scalars())
-
-
-def facts_told(store: Store) -> int:
-    """How many facts there are: grows whenever one is told."""
-    with store.reads() as connection:
-        return int(connection.execute(sa.select(sa.func.count()).select_from(facts)).scalar() or 0)

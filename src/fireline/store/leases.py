@@ -41,10 +41,3 @@ def give_up_lease(store: Store, name: str, holder: str) -> None:
     with store.writes() as connection:
         mine = (leases.c.name == name) & (leases.c.holder == holder)
         connection.execute(leases.update().where(mine).values(until=0))
-
-
-def holder_of(store: Store, name: str, now: datetime) -> str | None:
-    """Who holds the lease now."""
-    with store.reads() as connection:
-        row = connection.execute(sa.select(leases).where(leases.c.name == name)).first()
-    return row.holder if row is not None and row.until > micros(now) else None

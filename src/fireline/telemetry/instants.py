@@ -24,7 +24,6 @@ Array = np.ndarray[Any, Any]
 UTC_MICROS = pa.timestamp("us", tz="UTC")
 _NUMBER = r"^\s*[+-]?\d+(\.\d*)?([eE][+]?\d+)?\s*$"
 _OFFSET = r"(Z|[+-]\d\d(:?\d\d)?)$"
-_FAR = 2**62
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,6 @@ from typing import Any
 
 from fireline.terms.measure import Authority
 
-NO_ACTION = "none"
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:

@@ -9,7 +9,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from fireline.terms.counts import HOUR, MINUTE, QUARTER, Scope, ScopeKind, Series
+from fireline.terms.counts import HOUR, MINUTE, QUARTER, ScopeKind, Series
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,6 @@ class Plan:
     def line(self) -> float:
         """The score from which on the answer is the positive one: the threshold, 0.5 unless told."""
         return 0.5 if self.threshold is None else self.threshold
-
-    @property
-    def segment_scopes(self) -> tuple[Scope, ...]:
-        """One scope for each declared value of each segment column."""
-        return tuple(Scope("segment", column, v) for column, values in self.segments.items() for v in values)
 
     def as_json(self) -> dict[str, Any]:
         """The plan as JSON values; ``Plan.of_json`` gives it back."""

@@ -60,8 +60,6 @@ HARM = ("error_rate", "auc", "accuracy", "calibration", "latency", "kpi", "toxic
 CHANCES = 10_000
 """What is told of now and then is a rate of so many chances a minute."""
 
-HIGHER_IS_BETTER = frozenset({"auc", "accuracy", "label_coverage", "kpi", "traffic"})
-
 
 def length(span: timedelta) -> str:
     """A length of time in at most two units.

@@ -25,7 +25,6 @@ class ClockSkew(Kind):
     layout = "arrivals"
     scopes = ("service",)
     tolerance = 2.0
-    noisy_tolerance = 2.0
     floor = 1e-3
     urgency = "ticket"
 

@@ -154,7 +154,6 @@ class SampleRatio(Kind):
     scopes = ("service",)
     sides = "both"
     tolerance = 1.05
-    noisy_tolerance = 1.1
     k = 2
     urgency = "ticket"
     floor = 1e-3

@@ -27,7 +27,6 @@ class LateShare(Kind):
     layout = "arrivals"
     scopes = ("service",)
     tolerance = 2.0
-    noisy_tolerance = 2.0
     floor = 5e-3
     urgency = "ticket"
 

@@ -28,7 +28,6 @@ class SilentSource(Kind):
     scopes = ("service",)
     sides = "down"
     tolerance = 10.0
-    noisy_tolerance = 10.0
     floor = 1e-3
     k = 3
     urgency = "ticket"

@@ -25,7 +25,6 @@ class UnknownWords(Kind):
     layout = "texts"
     scopes = ("service", "version")
     tolerance = 1.5
-    noisy_tolerance = 1.5
     floor = 1e-3
     k = 3
     pool = "drift"

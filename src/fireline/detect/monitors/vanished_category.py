@@ -25,7 +25,6 @@ class VanishedCategory(Kind):
     layout = "shapes"
     sides = "down"
     tolerance = 4.0
-    noisy_tolerance = 4.0
     floor = 1e-3
     k = 3
     pool = "drift"

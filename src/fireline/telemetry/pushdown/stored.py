@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -110,8 +110,3 @@ def _scope(name: str, file: str) -> Scope:
             f"{name!r} is no scope", where=Where(file=file or None, key="scope"),
             todo="write service, version=NAME, shadow=NAME or segment:COLUMN=VALUE",
         ) from None  # fmt: skip
-
-
-def layouts_of(plan: Plan, names: Sequence[str]) -> list[Layout]:
-    """Those of the plan's layouts."""
-    return [layout for layout in plan.layouts if layout.name in names]

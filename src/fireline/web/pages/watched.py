@@ -32,7 +32,6 @@ class Step:
     because: str
     share: float
     exercised: datetime | None
-    declared: bool = True
     told: bool = True
 
     @property
@@ -54,7 +53,7 @@ def ladder(view: ServiceView, measures: Sequence[Measure]) -> list[Step]:
     known = {name for step in found for name in (step.name, step.kind)}
     for name, share in sorted(view.rungs.items()):
         if name not in known:
-            found.append(Step(name, "not in the runbook", "", "", share, view.last_event, declared=False))
+            found.append(Step(name, "not in the runbook", "", "", share, view.last_event))
     return found
 
 
