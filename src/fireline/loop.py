@@ -31,7 +31,7 @@ from fireline.terms.measure import IN_FLIGHT, MeasureState
 from fireline.terms.timeline import Draft, Entry, EntryKind
 from fireline.triage.assess import assess
 from fireline.triage.case import Assessment, Case
-from fireline.triage.figures import LABELLED
+from fireline.triage.figure import LABELLED
 from fireline.triage.join import belongs_to, same_change
 from fireline.triage.onset import has_moved
 from fireline.verify import Signals, judge_measure, judge_obedience, judge_recovery, watch

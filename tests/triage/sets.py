@@ -11,7 +11,7 @@ import numpy as np
 from fireline.clock import MICROS, micros
 from fireline.triage.book import Book
 from fireline.triage.case import Frame
-from fireline.triage.figures import Moment, moment
+from fireline.triage.figure import Moment, moment
 from fireline.triage.onset import Onset
 from fireline.triage.windows import Windows, windows
 from tests.triage.scenes import runbook

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fireline.triage.case import Frame
-from fireline.triage.figures import figures_for, with_shared_labels
+from fireline.triage.figures import figures_for
+from fireline.triage.labelled import with_shared_labels
 from fireline.triage.versions import Split, split_versions
 from tests.triage.finding import found_by
 from tests.triage.sets import Made, hit, make

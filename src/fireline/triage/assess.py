@@ -15,17 +15,11 @@ from fireline.triage.causes import rank_causes
 from fireline.triage.checks import next_checks
 from fireline.triage.elsewhere import elsewhere
 from fireline.triage.exhibits import exhibits
-from fireline.triage.figures import (
-    Figure,
-    Moment,
-    figure_of,
-    figures_for,
-    mean_score,
-    moment,
-    with_shared_labels,
-)
+from fireline.triage.figure import Figure, Moment, moment
+from fireline.triage.figures import figure_of, figures_for, mean_score
 from fireline.triage.inputs import Inputs, look_at_inputs, shape_step
 from fireline.triage.inside import told_inside
+from fireline.triage.labelled import with_shared_labels
 from fireline.triage.messages import messages
 from fireline.triage.narrowing import after_version, narrow
 from fireline.triage.newcomers import newcomers

@@ -4,80 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
-from fireline.clock import MICROS, micros
 from fireline.terms.alert import Finding
 from fireline.terms.flags import FAMILIES, flags_of
-from fireline.triage.book import Book, Column, factorise
+from fireline.triage.book import Book, Column
 from fireline.triage.case import Bools, Floats, Frame
-from fireline.triage.compare import placements
+from fireline.triage.figure import LABELLED, Figure, Moment, mean_of
+from fireline.triage.labelled import coverage, group_chosen, quality
 from fireline.triage.words import UNLIKE
 
-LABELLED = frozenset({"auc", "accuracy", "calibration", "fairness"})
 FLAG_FAMILIES = frozenset(FAMILIES.values())
 RANGE_MARGIN = 0.25
 MAX_LOG_RATIO = 2.0
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure per event: ``before`` [rows before], ``after`` [rows after], NaN where the event has none.
-
-    ``worse`` is +1 when more is worse, -1 when less is, 0 when any change matters. ``tolerance`` is the
-    change of the mean that does not matter, in ``unit``.
-    """
-
-    name: str
-    family: str
-    unit: str
-    before: Floats
-    after: Floats
-    tolerance: float
-    worse: int = 1
-    feature: str | None = None
-    labelled: bool = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.family, self.feature or ""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What the making of figures needs to know of time: ``hit`` [rows after] are the live rows since the
-    onset."""
-
-    hit: Bools
-    now: datetime
-    age: int
-
-    @property
-    def micros(self) -> int:
-        return micros(self.now)
-
-
-def moment(book: Book, hit: Bools, now: datetime) -> Moment:
-    """``age`` is the label age (microseconds) at which cohorts are compared: the runbook's, or less while the
-    hit rows are younger than that."""
-    labels = book.runbook.labels
-    if labels is not None:
-        agreed = int(labels.age.total_seconds() * MICROS)
-    else:
-        delay = _delay(book.before)
-        agreed = int(np.quantile(delay, 0.95)) if delay.size else 0
-    ages = micros(now) - book.after.time[hit]
-    if ages.size and float((ages >= agreed).mean()) < 0.4:
-        return Moment(hit, now, min(agreed, int(np.median(ages))))
-    return Moment(hit, now, agreed)
-
-
-def _delay(frame: Frame) -> Floats:
-    delay = frame.number("label_time") - frame.time
-    return delay[np.isfinite(delay) & np.isfinite(frame.number("label"))]
 
 
 def figures_for(book: Book, findings: Iterable[Finding], at: Moment) -> list[Figure]:
@@ -126,26 +66,21 @@ def figure_of(book: Book, family: str, feature: str | None, at: Moment) -> Figur
         return _slow(book)
     if family == "kpi" and book.after.has("outcome"):
         b, a = book.before.number("outcome"), book.after.number("outcome")
-        return Figure("KPI", family, "mean", b, a, 0.02 * abs(_mean(b)), worse=0)
+        return Figure("KPI", family, "mean", b, a, 0.02 * abs(mean_of(b)), worse=0)
     if family == "label_coverage":
-        return _coverage(book, at)
-    if family == "fairness" and feature is not None and (gap := _group(book, feature, at)) is not None:
+        return coverage(book, at)
+    if family == "fairness" and feature is not None and (gap := group_chosen(book, feature, at)) is not None:
         return gap
     if family in LABELLED:
-        return _quality(book, "auc" if family == "fairness" else family, at)
+        return quality(book, "auc" if family == "fairness" else family, at)
     return None
-
-
-def _mean(values: Floats) -> float:
-    good = values[np.isfinite(values)]
-    return float(good.mean()) if good.size else 0.0
 
 
 def _flag(book: Book, column: str, name: str, family: str, feature: str | None = None) -> Figure | None:
     if not book.after.has(column):
         return None
     b, a = (frame.yes(column).astype(np.float64) for frame in (book.before, book.after))
-    return Figure(name, family, "share", b, a, max(0.25 * _mean(b), 1e-3), feature=feature)
+    return Figure(name, family, "share", b, a, max(0.25 * mean_of(b), 1e-3), feature=feature)
 
 
 def _lower(book: Book) -> Figure:
@@ -198,7 +133,7 @@ def _broken(book: Book, family: str, feature: str) -> Figure:
             else f"share of {feature} out of range"
         )
     before, after = b.astype(np.float64), a.astype(np.float64)
-    return Figure(name, family, "share", before, after, max(0.25 * _mean(before), 2e-3), feature=feature)
+    return Figure(name, family, "share", before, after, max(0.25 * mean_of(before), 2e-3), feature=feature)
 
 
 def log_ratio(column: Column, hit: Bools, weights: Floats | None = None) -> Floats:
@@ -244,143 +179,3 @@ def _slow(book: Book) -> Figure | None:
     slow_b = np.where(np.isfinite(b), (b > line).astype(np.float64), math.nan)
     slow_a = np.where(np.isfinite(a), (a > line).astype(np.float64), math.nan)
     return Figure(f"share slower than {line:.3g} ms", "latency", "share", slow_b, slow_a, 0.025)
-
-
-def gated(frame: Frame, at: Moment, *, hard: bool) -> tuple[Floats, Bools]:
-    """Labels known at the compared age: (label [rows], NaN otherwise; which rows are old enough).
-
-    Whichever labels come first would bias quality, so only rows of that age count, with the labels they had
-    then.
-    """
-    label, delay = frame.number("label"), frame.number("label_time") - frame.time
-    old = at.micros - frame.time >= at.age if hard else np.ones(frame.rows, dtype=np.bool_)
-    in_time = ~np.isfinite(delay) | (delay <= at.age)
-    return np.where(old & in_time, label, math.nan), old
-
-
-def with_shared_labels(frame: Frame) -> Frame:
-    """The frame where shadow rows know the label of their request as the live row does."""
-    if not (frame.has("label") and frame.has("shadow")) or not frame.yes("shadow").any():
-        return frame
-    columns, requests = dict(frame.columns), factorise(frame.words("request_id"))[0]
-    size = int(requests.max()) + 1 if len(requests) else 0
-    for name in ("label", "label_time"):
-        values = frame.number(name)
-        known = np.isfinite(values) & (requests >= 0)
-        table = np.full(size, math.nan)
-        table[requests[known]] = values[known]
-        fill = ~np.isfinite(values) & (requests >= 0)
-        columns[name] = np.where(fill, table[np.where(fill, requests, 0)] if size else math.nan, values)
-    return Frame(columns)
-
-
-def _coverage(book: Book, at: Moment) -> Figure | None:
-    if not book.after.has("label"):
-        return None
-    parts = []
-    for frame, hard in ((book.before, False), (book.after, True)):
-        label, old = gated(frame, at, hard=hard)
-        parts.append(np.where(old, np.isfinite(label).astype(np.float64), math.nan))
-    return Figure("share labelled in time", "label_coverage", "share", parts[0], parts[1], 0.05, worse=-1)
-
-
-def _quality(book: Book, family: str, at: Moment) -> Figure | None:
-    if not book.after.has("label"):
-        return None
-    before, _ = gated(book.before, at, hard=False)
-    after, _ = gated(book.after, at, hard=True)
-    if np.isfinite(after).sum() < 20 or np.isfinite(before).sum() < 50:
-        return None
-    # Several classes may have no score of their own: what is right is seen all the same.
-    scored = bool(np.isfinite(book.after.number("score")).any())
-    if family == "auc" and scored:
-        return _placed(book, before, after)
-    if family == "calibration" and scored:
-        b, a = before - book.before.number("score"), after - book.after.number("score")
-        base = _mean(before)
-        return Figure("bias of the score", family, "mean", b, a, 0.1 * max(abs(base), 0.01), 0, labelled=True)
-    return _right(book, before, after)
-
-
-def _group(book: Book, feature: str, at: Moment) -> Figure | None:
-    """Whether each event of the group ``feature`` (column=value) was given the positive answer; of others
-    nothing."""
-    column, _, group = feature.partition("=")
-    said = "prediction" if book.after.has("prediction") else "score"
-    if not (book.after.has(column) and book.after.has(said)):
-        return None
-    b, a = (
-        np.where(frame.words(column) == group, _guess(book, frame, said), math.nan)
-        for frame in (book.before, book.after)
-    )
-    if np.isfinite(a).sum() < 20 or np.isfinite(b).sum() < 50:
-        return None
-    return Figure(f"share of {feature} chosen", "fairness", "share", b, a, 0.02, 0, feature=feature)
-
-
-def _placed(book: Book, before: Floats, after: Floats) -> Figure | None:
-    s_b, s_a = book.before.number("score"), book.after.number("score")
-    good = np.isfinite(before) & np.isfinite(s_b)
-    pos, neg = s_b[good & (before == 1)], s_b[good & (before == 0)]
-    if min(pos.size, neg.size) < 10:
-        return None
-    pos, neg = _thin(pos), _thin(neg)
-    parts = []
-    for score, label in ((s_b, before), (s_a, after)):
-        placed = np.full(len(score), math.nan)
-        known = np.isfinite(score) & np.isfinite(label)
-        up, down = known & (label == 1), known & (label == 0)
-        placed[up] = placements(score[up], neg)
-        placed[down] = 1 - placements(score[down], pos)
-        parts.append(placed)
-    b, a = parts
-    area = _mean(b[before == 1])
-    for value in (0, 1):
-        # A slice with another mix of classes must not look worse for that alone.
-        shift = area - _mean(b[before == value])
-        b[before == value] += shift
-        a[after == value] += shift
-    return Figure("AUC", "auc", "AUC", b, a, 0.005, -1, labelled=True)
-
-
-def _thin(values: Floats) -> Floats:
-    return values[:: len(values) // 20_000] if len(values) > 40_000 else values
-
-
-def _right(book: Book, before: Floats, after: Floats) -> Figure | None:
-    task = book.runbook.task
-    if task == "multiclass":
-        return Figure("accuracy", "accuracy", "share", before, after, 0.01, -1, labelled=True)
-    said = "prediction" if book.after.has("prediction") else "score"
-    parts = []
-    for frame, label in ((book.before, before), (book.after, after)):
-        if task == "regression":
-            parts.append(np.abs(label - frame.number(said)))
-            continue
-        guess = _guess(book, frame, said)
-        parts.append(
-            np.where(np.isfinite(label) & np.isfinite(guess), (guess == label).astype(np.float64), math.nan)
-        )
-    if task == "regression":
-        return Figure(
-            "mean error", "accuracy", "mean", parts[0], parts[1], 0.05 * _mean(parts[0]), labelled=True
-        )
-    return Figure("accuracy", "accuracy", "share", parts[0], parts[1], 0.01, -1, labelled=True)
-
-
-def _line(book: Book) -> float:
-    labels = book.runbook.labels
-    return 0.5 if labels is None or labels.threshold is None else labels.threshold
-
-
-def _guess(book: Book, frame: Frame, said: str) -> Floats:
-    if said == "score":
-        score = frame.number("score")
-        return np.where(np.isfinite(score), (score >= _line(book)).astype(np.float64), math.nan)
-    column = frame.columns[said] if frame.has(said) else frame.number(said)
-    if column.dtype.kind in "fiub":
-        return column.astype(np.float64)
-    labels = book.runbook.labels
-    positive = labels.positive if labels is not None and labels.positive is not None else "1"
-    words = frame.words(said)
-    return np.where(words == "", math.nan, (words == positive).astype(np.float64))

@@ -12,7 +12,8 @@ import numpy as np
 from fireline.triage.book import Book, Column
 from fireline.triage.case import Bools, Floats
 from fireline.triage.compare import psi
-from fireline.triage.figures import Figure, missing, outside
+from fireline.triage.figure import Figure
+from fireline.triage.figures import missing, outside
 from fireline.triage.windows import Step, Windows, hourly_inflation, step_of
 from fireline.triage.words import level, listed, share
 

@@ -12,7 +12,8 @@ from fireline.terms.alert import Finding
 from fireline.triage.book import Book, Column
 from fireline.triage.case import Array, Bools, Case, Floats, Ints
 from fireline.triage.compare import mean_of, psi
-from fireline.triage.figures import LABELLED, MAX_LOG_RATIO, Figure, family_of, figure_of, moment
+from fireline.triage.figure import LABELLED, Figure, moment
+from fireline.triage.figures import MAX_LOG_RATIO, family_of, figure_of
 from fireline.triage.onset import Onset, started, tidy
 from fireline.triage.profile import UNITS, cuts, event_profile, near
 from fireline.triage.windows import hourly_inflation

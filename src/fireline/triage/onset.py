@@ -12,7 +12,8 @@ from fireline.clock import MICROS, from_micros, micros
 from fireline.terms.alert import Finding
 from fireline.triage.book import Book
 from fireline.triage.case import Case, Floats, Trace
-from fireline.triage.figures import LABELLED, family_of
+from fireline.triage.figure import LABELLED
+from fireline.triage.figures import family_of
 from fireline.triage.profile import Profile, profile, rate_profile
 from fireline.triage.words import length
 

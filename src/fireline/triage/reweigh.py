@@ -13,7 +13,7 @@ import numpy as np
 from fireline.triage.book import Book, Column
 from fireline.triage.case import Bools, Floats, Ints
 from fireline.triage.compare import auc, hanley, mean_of
-from fireline.triage.figures import Figure
+from fireline.triage.figure import Figure
 from fireline.triage.windows import Windows
 
 SAMPLE = 6_000

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from fireline.terms.alert import Finding
 from fireline.terms.cause import CauseKind
-from fireline.triage.figures import LABELLED, family_of
+from fireline.triage.figure import LABELLED
+from fireline.triage.figures import family_of
 from fireline.triage.inputs import Inputs, Moved
 from fireline.triage.onset import Onset
 from fireline.triage.reweigh import Reweighed

@@ -18,7 +18,7 @@ import numpy as np
 from fireline.triage.book import Book, Column
 from fireline.triage.case import Array, Bools, Floats
 from fireline.triage.compare import bonferroni, robust_spread
-from fireline.triage.figures import Figure
+from fireline.triage.figure import Figure
 from fireline.triage.windows import Windows
 from fireline.triage.words import UNLIKE, share, where
 from fireline.triage.words import figure as say

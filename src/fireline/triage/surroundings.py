@@ -11,7 +11,7 @@ import numpy as np
 from fireline.terms.alert import Finding
 from fireline.triage.book import HOUR, Book
 from fireline.triage.case import Bools, Floats, Ints
-from fireline.triage.figures import Figure
+from fireline.triage.figure import Figure
 from fireline.triage.windows import Step, Windows, step_of
 from fireline.triage.words import share
 

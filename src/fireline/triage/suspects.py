@@ -16,7 +16,7 @@ from fireline.terms.change import Change
 from fireline.triage.book import Book, factorise
 from fireline.triage.case import Bools, Case
 from fireline.triage.compare import gap_of_means
-from fireline.triage.figures import Figure
+from fireline.triage.figure import Figure
 from fireline.triage.onset import Onset, first_event
 from fireline.triage.slices import Found
 from fireline.triage.versions import Split

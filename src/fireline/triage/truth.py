@@ -9,7 +9,9 @@ import numpy as np
 
 from fireline.triage.book import HOUR, Book
 from fireline.triage.case import Floats, Ints
-from fireline.triage.figures import Figure, Moment, figure_of, gated
+from fireline.triage.figure import Figure, Moment
+from fireline.triage.figures import figure_of
+from fireline.triage.labelled import gated
 from fireline.triage.profile import UNITS, near, profile
 from fireline.triage.windows import Step, Windows, hourly_inflation, season_of, step_of
 from fireline.triage.words import level, share

@@ -13,7 +13,7 @@ from fireline.clock import micros
 from fireline.triage.book import DAY, Book, factorise
 from fireline.triage.case import Array, Bools, Floats, Ints
 from fireline.triage.compare import Gap, auc, gap_of_aucs, gap_of_means, gap_of_pairs, mean_of
-from fireline.triage.figures import Figure
+from fireline.triage.figure import Figure
 from fireline.triage.onset import Onset
 from fireline.triage.words import UNLIKE, listed
 from fireline.triage.words import figure as say

@@ -13,7 +13,7 @@ from fireline.clock import micros
 from fireline.triage.book import DAY, HOUR, Book
 from fireline.triage.case import Bools, Floats, Ints
 from fireline.triage.compare import mean_of, robust_spread
-from fireline.triage.figures import Figure
+from fireline.triage.figure import Figure
 
 ENOUGH = 200
 WIDE = 6 * HOUR
