@@ -13,11 +13,12 @@ from fireline.clock import Clock, iso
 from fireline.errors import StateError
 from fireline.ids import stable_id
 from fireline.store import Store
-from fireline.terms.guards import ERRANDS, may_reach, standing
+from fireline.terms.guards import may_reach
 from fireline.terms.incident import Incident, Mode, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.role import Role
 from fireline.terms.severity import Severity
+from fireline.terms.standing import ERRANDS, standing
 from fireline.terms.timeline import Draft, EntryKind
 
 K = EntryKind

@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from fireline.errors import StateError
 from fireline.terms.fold import apply, fold
-from fireline.terms.guards import held, open_temporary, watch_passed
 from fireline.terms.incident import OVER, State
+from fireline.terms.standing import held, open_temporary, watch_passed
 from fireline.terms.timeline import Draft, Entry, EntryKind
 from fireline.terms.verdict import VerdictKind
 from tests.lifecycle.make import (

@@ -15,8 +15,8 @@ from rich.text import Text
 from fireline.cli import screen
 from fireline.cli.client import HERE, TOKEN, URL, client
 from fireline.clock import parse_time
-from fireline.terms.guards import ERRANDS
 from fireline.terms.measure import LIVE
+from fireline.terms.standing import ERRANDS
 
 Name = Annotated[
     str, typer.Argument(metavar="INCIDENT", help="Its id; the beginning is enough.", show_default=False)

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from fireline.clock import iso, parse_time
 from fireline.ids import stable_id
 from fireline.terms import words
-from fireline.terms.guards import ERRANDS, UNDOING, held, last_verdict
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.standing import ERRANDS, UNDOING, held, last_verdict
 from fireline.terms.timeline import Draft, Entry, EntryKind
 from fireline.terms.verdict import VerdictKind
 

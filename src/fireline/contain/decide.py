@@ -15,9 +15,9 @@ from fireline.ids import stable_id
 from fireline.runbook.schema import DecisionRow, Runbook
 from fireline.terms import words
 from fireline.terms.decision import Decision
-from fireline.terms.guards import last_verdict
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.standing import last_verdict
 from fireline.terms.timeline import Draft, EntryKind
 from fireline.terms.verdict import VerdictKind
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from fireline.clock import parse_time
-from fireline.terms.guards import last_verdict, round_began
 from fireline.terms.incident import Incident
 from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.standing import last_verdict, round_began
 from fireline.terms.verdict import VerdictKind
 
 TELLING = {"rollback": ("to",), "fallback": ("rung",), "route_share": ("version", "share", "to")}

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from fireline.terms.change import Change
-from fireline.terms.guards import last_verdict
 from fireline.terms.incident import Incident
 from fireline.terms.measure import Measure
 from fireline.terms.noticed import noticed_at
+from fireline.terms.standing import last_verdict
 from fireline.terms.timeline import EntryKind
 from fireline.terms.verdict import VerdictKind
 

@@ -21,11 +21,11 @@ from fireline.learn.facts import (
 from fireline.learn.tell import SLOW, done
 from fireline.runbook.schema import Runbook
 from fireline.terms import words
-from fireline.terms.guards import last_verdict
 from fireline.terms.incident import Incident
 from fireline.terms.review import ActionItem, ActionKind
 from fireline.terms.role import Role
 from fireline.terms.severity import Severity
+from fireline.terms.standing import last_verdict
 from fireline.terms.timeline import EntryKind
 from fireline.terms.verdict import VerdictKind
 

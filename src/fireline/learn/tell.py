@@ -10,10 +10,10 @@ from fireline.clock import iso
 from fireline.learn.facts import ReviewFacts, alerts, by_itself, contained_at, detected_at, held_by, standing
 from fireline.runbook.schema import Runbook
 from fireline.terms import words
-from fireline.terms.guards import last_verdict
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.review import Moment
+from fireline.terms.standing import last_verdict
 from fireline.terms.timeline import Entry, EntryKind
 from fireline.terms.verdict import VerdictKind
 

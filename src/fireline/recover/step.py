@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fireline.terms.guards import containing_measures, last_verdict
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure
+from fireline.terms.standing import containing_measures, last_verdict
 from fireline.terms.timeline import Draft, EntryKind
 from fireline.terms.verdict import VerdictKind
 

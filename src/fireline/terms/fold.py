@@ -14,10 +14,11 @@ from typing import Any
 
 from fireline.clock import iso, parse_time
 from fireline.errors import StateError
-from fireline.terms.guards import allowed, held, may_reach
+from fireline.terms.guards import allowed, may_reach
 from fireline.terms.incident import OVER, Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.severity import Severity
+from fireline.terms.standing import held
 from fireline.terms.timeline import Entry, EntryKind
 
 __all__ = ["allowed", "apply", "fold", "may_reach", "measure_of_json"]
@@ -130,8 +131,7 @@ def _next(incident: Incident, entry: Entry) -> Incident:
     return replace(incident, checks=tuple(entry.data["checks"]))
 
 
-# --- what was decided and done
-# -------------------------------------------------------------------------------
+# -- what was decided and done -------------------------------------------------------------------------------
 
 
 def _decided(incident: Incident, entry: Entry) -> Incident:
@@ -246,8 +246,7 @@ def _claimed(measure: Measure, entry: Entry) -> Measure:
     return replace(measure, state=MeasureState.CLAIMED, inverse=inverse)
 
 
-# --- where it stands
-# -------------------------------------------------------------------------------------------
+# -- where it stands -----------------------------------------------------------------------------------------
 
 
 def _verdict(incident: Incident, entry: Entry) -> Incident:

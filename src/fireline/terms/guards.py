@@ -6,25 +6,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import NoReturn
 
-from fireline.clock import iso, parse_time
+from fireline.clock import iso
 from fireline.errors import StateError
 from fireline.terms.incident import OVER, Incident, State
-from fireline.terms.measure import IN_FLIGHT, Measure, MeasureState
+from fireline.terms.measure import IN_FLIGHT, MeasureState
 from fireline.terms.severity import Severity
+from fireline.terms.standing import (
+    SIMULATED_COUNTS,
+    UNDOING,
+    held,
+    open_temporary,
+    recovered_this_round,
+    watch_passed,
+)
 from fireline.terms.timeline import Draft, EntryKind
-from fireline.terms.verdict import VerdictKind
 
 FIRELINE = "fireline"
 WAIVABLE = frozenset({"contained"})
-UNDOING = "restore"
-"""The action that takes another measure back."""
-ERRANDS = frozenset({UNDOING, "keep"})
-"""Actions that are about another measure: once confirmed they hold nothing by themselves."""
-SIMULATED_COUNTS = frozenset({"replay"})
-"""Modes in which a simulated measure contains: nothing is performed there."""
 
 S = State
 _ENDS = frozenset({S.MERGED, S.CANCELLED})
@@ -135,8 +135,7 @@ def _alert_is_heard(incident: Incident) -> None:
             "Reopen it first (move to triaging), or open a new incident.")  # fmt: skip
 
 
-# --- states
-# ----------------------------------------------------------------------------------------------------
+# -- states -----------------------------------------------------------------------------------------------
 
 
 def may_reach(incident: Incident, to: State) -> str | None:
@@ -179,52 +178,6 @@ def _state(incident: Incident, name: object) -> State:
         _no(incident, f"{name!r} is not a state", f"States are: {', '.join(s.value for s in State)}.")
 
 
-def round_began(incident: Incident) -> datetime:
-    """When triage last began: before it lie former rounds, whose measures and verdicts count no more."""
-    for entry in reversed(incident.timeline):
-        if entry.kind is EntryKind.MOVED and entry.data.get("to") == State.TRIAGING.value:
-            return entry.at
-    return incident.opened_at
-
-
-def containing_measures(incident: Incident) -> tuple[Measure, ...]:
-    """The confirmed measures that hold the harm now, as far as anybody knows.
-
-    Left out are those judged useless, those made permanent in a former round, and (unless it is a replay)
-    simulated ones.
-    """
-    began = round_began(incident)
-    return tuple(
-        m
-        for m in incident.measures
-        if m.state is MeasureState.CONFIRMED
-        and m.action not in ERRANDS
-        and (not m.simulated or incident.mode in SIMULATED_COUNTS)
-        and (m.temporary or (m.confirmed_at is not None and m.confirmed_at >= began))
-        and last_verdict(incident, m.id) not in (VerdictKind.INEFFECTIVE, VerdictKind.RELAPSED)
-    )
-
-
-def standing(incident: Incident) -> tuple[Measure, ...]:
-    """Measures that are live; one about another measure has done its errand once it is confirmed."""
-    done = MeasureState.CONFIRMED
-    return tuple(m for m in incident.live_measures if not (m.state is done and m.action in ERRANDS))
-
-
-def last_verdict(incident: Incident, measure: str) -> VerdictKind | None:
-    """The last verdict on this measure, undecided ones aside."""
-    for verdict in reversed(incident.verdicts):
-        if verdict.get("measure") == measure and verdict["verdict"] != VerdictKind.UNDECIDED.value:
-            return VerdictKind(verdict["verdict"])
-    return None
-
-
-def held(incident: Incident) -> bool:
-    """Whether ``contained`` is true of it: a live confirmed measure holds the harm, or a person waived
-    that."""
-    return "contained" in incident.waivers or bool(containing_measures(incident))
-
-
 def _is_contained(incident: Incident) -> None:
     if held(incident):
         return
@@ -243,45 +196,12 @@ def _is_contained(incident: Incident) -> None:
         "Take a measure and confirm it in traffic, or waive containment with a reason.")  # fmt: skip
 
 
-def recovered_this_round(incident: Incident) -> bool:
-    """Whether the last word of this round's verdicts on the service is ``recovered``."""
-    for entry in reversed(incident.timeline):
-        if entry.kind is EntryKind.MOVED and entry.data.get("to") == State.TRIAGING.value:
-            return False
-        if entry.kind is EntryKind.VERDICT:
-            said = entry.data["verdict"]["verdict"]
-            if said in (VerdictKind.RECOVERED.value, VerdictKind.RELAPSED.value):
-                return bool(said == VerdictKind.RECOVERED.value)
-    return False
-
-
-def watch_passed(incident: Incident) -> bool:
-    """Whether a ``recovered`` verdict came at or after the end of the watch period, and no relapse since."""
-    if incident.watch_until is None:
-        return False
-    for entry in reversed(incident.timeline):
-        if entry.kind is EntryKind.WATCH:
-            return False
-        if entry.kind is EntryKind.VERDICT:
-            verdict = entry.data["verdict"]
-            if verdict["verdict"] == VerdictKind.RELAPSED.value:
-                return False
-            if verdict["verdict"] == VerdictKind.RECOVERED.value:
-                return parse_time(verdict["at"]) >= incident.watch_until
-    return False
-
-
 def _watch_has_passed(incident: Incident) -> None:
     if incident.watch_until is None:
         _no(incident, "no watch period was begun", "Begin one with `watch`, and let it pass.")
     elif not watch_passed(incident):
         _no(incident, f"its watch period lasts until {iso(incident.watch_until)} and was not seen to pass",
             "Wait for a `recovered` verdict at or after that time.")  # fmt: skip
-
-
-def open_temporary(incident: Incident) -> tuple[Measure, ...]:
-    """Live measures that somebody must still undo or accept as permanent."""
-    return tuple(m for m in incident.live_measures if m.temporary)
 
 
 def _nothing_temporary(incident: Incident, to: State) -> None:
@@ -317,8 +237,7 @@ def _may_waive(incident: Incident, draft: Draft) -> None:
         _no(incident, "a guard is waived by a person", "Ask the incident commander.")
 
 
-# --- measures
-# ---------------------------------------------------------------------------------------------------
+# -- measures ---------------------------------------------------------------------------------------------
 
 
 def _measure_may_begin(incident: Incident, draft: Draft) -> None:

@@ -117,8 +117,7 @@ def _make(given: Sides, wish: Wish) -> Made:
     return make(given, wish)
 
 
-# --- means of one number an event
-# -----------------------------------------------------------------------------
+# -- means of one number an event ----------------------------------------------------------------------------
 
 
 def _level_of(value: Callable[[Columns], Floats]) -> Level:
@@ -200,8 +199,7 @@ def _slow(given: Sides, wish: Wish) -> Made:
     return _shares(given, late, 0.5, f"share of answers slower than {words.figure(slow, unit='ms')}")
 
 
-# --- quality
-# --------------------------------------------------------------------------------------------------
+# -- quality -------------------------------------------------------------------------------------------------
 
 
 def _labels(given: Sides) -> tuple[Floats, Floats]:
@@ -275,8 +273,7 @@ def _calibration(given: Sides, wish: Wish) -> Made:
     return Made(folded, level, 0.1 * float(np.nanmean(y_r)), name="distance of scores from labels")
 
 
-# --- shapes
-# -----------------------------------------------------------------------------------------------------
+# -- shapes --------------------------------------------------------------------------------------------------
 
 
 def _is_number(given: Sides, name: str) -> bool:

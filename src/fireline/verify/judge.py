@@ -7,9 +7,9 @@ from datetime import datetime
 
 from fireline.runbook.schema import Runbook
 from fireline.terms import words
-from fireline.terms.guards import ERRANDS, last_verdict
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.standing import ERRANDS, last_verdict
 from fireline.terms.timeline import Draft, EntryKind
 from fireline.terms.verdict import Verdict, VerdictKind
 from fireline.verify.comparison import SURE, Comparison, Figure

@@ -11,9 +11,10 @@ from fireline.runbook.schema import Runbook
 from fireline.terms import words
 from fireline.terms.alert import Finding
 from fireline.terms.fold import apply
-from fireline.terms.guards import may_reach, open_temporary, standing, watch_passed
+from fireline.terms.guards import may_reach
 from fireline.terms.incident import Incident, State
 from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.standing import open_temporary, standing, watch_passed
 from fireline.terms.timeline import Draft, Entry, EntryKind
 from fireline.terms.verdict import Verdict, VerdictKind
 from fireline.verify import waiting
@@ -105,8 +106,7 @@ def _begin_watch(runbook: Runbook, now: datetime, because: str = "", waits: str 
     return Draft(K.WATCH, why, {"until": iso(until)})
 
 
-# --- the watch period
-# -------------------------------------------------------------------------------------------
+# -- the watch period ----------------------------------------------------------------------------------------
 
 
 def watch(incident: Incident, signals: Signals, runbook: Runbook, now: datetime) -> list[Draft]:

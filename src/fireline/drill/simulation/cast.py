@@ -35,8 +35,7 @@ class Part:
     spare: bool = False
 
 
-# --- rows come in
-# ----------------------------------------------------------------------------------------------
+# -- rows come in --------------------------------------------------------------------------------------------
 
 
 def receiver(life: Life) -> None:
@@ -97,8 +96,7 @@ def follow(life: Life, store: Store, was: str | None, position: int, count: int)
                 return
 
 
-# --- ticks are judged, incidents open and close
-# ----------------------------------------------------------------
+# -- ticks are judged, incidents open and close --------------------------------------------------------------
 
 
 def judge(life: Life) -> None:
@@ -251,8 +249,7 @@ def take_back(life: Life, store: Store, measure: Measure) -> None:
             )
 
 
-# --- measures are done, people answer
-# --------------------------------------------------------------------------
+# -- measures are done, people answer ------------------------------------------------------------------------
 
 
 def worker(life: Life, kind: type[Worker] = Worker) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from fireline.live.views import ServiceView
-from fireline.terms.guards import standing
 from fireline.terms.incident import OVER, Incident, State
 from fireline.terms.measure import Measure, MeasureState
+from fireline.terms.standing import standing
 from fireline.web.marks import measure_name
 from fireline.web.pages.room import acknowledged, ask_of
 

@@ -12,10 +12,10 @@ from weakref import WeakKeyDictionary
 from fireline.clock import parse_time
 from fireline.oncall.attention import attention
 from fireline.store import Store
-from fireline.terms.guards import standing
 from fireline.terms.incident import OVER, Incident, State
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.role import Role
+from fireline.terms.standing import standing
 from fireline.terms.timeline import Entry, EntryKind
 from fireline.web import briefing, chronicle, marks, report
 from fireline.web.auth.who import Who
