@@ -10,8 +10,9 @@ import numpy as np
 
 from bench.detecting.service import DAY, START, Service, runbook_of
 from fireline.detect.baseline import Baseline, learn
+from fireline.detect.courts import Round
 from fireline.detect.grouping import Desk
-from fireline.detect.judge import Judge, Round
+from fireline.detect.judge import Judge
 from fireline.detect.size import sizes
 from fireline.detect.track import Track
 from fireline.terms.counts import Scope

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 
@@ -14,11 +14,12 @@ import numpy as np
 from fireline.clock import MICROS, from_micros
 from fireline.detect.bank import Bank, Reading
 from fireline.detect.baseline import Baseline
-from fireline.detect.budget import RESERVE, purse, reserve_share, split
-from fireline.detect.choice import judged, measures
+from fireline.detect.budget import reserve_share
+from fireline.detect.choice import judged
+from fireline.detect.courts import Court, Round, court_of, fits_of, shares_of
 from fireline.detect.duel import duel
 from fireline.detect.fit import Fit
-from fireline.detect.fixed import FixedThresholds, names
+from fireline.detect.fixed import FixedThresholds
 from fireline.detect.kinds import Array, Behind, Kind, Monitor, Told
 from fireline.detect.merging import merged
 from fireline.detect.registry import kind_named
@@ -40,46 +41,6 @@ NEVER_DUEL = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Court:
-    """One bank with its levels; ``rival`` is the version judged against its control, if any."""
-
-    name: str
-    bank: Bank
-    grain: int
-    page: Array
-    ticket: Array
-    caps: Array
-    rival: str | None = None
-
-    @property
-    def seconds(self) -> int:
-        return self.grain * self.bank.merge
-
-    @property
-    def round(self) -> tuple[bool, int, int]:
-        """Courts of one round are judged together: quality or not, seconds a tick, branches."""
-        return self.bank.kind.laid_out(self.bank.plan).aged, self.seconds, self.bank.branches
-
-
-@dataclass
-class Round:
-    """Courts that share a tick, with one track for all their monitors side by side."""
-
-    quality: bool
-    seconds: int
-    courts: list[Court]
-    track: Track
-
-    def owner(self, group: int) -> tuple[Court, int]:
-        """The court of the track's ``group``, and its number there."""
-        for court in self.courts:
-            if group < len(court.bank.owners):
-                return court, group
-            group -= len(court.bank.owners)
-        raise IndexError(group)
-
-
 class Judge:
     """Judges a service against its ``baseline`` from ``since`` (microseconds) on.
 
@@ -97,70 +58,17 @@ class Judge:
         self.rounds: dict[tuple[bool, int, int], Round] = {}
         self.tables: dict[str, tuple[Sums, ...] | None] = {}  # of kinds, where a lane asked for them
         known = [Scope("version", "", v) for v in self.plan.versions] if len(self.plan.versions) > 1 else []
-        shares = self._shares(len(known))
+        shares = shares_of(self.kinds, baseline, runbook, len(known))
         for kind in self.kinds:
-            for grain, _, fits in self._fits(kind):
+            for grain, fits in fits_of(kind, baseline, runbook):
                 if next(iter(fits)).kind == "segment":
                     share = shares["segment"][kind.name]
                 else:
                     share = shares[kind.pool][kind.name]
                     fits |= {s: fits[SERVICE] for s in known if "version" in kind.scopes and SERVICE in fits}
-                self._seat(self._court(kind.name, kind, fits, grain, share))
+                self._seat(kind.name, kind, fits, grain, share)
 
-    # -- setting up ---------------------------------------------------------------------------------------
-
-    def _fits(self, kind: Kind) -> Iterator[tuple[int, int, dict[Scope, Fit]]]:
-        """The learnt fits of a kind, grouped so that each group shares grain and merge."""
-        layout = kind.laid_out(self.plan)
-        groups: dict[tuple[str, int, int], dict[Scope, Fit]] = {}
-        for (name, scope), one in self.baseline.fits.items():
-            if name == kind.name:
-                key = (
-                    "segment" if scope.kind == "segment" else "service",
-                    layout.grains[scope.kind],
-                    one.merge,
-                )
-                groups.setdefault(key, {})[scope] = self._ruled(kind, one)
-        for (_, grain, merge), fits in sorted(groups.items(), key=lambda item: item[0]):
-            yield grain, merge, dict(sorted(fits.items()))
-
-    def _ruled(self, kind: Kind, one: Fit) -> Fit:
-        """A fit with the runbook's overrides: monitors off for good or under a fixed threshold, tolerances
-        set."""
-        usable, tolerance = one.usable.copy(), one.tolerance.copy()
-        at = 0
-        for monitor in kind.monitors(self.plan):
-            span = slice(at, at + len(monitor.channels))
-            at = span.stop
-            for rule in self.runbook.monitors:
-                meant = np.arange(span.start, span.stop)[monitor.about(rule.feature)]
-                if rule.off and rule.until is None and names(rule, kind, monitor):
-                    usable[meant] = False
-                if measures(rule, kind, monitor, self.plan):
-                    if rule.threshold is not None:
-                        usable[meant] = False
-                    if rule.tolerance is not None:
-                        tolerance[meant] = rule.tolerance
-        return replace(one, usable=usable, tolerance=tolerance)
-
-    def _shares(self, known: int) -> dict[str, dict[str, float]]:
-        """What part of the service's budget one monitor holds: by pool and kind. ``known`` versions share
-        the service's."""
-        budget = self.runbook.budget
-        pools = {"service": budget.service, "drift": budget.drift, "segment": budget.segments}
-        counts: dict[str, dict[str, int]] = {pool: {} for pool in pools}
-        for kind in self.kinds:
-            monitors = len(kind.monitors(self.plan))
-            for name, scope in self.baseline.fits:
-                if name == kind.name:
-                    mine = counts["segment" if scope.kind == "segment" else kind.pool]
-                    mine[name] = mine.get(name, 0) + monitors
-            if kind.name in counts[kind.pool] and "version" in kind.scopes:
-                counts[kind.pool][kind.name] += monitors * known
-        return {
-            pool: {name: part * pools[pool] * (1 - RESERVE) for name, part in split(counts[pool]).items()}
-            for pool in pools
-        }
+    # -- who sits ---------------------------------------------------------------------------------------
 
     @property
     def courts(self) -> list[Court]:
@@ -172,25 +80,12 @@ class Judge:
         """How many monitors are judged."""
         return sum(len(court.bank.owners) for court in self.courts)
 
-    def _court(
-        self,
-        name: str,
-        kind: Kind,
-        fits: Mapping[Scope, Fit],
-        grain: int,
-        share: float,
+    def _seat(
+        self, name: str, kind: Kind, fits: Mapping[Scope, Fit], grain: int, share: float,
         rival: str | None = None,
-    ) -> Court:
-        bank = Bank(kind, self.plan, fits)
-        levels = purse(self.runbook.false_pages_per_30d, share, grain * bank.merge)
-        groups = len(bank.groups)
-        return Court(
-            name=name, bank=bank, grain=grain, rival=rival,
-            page=np.full(groups, levels.page), ticket=np.full(groups, levels.ticket),
-            caps=bank.caps(np.full(groups, levels.page)),
-        )  # fmt: skip
-
-    def _seat(self, court: Court) -> None:
+    ) -> None:  # fmt: skip
+        pages = self.runbook.false_pages_per_30d
+        court = court_of(name, kind, self.plan, fits, grain, pages, share, rival)
         tick = -(-self.since // (court.seconds * MICROS))
         track = Track.start(court.bank.sizes, court.page, court.ticket, court.bank.branches, tick)
         if court.round in self.rounds:
@@ -210,17 +105,15 @@ class Judge:
         scope = Scope("version", "", version)
         fitting = [
             (kind, fits) for kind in self.kinds if "version" in kind.scopes
-            for _, _, fits in self._fits(kind) if SERVICE in fits
+            for _, fits in fits_of(kind, self.baseline, self.runbook) if SERVICE in fits
         ]  # fmt: skip
         total = sum(len(kind.monitors(self.plan)) for kind, _ in fitting)
         for kind, fits in fitting:
             grain = kind.laid_out(self.plan).grains["version"]
             one = {scope: fits[SERVICE]}
-            self._seat(self._court(f"{kind.name}@{version}", kind, one, grain, share / total))
+            self._seat(f"{kind.name}@{version}", kind, one, grain, share / total)
             if kind.name not in NEVER_DUEL:
-                self._seat(
-                    self._court(f"{kind.name}@{version}/old", kind, one, grain, share / total, rival=version)
-                )
+                self._seat(f"{kind.name}@{version}/old", kind, one, grain, share / total, version)
 
     # -- judging ------------------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from fireline.detect.bank import Reading
-from fireline.detect.judge import SAVED, Court, Judge, Round
+from fireline.detect.courts import Court, Round
+from fireline.detect.judge import SAVED, Judge
 from fireline.detect.kinds import Array
 from fireline.detect.strand import NOTHING, Found, Seat, Shelf, Strand
 from fireline.detect.track import Crossing, Track

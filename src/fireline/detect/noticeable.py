@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from fireline.detect.baseline import Baseline
+from fireline.detect.courts import Court
 from fireline.detect.evalue import LAMBDAS, ODDS
-from fireline.detect.judge import Court, Judge
+from fireline.detect.judge import Judge
 from fireline.detect.kinds import Array, Means
 from fireline.detect.report import share_in_words
 from fireline.terms.counts import SERVICE, Scope

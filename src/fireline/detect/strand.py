@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fireline.detect.bank import Bank, Reading
-from fireline.detect.judge import Court, Judge
+from fireline.detect.courts import Court
+from fireline.detect.judge import Judge
 from fireline.detect.kinds import Array, Kind, Means, Rates, Ticks
 from fireline.detect.season import cell_of
 from fireline.detect.sums import Sums

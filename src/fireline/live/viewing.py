@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from fireline.clock import from_micros, micros
-from fireline.detect.judge import Judge, Round
+from fireline.detect.courts import Round
+from fireline.detect.judge import Judge
 from fireline.detect.noticeable import Recent, noticeable
 from fireline.live.guards import Guards
 from fireline.live.pulse import Pulse
