@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from fireline.detect.kinds import Array, Means
+from fireline.detect.kinds import Array, Kind, Means, Ticks
 from fireline.detect.sums import Sums
 from fireline.terms.plan import Plan
 
@@ -70,3 +70,29 @@ def shape_figures(added: Array, events: Array) -> Means:
     n = events.astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return Means(added / n, 1.0 / n, n)
+
+
+class ShapeDrift(Kind):
+    """What moved or spread by more than a tenth of a standard deviation, two channels a shape series."""
+
+    layout = "shapes"
+    test = "mean"
+    sides = "both"
+    tolerance = 0.1
+    k = 3
+    pool = "drift"
+    urgency = "ticket"
+    least = 5
+    unit = "reference sd"
+
+    def ticks(self, plan: Plan, counts: Array) -> Ticks:
+        """Normal-score means of each monitor's series [T, 2 x monitors]."""
+        return self.of_sums(plan, counts)
+
+    def sums(self, plan: Plan) -> tuple[Sums, ...]:
+        """Each series' normal scores, and its events."""
+        return shape_sums(plan, [m.series for m in self.monitors(plan)])
+
+    def figures(self, *added: Array) -> Means:
+        """Their means."""
+        return shape_figures(*added)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fireline.detect.kinds import Array, Kind, Means, Monitor, Ticks
-from fireline.detect.shapes import shape_figures, shape_sums
-from fireline.detect.sums import Sums
+from fireline.detect.kinds import Monitor
+from fireline.detect.shapes import ShapeDrift
 from fireline.terms.plan import Plan
 
 
-class NumericDrift(Kind):
+class NumericDrift(ShapeDrift):
     """Inputs that moved or spread by more than a tenth of a standard deviation: a ticket, a page on harm.
 
     >>> from fireline.detect.example import counted
@@ -20,16 +19,7 @@ class NumericDrift(Kind):
 
     name = "numeric_drift"
     family = "drift"
-    layout = "shapes"
-    test = "mean"
-    sides = "both"
-    tolerance = 0.1
-    k = 3
-    pool = "drift"
-    urgency = "ticket"
-    least = 5
     merge_to = 15
-    unit = "reference sd"
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
         """One monitor of two channels a numeric feature."""
@@ -38,15 +28,3 @@ class NumericDrift(Kind):
             for name, kind in plan.features.items()
             if kind == "numeric"
         ]
-
-    def ticks(self, plan: Plan, counts: Array) -> Ticks:
-        """Normal-score means of each numeric feature [T, 2 x features]."""
-        return self.of_sums(plan, counts)
-
-    def sums(self, plan: Plan) -> tuple[Sums, ...]:
-        """Each feature's normal scores, and its events."""
-        return shape_sums(plan, [m.series for m in self.monitors(plan)])
-
-    def figures(self, *added: Array) -> Means:
-        """Their means."""
-        return shape_figures(*added)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from fireline.detect.collisions import collision, heaviest
-from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told, for_each
+from fireline.detect.kinds import Array, Behind, Means, Monitor, Told
 from fireline.detect.report import share_in_words
+from fireline.detect.values import NumericValues
 from fireline.terms.plan import Plan
 
 FIRST = 6
 
 
-class StuckFeature(Kind):
+class StuckFeature(NumericValues):
     """A cache no longer filled, a default in place of values: the chance that two rows hold the same value.
 
     Values fall into 32 hash buckets; that they moved or come in another unit changes nothing here.
@@ -31,20 +30,10 @@ class StuckFeature(Kind):
 
     name = "stuck_feature"
     family = "drift"
-    layout = "values"
-    test = "mean"
     tolerance = 0.03
-    k = 3
-    pool = "drift"
     urgency = "ticket"
     least = 10
-    merge_to = 30
     unit = "chance that two rows hold the same value"
-
-    def monitors(self, plan: Plan) -> Sequence[Monitor]:
-        """One monitor, a channel for each numeric feature."""
-        names = [s.name.removeprefix("feature:") for s in self.laid_out(plan).series]
-        return for_each(self.name, "values", names)
 
     def ticks(self, plan: Plan, counts: Array) -> Means:
         """The collision probability of the buckets [T, features]."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from fireline.detect.kinds import Array, Behind, Kind, Means, Monitor, Told, for_each
+from fireline.detect.kinds import Array, Behind, Means, Monitor, Told
 from fireline.detect.units import degrees_of, unit_of
+from fireline.detect.values import NumericValues
 from fireline.terms.plan import Plan
 
 FIXED_POINT = 1e6
@@ -16,7 +15,7 @@ ALIKE = 0.01  # of the usual variance
 WIDENED = 0.2
 
 
-class UnitChange(Kind):
+class UnitChange(NumericValues):
     """The mean of log|x| of each numeric feature: values a quarter larger or smaller than usual, all alike.
 
     The finding names the factor with its error and, where one fits, the unit: 1.609 is kilometres for miles;
@@ -36,21 +35,11 @@ class UnitChange(Kind):
 
     name = "unit_change"
     family = "range"
-    layout = "values"
-    test = "mean"
     sides = "both"
     tolerance = 0.25
-    k = 3
-    pool = "drift"
     urgency = "page"
     least = 5
-    merge_to = 30
     unit = "log of the value"
-
-    def monitors(self, plan: Plan) -> Sequence[Monitor]:
-        """One monitor, a channel for each numeric feature."""
-        names = [s.name.removeprefix("feature:") for s in self.laid_out(plan).series]
-        return for_each(self.name, "values", names)
 
     def ticks(self, plan: Plan, counts: Array) -> Means:
         """Mean of log|x| of the values that are not zero [T, features]."""
