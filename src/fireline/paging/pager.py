@@ -1,4 +1,4 @@
-"""Paging: puts into the outbox what is due, sends what waits, writes the receipt. It decides nothing.
+"""The pager: one who puts into the outbox what is due, sends what waits and writes the receipt.
 
 A page goes out at least once, and always under the same key: who is killed between sending and receipt sends
 the same body again when the lease has lapsed, and the receiver knows it by the key. Each channel has a thread
@@ -13,19 +13,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
-from pydantic import ValidationError
-
-from fireline.channels import Channel, Pulse, explained, kinds, opened, pulse
+from fireline.channels import Channel, Pulse
 from fireline.clock import Clock
-from fireline.errors import ChannelError, FirelineError, SettingsError, StateError, StoreError, Where
+from fireline.errors import ChannelError, FirelineError, StateError, StoreError
 from fireline.oncall import Arrangement, Paging, due, unwanted
+from fireline.paging.receipts import not_paged, paged
 from fireline.runbook.schema import Runbook
 from fireline.store import Store, Tx
 from fireline.terms.incident import Incident
-from fireline.terms.page import CALLS, Page, PageKind
-from fireline.terms.timeline import Draft, EntryKind
+from fireline.terms.page import Page, PageKind
+from fireline.terms.timeline import Draft
 
 LOGGER = logging.getLogger("fireline.paging")
 LEASE = timedelta(minutes=2)
@@ -39,50 +37,6 @@ RECEIPT_WAITS = (0.2, 1.0, 3.0)
 """Seconds of the wall between tries to write a receipt."""
 STUCK = 90.0
 """Seconds of the wall after which a channel that does not come back is left behind."""
-
-
-@dataclass(frozen=True)
-class Configured:
-    """What a settings file says of reaching people."""
-
-    channels: Mapping[str, Channel]
-    paging: Paging
-    pulse: Pulse | None = None
-
-
-def configured(plain: Mapping[str, Any], file: str | None = None) -> Configured:
-    """The `channels:` and `paging:` of a settings file; other keys are somebody else's.
-
-    Raises SettingsError with the key and what to do; no value is repeated.
-    """
-    named = plain.get("channels") or {}
-    if not isinstance(named, Mapping) or not all(isinstance(item, Mapping) for item in named.values()):
-        todo = f"write `name: {{kind: ...}}` lines; kinds are {', '.join(sorted(kinds()))}"
-        raise SettingsError("is no list of channels", todo=todo, where=Where(file=file, key="channels"))
-    channels = {str(name): opened(str(name), item, file) for name, item in named.items()}
-    try:
-        paging = Paging.model_validate(plain.get("paging") or {})
-    except ValidationError as error:
-        raise explained(error, "paging", file) from None
-    missing = [name for name in paging.names if name not in channels]
-    if missing:
-        known = ", ".join(channels) or "none"
-        todo = f"configure it under `channels:`, or use one of those there are ({known})"
-        raise SettingsError(
-            f"there is no channel {missing[0]!r}", todo=todo, where=Where(file=file, key="paging")
-        )
-    return Configured(channels, paging, _pulse(paging, file))
-
-
-def _pulse(paging: Paging, file: str | None) -> Pulse | None:
-    beat = paging.heartbeat
-    if beat is None:
-        return None
-    try:
-        return pulse(beat.url, beat.url_env, beat.url_file, beat.allow_private, beat.ca_file)
-    except SettingsError as error:
-        key = f"paging.heartbeat.{error.where.key if error.where else ''}"
-        raise SettingsError(error.message, todo=error.todo, where=Where(file=file, key=key)) from None
 
 
 @dataclass
@@ -274,13 +228,13 @@ class Pager:
         with self.store.begin() as tx:
             if trouble is None:
                 if tx.page_sent(page, now):
-                    self._tell(tx, page, _paged(page, self.name), now)
+                    self._tell(tx, page, paged(page, self.name), now)
                 return
             given_up = trouble.permanent or page.attempts >= _tries(page)
             wait = min(FIRST_WAIT * 2 ** (page.attempts - 1), LONGEST_WAIT)
             if tx.page_failed(page, str(trouble), given_up, None if given_up else now + wait) and given_up:
                 LOGGER.error("nobody was reached by %s: %s", page.channel, trouble.message)
-                self._tell(tx, page, _not_paged(page, trouble, self.name), now)
+                self._tell(tx, page, not_paged(page, trouble, self.name), now)
 
     def _tell(self, tx: Tx, page: Page, draft: Draft, now: datetime) -> None:
         try:
@@ -318,25 +272,3 @@ def _tries(page: Page) -> int:
 def _name(error: Exception) -> str:
     """What may be said of an error nobody wrote for people: a FirelineError's words, or only the kind."""
     return str(error) if isinstance(error, FirelineError) else type(error).__name__
-
-
-_WORDS = {
-    PageKind.PAGE: "Paged",
-    PageKind.REPAGE: "Paged again",
-    PageKind.ESCALATE: "Escalated",
-    PageKind.UPDATE: "Told how it stands",
-    PageKind.RESOLVED: "Told that it is over",
-}
-
-
-def _paged(page: Page, by: str) -> Draft:
-    said = f"{_WORDS[page.kind]} by {page.channel} ({page.to})."
-    because = f"{said} {page.because}".strip() if page.kind in CALLS else said
-    data = {"page": page.kind.value, "channel": page.channel, "to": page.to, "key": page.key}
-    return Draft(EntryKind.PAGED, because, data, by=by)
-
-
-def _not_paged(page: Page, trouble: ChannelError, by: str) -> Draft:
-    text = f"Nobody was reached by {page.channel} ({page.to or 'unknown'}): {trouble}"
-    data = {"text": text, "page": page.kind.value, "channel": page.channel, "key": page.key}
-    return Draft(EntryKind.NOTE, text, data, by=by)
