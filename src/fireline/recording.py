@@ -217,7 +217,7 @@ class Cohorts:
                     self.reader.forget(layout)
         self.done = until
 
-    def _rows(self, since: int, until: int) -> list:  # type: ignore[type-arg]
+    def _rows(self, since: int, until: int) -> list[CountsRow]:
         assert self.runbook.labels is not None
         first, last = from_micros(since), from_micros(until)
         events = self.archive.events(first, last, self._columns)

@@ -18,7 +18,7 @@ from fireline.reference import learn_window
 from fireline.runbook.schema import Runbook
 from fireline.store import Store
 from fireline.terms.incident import Incident, State
-from fireline.terms.proposal import Kept, Proposal, Shelf
+from fireline.terms.proposal import Kept, Proposal, Shelf, Standing
 from fireline.terms.timeline import Draft, EntryKind
 
 MINUTE = 60 * 1_000_000
@@ -175,9 +175,8 @@ def _begins(now: datetime) -> int:
     return (-(-micros(now) // MINUTE) + 1) * MINUTE
 
 
-def _decided(found: Shelf, one: Proposal, standing: str) -> Shelf:
+def _decided(found: Shelf, one: Proposal, standing: Standing) -> Shelf:
     changed = tuple(
-        replace(known, standing=standing) if known.id == one.id else known  # type: ignore[arg-type]
-        for known in found.proposals
+        replace(known, standing=standing) if known.id == one.id else known for known in found.proposals
     )
     return replace(found, proposals=changed)

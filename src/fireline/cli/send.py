@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any
@@ -161,7 +162,7 @@ def _files(line: Any, sent: Any, progress: _Progress, given: list[Path]) -> None
         progress.say(text)
     for i, path in enumerate(paths, 1):
         name = f"{path.name} ({i} of {len(paths)})" if len(paths) > 1 else path.name
-        send_file(line, path, sent, lambda rows, name=name: progress.at(f"{name}: {rows:,} rows"))  # type: ignore[misc]
+        send_file(line, path, sent, partial(progress.taken, name))
 
 
 def _follow(line: Any, sent: Any, folder: Path, progress: _Progress, given: list[Path]) -> None:
@@ -233,6 +234,10 @@ class _Progress:
         self._quiet, self._console = quiet, screen.err()
         self._status: Any = None
         self._spoke = monotonic()
+
+    def taken(self, name: str, rows: int) -> None:
+        """How many rows of a file have gone."""
+        self.at(f"{name}: {rows:,} rows")
 
     def at(self, text: str) -> None:
         """How far it is."""

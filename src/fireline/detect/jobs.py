@@ -158,8 +158,8 @@ def _parameters(job: Job, run: Run, lasted: Sequence[timedelta]) -> str:
 
 def _figure(value: object) -> float | None:
     try:
-        return float(value) if value is not None else None  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        return float(value) if isinstance(value, (int, float, str)) else None
+    except (ValueError, OverflowError):
         return None
 
 

@@ -11,6 +11,7 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -118,7 +119,7 @@ def names_of(head: bytes) -> tuple[str, ...]:
     return tuple(told["parts"]) if told is not None else ()
 
 
-def _head(head: bytes) -> dict | None:  # type: ignore[type-arg]
+def _head(head: bytes) -> dict[str, Any] | None:
     if not head.startswith(b"{"):
         return None
     told = json.loads(head)

@@ -80,7 +80,10 @@ class Collection:
         good: list[bytes] = []
         bad: list[BadRow] = []
         for row in _lines(unpacked(body, encoding), form, kind):
-            (bad if isinstance(row, BadRow) else good).append(row)  # type: ignore[arg-type]
+            if isinstance(row, BadRow):
+                bad.append(row)
+            else:
+                good.append(row)
         with self._lock:
             if key and key in self._keys:
                 return Answer(known=True)

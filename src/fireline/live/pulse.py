@@ -32,7 +32,7 @@ from fireline.telemetry.changes import infer_versions
 from fireline.telemetry.lake import Lake
 from fireline.terms.alert import Finding, finding_of
 from fireline.terms.change import Change
-from fireline.terms.incident import Mode
+from fireline.terms.incident import Incident, Mode
 from fireline.terms.measure import Measure, MeasureState
 from fireline.terms.switch import SwitchBoard
 
@@ -252,7 +252,7 @@ class Pulse:
         moving = bool(self.store.claimable(now)) or self.waits_for_traffic
         return grown or moving or (self._next is not None and self._next <= now)
 
-    def _unended(self) -> list:  # type: ignore[type-arg]
+    def _unended(self) -> list[Incident]:
         return [self.store.incident(n) for n in self.store.incidents(self.service, open_only=True)]
 
     def _tick(self) -> None:

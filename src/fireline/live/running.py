@@ -282,7 +282,7 @@ class Running:
             for tidying in self._tidyings if self.leads else ():
                 self._guarded(partial(tidying.tidy, self.clock.now()), "tidying up")
             for after in self.after_beat:
-                self._guarded(lambda after=after: after(self), "after the beat")  # type: ignore[misc]
+                self._guarded(partial(after, self), "after the beat")
 
     def _lead(self) -> int | None:
         try:
@@ -331,7 +331,7 @@ class Running:
         with self._lock:
             if to > self.clock.now():
                 for wait in self.before_move:
-                    self._guarded(lambda wait=wait: wait() and None, "before the clock moved")  # type: ignore[misc]
+                    self._guarded(wait, "before the clock moved")
                 with self.store.begin() as tx:  # first: who is killed in between stands at ``to`` as well
                     tx.put_state(CLOCK, micros(to), iso(to).encode())
                 self.clock.move_to(to)

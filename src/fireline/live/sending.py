@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
@@ -190,7 +191,7 @@ def send_file(line: Line, path: Path, sent: Sent, progress: Callable[[int], None
             first = int(part.rows[0])
             key = stable_id("batch", line.service, line.kind, path.name, first, digest, size=16)
             told = line.post(body, ARROW, key)
-            note(sent, told, len(part.rows), lambda row, part=part: _placed(part, row))  # type: ignore[misc]
+            note(sent, told, len(part.rows), partial(_placed, part))
             done += len(part.rows)
             progress(done)
 

@@ -83,7 +83,10 @@ class _Form:
             found = self._fast(_joined(block, kept), len(kept))
         if not isinstance(found, pa.Table):
             return self._slow(block, row)
-        text: Any = lambda i: block.text(int(kept[i]))  # noqa: E731
+
+        def text(i: int) -> str:
+            return block.text(int(kept[i]))
+
         lines_of = block.numbers[kept]
         return (
             Piece(found, self.file, rows, self._columns, lines_of, text, tuple(bad), self.notes),

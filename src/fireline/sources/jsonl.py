@@ -75,7 +75,10 @@ def _piece(
     columns = tuple(table.column_names)
     if only is not None and any(name in only for name in columns):
         table = table.select([name for name in columns if name in only])
-    text: Any = lambda i: block.text(int(kept[i]))  # noqa: E731
+
+    def text(i: int) -> str:
+        return block.text(int(kept[i]))
+
     numbers = block.numbers[kept]
     return Piece(table, file, kept_rows, columns, numbers, text, tuple(bad), fixed=False), len(lines)
 

@@ -80,7 +80,8 @@ class Spark(Dialect):
 def _errors() -> type[Exception]:
     from pyspark.errors import PySparkException
 
-    return PySparkException  # type: ignore[no-any-return]
+    found: type[Exception] = PySparkException
+    return found
 
 
 def _local(spark: Any) -> Any:
