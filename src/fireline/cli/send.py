@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -19,6 +19,9 @@ from fireline.cli.client import HERE, URL, client
 from fireline.cli.options import Quiet, a_length, a_time
 from fireline.clock import SystemClock, iso
 from fireline.errors import InputError, Where
+
+if TYPE_CHECKING:
+    from fireline.live.sending import Line, Sent
 
 SEND = "Example: fireline send predictions.parquet --service pricing"
 CHANGE = 'Example: fireline change "model B to everybody" --service pricing --version B'
@@ -153,7 +156,7 @@ def _counts(service: str, files: list[Path], through: str, url: str, token: str,
         screen.out().print(Text(f"{path.name}: {what}"))
 
 
-def _files(line: Any, sent: Any, progress: _Progress, given: list[Path]) -> None:
+def _files(line: Line, sent: Sent, progress: _Progress, given: list[Path]) -> None:
     from fireline import sources
     from fireline.live.sending import send_file
 
@@ -165,7 +168,7 @@ def _files(line: Any, sent: Any, progress: _Progress, given: list[Path]) -> None
         send_file(line, path, sent, partial(progress.taken, name))
 
 
-def _follow(line: Any, sent: Any, folder: Path, progress: _Progress, given: list[Path]) -> None:
+def _follow(line: Line, sent: Sent, folder: Path, progress: _Progress, given: list[Path]) -> None:
     from fireline.live.cursors import Cursor
     from fireline.live.following import Follower
     from fireline.live.sending import must_be_lines
@@ -184,8 +187,8 @@ def _follow(line: Any, sent: Any, folder: Path, progress: _Progress, given: list
 
 
 def _table(
-    line: Any, sent: Any, folder: Path, progress: _Progress, sql: str, table: str, cursor: str, settle: float,
-    follow: bool,
+    line: Line, sent: Sent, folder: Path, progress: _Progress, sql: str, table: str, cursor: str,
+    settle: float, follow: bool,
 ) -> None:  # fmt: skip
     from fireline.live.cursors import Cursor
     from fireline.live.drawing import Drawer
@@ -262,7 +265,7 @@ class _Progress:
             self._status.stop()
 
 
-def _tell(sent: Any, kind: str) -> None:
+def _tell(sent: Sent, kind: str) -> None:
     out = screen.out()
     parts = [f"{sent.taken:,} {kind} taken"]
     parts += [f"{sent.known:,} were there already"] if sent.known else []

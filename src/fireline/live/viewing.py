@@ -91,7 +91,7 @@ def _counted_shares(pulse: Pulse) -> dict[str, float]:
     return {version: round(n / whole, 4) for version, n in sorted(found.items()) if n} if whole else {}
 
 
-def _parts(rows: Any, name: str) -> dict[str, float]:
+def _parts(rows: pa.Table, name: str) -> dict[str, float]:
     if name not in rows.column_names or not rows.num_rows:
         return {}
     values = rows.column(name).to_pylist()
@@ -105,7 +105,7 @@ def _reports(pulse: Pulse) -> tuple[tuple[datetime, str], ...]:
     return tuple((f.at, str(f.body.get("text") or f.body.get("kind") or "")) for f in told)
 
 
-def _hourly(pulse: Pulse) -> tuple[tuple[Any, int], ...]:
+def _hourly(pulse: Pulse) -> tuple[tuple[datetime, int], ...]:
     layout = pulse.book.baseline.plan.rates
     grain = layout.grains["service"]
     last = micros(pulse.clock.now()) // HOUR_US + 1

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from fireline.act import Worker, undoing
 from fireline.clock import MICROS, iso
+from fireline.drill.fakes import FakeDataPlane, FakeLake, FakePager
 from fireline.drill.simulation.scene import FAMILIES, GRAIN, LOG, SERVICES, TICKS, Life, totals
 from fireline.errors import MeasureInFlight, StateError, StoreError
 from fireline.ids import stable_id
@@ -48,7 +48,7 @@ def receiver(life: Life) -> None:
         life.rest()
 
 
-def take(life: Life, store: Store, lake: Any, name: str) -> None:
+def take(life: Life, store: Store, lake: FakeLake, name: str) -> None:
     """One pushed batch: its file first, then everything about it in one transaction."""
     sent = life.scene.pushed[name]
     if store.has_batch(name):
@@ -155,7 +155,7 @@ def alert(life: Life, tx: Tx, service: str, family: str, tick: int) -> None:
         tx.append(name, draft, life.now)
 
 
-def page(life: Life, store: Store, pager: Any, incident: Incident) -> None:
+def page(life: Life, store: Store, pager: FakePager, incident: Incident) -> None:
     """Ring first, write it down second: who dies in between rings again, and the pager knows the key."""
     if was_paged(incident.timeline):
         return
@@ -170,7 +170,7 @@ def was_paged(entries: Sequence[Entry]) -> bool:
     return any(entry.data.get("text") == PAGED for entry in entries)
 
 
-def contain(life: Life, store: Store, plane: Any, incident: Incident) -> None:
+def contain(life: Life, store: Store, plane: FakeDataPlane, incident: Incident) -> None:
     """One step: confirm a measure, take it back, ask for one, or close; whoever else was faster has done
     it."""
     live = [m for m in incident.measures if m.state in LIVE]
@@ -190,7 +190,7 @@ def contain(life: Life, store: Store, plane: Any, incident: Incident) -> None:
         return
 
 
-def see_through(life: Life, store: Store, plane: Any, measure: Measure) -> None:
+def see_through(life: Life, store: Store, plane: FakeDataPlane, measure: Measure) -> None:
     """A measure that was applied is confirmed in the traffic, or has run out."""
     if measure.state is not S.APPLIED:
         return
@@ -207,7 +207,7 @@ def write(life: Life, store: Store, incident: str, draft: Draft) -> None:
         tx.append(incident, draft, life.now)
 
 
-def obeyed(plane: Any, measure: Measure) -> bool:
+def obeyed(plane: FakeDataPlane, measure: Measure) -> bool:
     """Whether the data plane does what the measure asked for."""
     switch = plane.current(measure.service)
     routes = {route.measure for route in switch.routes} if switch else set()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -124,7 +124,7 @@ def slices(path: Path, at: At, finished: bool) -> Iterator[Slice]:
             yield replace(found, at=at)
 
 
-def _mark(stream: Any, offset: int) -> str:
+def _mark(stream: IO[bytes], offset: int) -> str:
     """Hash of the first bytes up to ``offset`` and of the last before it."""
     digest = blake2b(digest_size=9)
     stream.seek(0)
@@ -137,7 +137,7 @@ def _mark(stream: Any, offset: int) -> str:
 class _Reader:
     """Reads slices of one open file."""
 
-    def __init__(self, path: Path, stream: Any) -> None:
+    def __init__(self, path: Path, stream: IO[bytes]) -> None:
         self.path, self.file = path, str(path)
         self.is_csv = kind_of(path) is sources.kinds()["csv"]
         self._pieces: Any = sources.kinds()["csv" if self.is_csv else "jsonl"]
