@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Annotated, Any, cast
 
@@ -39,72 +40,97 @@ UNREAD = (
 LATE = "{n} GenAI log records came after their call's event was made, and are not part of it"
 
 
-@router.post("/traces")
-async def take_traces(
+@dataclass(frozen=True)
+class Export:
+    """One export as it came: from whom, of which ``form`` and ``encoding``, and about which ``service``, ""
+    where each resource says that itself."""
+
+    request: Request
+    caller: Caller
+    form: str
+    encoding: str
+    service: str
+
+    async def told(self, what: What) -> Mapping[str, Any]:
+        """The body, decoded. Raises InputError."""
+        return decoded(what, unpacked(await self.request.body(), self.encoding), self.form)
+
+    @property
+    def calls(self) -> messages.Calls:
+        """What was said in calls whose spans have not come."""
+        return cast(messages.Calls, self.request.app.state.calls)
+
+    def spans_of(self, name: str) -> Spans | None:
+        """What the runbook of a service says of its spans; refused for a service that is not the caller's."""
+        books = running_of(self.request).runbooks
+        if name not in books:
+            return None
+        self.caller.require(name)
+        return books[name].spans
+
+    async def deliver(self, kind: str, found_rows: Iterable[tuple[Mapping[str, Any], Row]]) -> int:
+        """Hand the rows to each service's door, on disk when this returns; how many are of no service
+        here."""
+        running = running_of(self.request)
+        found, lost = by_service(iter(found_rows), self.service, lambda n: n in running.runbooks)
+        for name, rows in found.items():
+            self.caller.require(name)
+            if kind == "events":
+                columns = running.runbooks[name].columns
+                wanted = running.doors[name].intake.wanted
+                rows = [only(row, wanted, columns.flags) for row in rows]
+            lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+            key = "otlp:" + stable_id("otlp", name, lines.decode(), size=12)  # an exporter that tries again
+            await run_in_threadpool(running.take, name, kind, lines, JSONL, key, "")
+        return lost
+
+
+def _export(
     request: Request, caller: Ingest, content_type: Form = "application/json",
     content_encoding: Encoding = "", service: Service = "",
-) -> Response:  # fmt: skip
+) -> Export:  # fmt: skip
+    return Export(request, caller, content_type, content_encoding, service)
+
+
+Came = Annotated[Export, Depends(_export)]
+
+
+@router.post("/traces")
+async def take_traces(came: Came) -> Response:
     """Take spans: calls to models, tools and dependencies become call signals, and the requests of a service
     whose runbook has `spans:` its events; of prompts and answers only figures are kept."""
-    told = decoded("traces", unpacked(await request.body(), content_encoding), content_type)
-    spans_of, calls = _spans_of(request, caller), _calls(request)
-    keys = list(messages.awaited(told, service, spans_of))
+    told, calls = await came.told("traces"), came.calls
+    keys = list(messages.awaited(told, came.service, came.spans_of))
     await _until_said(calls, keys)
 
     def said_in(name: str, trace: str, span: str, answer: Any) -> Happened:
         return messages.happened_in(calls, (name, trace, span), answer)
 
-    signals, events = parted(told, service, spans_of, said_in)
-    lost = await _deliver(request, caller, "signals", iter(signals), service)
-    lost += await _deliver(request, caller, "events", iter(events), service)
+    signals, events = parted(told, came.service, came.spans_of, said_in)
+    lost = await came.deliver("signals", signals) + await came.deliver("events", events)
     for key, _ in keys:
         calls.made(key)
-    return _answer("traces", lost, content_type)
+    return _answer("traces", lost, came.form)
 
 
 @router.post("/logs")
-async def take_logs(
-    request: Request, caller: Ingest, content_type: Form = "application/json",
-    content_encoding: Encoding = "", service: Service = "",
-) -> Response:  # fmt: skip
+async def take_logs(came: Came) -> Response:
     """Take log records: error lines become error signals, by the template of their message; GenAI messages
     and evaluations of a service whose runbook reads them (`read:` under `spans:`) join their call's event, or
     make it."""
-    told = decoded("logs", unpacked(await request.body(), content_encoding), content_type)
-    found = messages.parted(told, service, _spans_of(request, caller), _calls(request), monotonic())
-    lost = await _deliver(request, caller, "signals", iter(found.signals), service)
-    lost += await _deliver(request, caller, "events", iter(found.events), service)
+    told = await came.told("logs")
+    found = messages.parted(told, came.service, came.spans_of, came.calls, monotonic())
+    lost = await came.deliver("signals", found.signals) + await came.deliver("events", found.events)
     says = [LATE.format(n=found.late)] if found.late else []
     says += [UNREAD.format(n=found.unread)] if found.unread else []
-    return _answer("logs", lost, content_type, found.late + found.unread, says)
+    return _answer("logs", lost, came.form, found.late + found.unread, says)
 
 
 @router.post("/metrics")
-async def take_metrics(
-    request: Request, caller: Ingest, content_type: Form = "application/json",
-    content_encoding: Encoding = "", service: Service = "",
-) -> Response:  # fmt: skip
+async def take_metrics(came: Came) -> Response:
     """Take metrics: gauges, sums that may fall, and the means of histograms become gauge signals."""
-    told = decoded("metrics", unpacked(await request.body(), content_encoding), content_type)
-    lost = await _deliver(request, caller, "signals", metrics.rows(told), service)
-    return _answer("metrics", lost, content_type)
-
-
-def _spans_of(request: Request, caller: Caller) -> Callable[[str], Spans | None]:
-    """What the runbook of a service says of its spans; refused for a service that is not the caller's."""
-    books = running_of(request).runbooks
-
-    def spans_of(name: str) -> Spans | None:
-        if name not in books:
-            return None
-        caller.require(name)
-        return books[name].spans
-
-    return spans_of
-
-
-def _calls(request: Request) -> messages.Calls:
-    return cast(messages.Calls, request.app.state.calls)
+    lost = await came.deliver("signals", metrics.rows(await came.told("metrics")))
+    return _answer("metrics", lost, came.form)
 
 
 async def _until_said(calls: messages.Calls, keys: list[tuple[messages.Key, bool]]) -> None:
@@ -119,25 +145,6 @@ async def _until_said(calls: messages.Calls, keys: list[tuple[messages.Key, bool
     while missing() and monotonic() < until:
         await asyncio.sleep(LOOK_AGAIN)
     calls.in_vain |= {s for s in missing() if not any(calls.heard(k) for k, _ in keys if k[0] == s)}
-
-
-async def _deliver(
-    request: Request, caller: Caller, kind: str, found_rows: Iterator[tuple[Mapping[str, Any], Row]],
-    service: str,
-) -> int:  # fmt: skip
-    """Hand the rows to each service's door, on disk when this returns; how many are of no service here."""
-    running = running_of(request)
-    found, lost = by_service(found_rows, service, lambda n: n in running.runbooks)
-    for name, rows in found.items():
-        caller.require(name)
-        if kind == "events":
-            columns = running.runbooks[name].columns
-            wanted = running.doors[name].intake.wanted
-            rows = [only(row, wanted, columns.flags) for row in rows]
-        lines = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-        key = "otlp:" + stable_id("otlp", name, lines.decode(), size=12)  # an exporter that tries again
-        await run_in_threadpool(running.take, name, kind, lines, JSONL, key, "")
-    return lost
 
 
 def _answer(what: What, lost: int, form: str, passed_over: int = 0, why: Sequence[str] = ()) -> Response:
