@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fireline.loop import _assessed
+from fireline.loop.understanding import assessed
 from fireline.terms.severity import Severity
 from fireline.terms.timeline import EntryKind
 from fireline.triage.case import Assessment
@@ -51,7 +51,7 @@ def test_an_incident_that_is_assessed_again_and_again_tells_its_onset_once():
     for minutes in (0, 1, 2, -1, 0, 90, 91):
         by = timedelta(minutes=minutes)
         later = replace(found, onset=(earliest + by, latest + by))
-        journal.write(T0, *_assessed(journal.now, later))
+        journal.write(T0, *assessed(journal.now, later))
     told = [entry for entry in journal.entries if entry.kind is EntryKind.ONSET]
     assert len(told) == 2
     assert journal.now.onset == (earliest + timedelta(minutes=90), latest + timedelta(minutes=90))
