@@ -122,7 +122,7 @@ def test_taken_back_it_leaves_everything_as_it_was(action: Action, params: Mappi
     other = replace(measure("msr-0", action="fallback", params={"rung": "cached"}), ordinal=1)
     found()["fallback"].perform(Hands(plane, T0), other, key="msr-0")
     if not action.inverse(params, None):
-        return  # what undoes something is itself not undone
+        pytest.skip("what undoes something is itself not undone")
     before = plane.current("flights")
     wanted = replace(plan(measure(action=action.name, params=params), before), ordinal=2)
     action.perform(Hands(plane, after(1)), wanted, key="msr-1")

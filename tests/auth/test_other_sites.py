@@ -198,12 +198,24 @@ def test_our_own_pages_need_no_inline_script_or_style(door: Door) -> None:
 # Names of hosts.
 
 
-@given(st.text(max_size=40))
+NEAR = st.sampled_from(["localhost", "LOCALHOST", "[::1]", "127.0.0.1", "127.9.8.7", "[::ffff:127.0.0.1]"])
+
+
+@given(
+    st.text(max_size=40)
+    | st.tuples(NEAR, st.sampled_from(["", ":8700", "."]) | st.text(max_size=9)).map("".join)
+)
 def test_only_names_of_this_machine_are_loopback_names(text: str) -> None:
     if is_loopback_name(text):
         found = authority(text)
         assert found is not None
         assert found[0] in ("localhost", "::1") or found[0].startswith(("127.", "::ffff:127.")), text
+
+
+@given(NEAR, st.sampled_from(["", ":8700"]))
+def test_a_name_of_this_machine_is_known_with_a_port_and_without(name: str, port: str) -> None:
+    assert is_loopback_name(name + port)
+    assert not is_loopback_name(f"{name}.evil.example{port}")
 
 
 @given(st.from_regex(r"[a-z0-9.-]{1,20}", fullmatch=True), st.sampled_from(["", ":80", ":443", ":8700"]))

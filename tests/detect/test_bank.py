@@ -69,12 +69,15 @@ def test_ticks_shorter_than_an_hour_are_bound_by_their_cap():
 
 def test_what_every_event_can_do_has_a_number_for_each_channel():
     base = np.array([0.3])
+    known = []
     for kind in kinds():
         wide = sum(len(monitor.channels) for monitor in kind.monitors(plan()))
         found = kind.reach(plan(), np.resize(base, wide)) if wide else None
         if found is not None:
+            known.append(kind.name)
             assert found.shape == (wide,)
             assert (found >= 0).all()
+    assert {"accuracy", "auc", "calibration"} & set(known)
 
 
 def by_the_hour(rng: np.random.Generator, days: range, rate: float) -> tuple[Array, int]:

@@ -135,10 +135,14 @@ def test_decisions_have_numbers_of_their_own_and_a_place_in_the_contents():
 
 
 def test_yaml_in_the_guides_is_a_part_of_a_runbook(tmp_path):
-    for page in sorted((ROOT / "docs" / "guides").glob("*.md")):
-        for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
-            (tmp_path / "runbook.yaml").write_text(LEAST + block, encoding="utf-8")
-            assert read(tmp_path / "runbook.yaml"), page
+    blocks = [
+        (page, block) for page in sorted((ROOT / "docs" / "guides").glob("*.md"))
+        for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    ]  # fmt: skip
+    assert blocks
+    for page, block in blocks:
+        (tmp_path / "runbook.yaml").write_text(LEAST + block, encoding="utf-8")
+        assert read(tmp_path / "runbook.yaml"), page
 
 
 def test_every_bench_is_listed():

@@ -57,6 +57,7 @@ def test_every_large_harm_is_noticed_and_every_twin_is_silent(covered):
 
 
 def test_larger_is_not_noticed_later(covered):
+    assert covered.rows
     for row in covered.rows:
         after = [o.first.after if o.first else np.inf for o in row.sizes]
         assert after[2] <= after[1] <= after[0], row.name

@@ -136,7 +136,10 @@ def test_a_name_from_outside_ends_no_event_of_a_stream() -> None:
 
     lines = event("head", "a\r\nevent: x\r\rdata: y\u2028z\n\n", 3).splitlines()
     assert lines[:2] == ["event: head", "id: 3"]
-    assert all(line.startswith("data: ") or not line for line in lines[2:])
+    *data, last = lines[2:]
+    assert data
+    assert all(line.startswith("data: ") for line in data)
+    assert not last
 
 
 @pytest.mark.parametrize(

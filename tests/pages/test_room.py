@@ -180,5 +180,7 @@ def test_a_viewer_sees_no_button_and_can_do_nothing(rooms: Rooms) -> None:
 
 def test_every_form_carries_the_proof_that_our_page_made_it(pages: TestClient) -> None:
     page = pages.get("/incidents/inc-1").text + pages.get("/").text
-    for form in page.split('<form method="post"')[1:]:
+    forms = page.split('<form method="post"')[1:]
+    assert forms
+    for form in forms:
         assert 'name="csrf"' in form.split("</form>")[0]

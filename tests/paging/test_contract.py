@@ -109,6 +109,8 @@ def test_a_setting_nobody_knows_is_refused_by_its_key_and_its_value_is_not_repea
 
 def test_a_secret_that_is_not_there_is_named(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     names = {key: value for key, value in device.settings.items() if key.endswith("_env")}
+    if not names:
+        pytest.skip("this kind has no secret")
     for key, name in names.items():
         monkeypatch.delenv(name)
         with pytest.raises(SettingsError) as refused:

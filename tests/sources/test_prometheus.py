@@ -84,6 +84,7 @@ def test_several_series_are_named_after_their_labels(prometheus: str) -> None:
     source = opened(settings(prometheus, ("codes", "sum by (code) (prometheus_http_requests_total)")), AROUND)
     urllib.request.urlopen(f"{prometheus}/-/ready", timeout=5).read()
     rows = [row for portion in source.pull("", datetime.now(UTC)) for row in portion.rows]
+    assert rows
     assert all(row["name"].startswith("codes") and row["kind"] == "gauge" for row in rows)
 
 
