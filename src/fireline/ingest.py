@@ -20,8 +20,9 @@ from fireline import sources
 from fireline.errors import InputError, Where
 from fireline.runbook.schema import Columns, Runbook, Task
 from fireline.telemetry.columns import ARRIVED, Array, times
+from fireline.telemetry.complete import NO_LABELS
 from fireline.telemetry.hashing import hash_text
-from fireline.telemetry.intake import NO_LABELS, Intake, Taken
+from fireline.telemetry.intake import Intake, Taken
 from fireline.telemetry.labels import unknown_labels
 from fireline.telemetry.log import Batch, Log, Scratch
 from fireline.telemetry.order import Order, arrange

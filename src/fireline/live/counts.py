@@ -19,10 +19,10 @@ from fireline.ids import stable_id
 from fireline.live.door import ARROW, Answer, Busy, Door, arrow_pieces, unpacked
 from fireline.live.spool import Record
 from fireline.sources.jsonl import pieces
-from fireline.telemetry.intake import EARLIEST, LATEST
 from fireline.telemetry.packing import pack, unpack
 from fireline.telemetry.pushdown.arriving import Told, told_by
 from fireline.telemetry.pushdown.stored import SCHEMA, counts_rows, counts_table
+from fireline.telemetry.values import EARLIEST, LATEST
 from fireline.terms.counts import CountsRow
 from fireline.terms.piece import Piece
 from fireline.terms.plan import Plan

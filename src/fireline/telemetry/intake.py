@@ -9,31 +9,28 @@ label.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from fireline.clock import micros
 from fireline.errors import InputError, Where
-from fireline.runbook.dates import is_slashed
 from fireline.runbook.schema import Columns, Task
 from fireline.telemetry.answers import Answers, tells
-from fireline.telemetry.batch import EVIDENCE, GUARDED, INSTANT, SPARSE, Mapped, mapped
-from fireline.telemetry.casts import error_of, plain, to_number, to_text, to_truth, valid
+from fireline.telemetry.batch import EVIDENCE, GUARDED, SPARSE, mapped
+from fireline.telemetry.casts import plain, to_text, valid
 from fireline.telemetry.columns import ARRIVED
-from fireline.telemetry.derived import derive, derived_types, hidden, made_of, moderated
-from fireline.telemetry.instants import Instants, read_instants
+from fireline.telemetry.complete import NO_LABELS, complete, no_events, own_ids
+from fireline.telemetry.derived import derive, hidden, made_of, moderated
+from fireline.telemetry.instants import Instants
 from fireline.telemetry.quarantine import Quarantine
 from fireline.telemetry.rejects import Array, Rejects, View, with_reason
 from fireline.telemetry.unmapped import OWN, UNMAPPED, Readable, unmapped
+from fireline.telemetry.values import Values
 from fireline.terms.piece import Piece
 from fireline.terms.words import listing
 
-EARLIEST, LATEST = micros(datetime(2000, 1, 1, tzinfo=UTC)), micros(datetime(2100, 1, 1, tzinfo=UTC))
 SHOWN_COLUMNS = 40
 NOT_KEPT = "(not kept: the log holds texts)"
 
@@ -72,6 +69,7 @@ class Intake:
         self._mapped = mapped(self.columns)
         self._arrived = self.columns.arrived if self.recorded else None
         self._answers = Answers.of(self.task, self.positive)
+        self._values = Values(self.columns, self.service, self.task, self.zone, self._answers, self.notes)
         self._hidden = hidden(self.columns)
         c = self.columns
         self._wanted = self.wanted
@@ -100,14 +98,10 @@ class Intake:
         piece = self._narrowed(piece)
         self.notes.update(dict.fromkeys(piece.notes))
         if not len(piece.rows):
-            return Taken(self._no_events(), self._no_labels(), self._no_events())
+            return Taken(self._no_events(), NO_LABELS, self._no_events())
         label_rows = self._label_rows(piece)
         events = View.of(piece, ~label_rows, self._hidden)
-        labels = (
-            self._label_log(View.of(piece, label_rows, self._hidden))
-            if label_rows.any()
-            else self._no_labels()
-        )
+        labels = self._label_log(View.of(piece, label_rows, self._hidden)) if label_rows.any() else NO_LABELS
         if not len(events):
             return Taken(self._no_events(), labels, self._no_events())
         good, in_row, rejected = self._events(events, tag)
@@ -186,18 +180,18 @@ class Intake:
         if not view.has(self.columns.time):
             self._raise_missing(self.columns.time, "time", view.piece.file)
         rejects = Rejects(view, self.quarantine)
-        instants = self._times(view, rejects)
+        instants = self._values.times(view, rejects)
         dated = ~rejects.bad
-        self._check_service(view, rejects)
+        self._values.check_service(view, rejects)
         found = {"time": instants.array()}
         if self._arrived is not None:
-            found[ARRIVED] = self._arrivals(view)
-        found |= {m.name: self._column(m, view, rejects) for m in self._mapped}
+            found[ARRIVED] = self._values.arrivals(view, self._arrived)
+        found |= {m.name: self._values.column(m, view, rejects) for m in self._mapped}
         found |= derive(self.columns, view.table, instants.micros, self.zone)
         found |= moderated(self.columns, view.table, list(self.columns.flags))
         found[UNMAPPED] = plain(view.table.column(UNMAPPED))
-        found["request_id"] = _own_ids(found.get("request_id"), view.rows, tag)
-        table = self._complete(found, view)
+        found["request_id"] = own_ids(found.get("request_id"), view.rows, tag)
+        table = complete(found, view, self.columns.status)
         labels = self._in_row(view, table, rejects)
         if not rejects.bad.any():
             return table, labels, with_reason(table.slice(0, 0), (), ())
@@ -206,129 +200,16 @@ class Intake:
         rejected = with_reason(table.take(aside), [kind for kind, _ in why], [column for _, column in why])
         return table.filter(pa.array(~rejects.bad)), labels, rejected
 
-    def _instants(self, view: View, column: str | None) -> Instants:
-        return read_instants(view.table.column(column), self.zone, self.columns.dates)
-
-    def _times(self, view: View, rejects: Rejects) -> Instants:
-        column = self.columns.time
-        instants = self._instants(view, column)
-        rejects.mark(
-            instants.missing, "no_time", column, lambda _: "there is no time", "log when it was answered"
-        )
-        todo = "write ISO 8601 with an offset, or seconds, ms, us or ns since 1970"
-        untold = self.columns.dates is None and instants.bad.any()
-        if untold and is_slashed(_texts(view, column)):
-            todo = (
-                "say how dates with slashes are written: `dates: day_first` or month_first under `columns:`"
-            )
-        rejects.mark(instants.bad, "bad_time", column, lambda value: f"{value} is not a time", todo)
-        ticks = instants.micros
-        far = ((ticks < EARLIEST) | (ticks >= LATEST)) & ~instants.missing & ~instants.bad
-        rejects.mark(far, "far_time", column, lambda value: f"{value} is before 2000 or after 2100", todo)
-        self._note_zone(instants, column)
-        return instants
-
-    def _arrivals(self, view: View) -> pa.Array:
-        """When each row arrived, null where that is not said."""
-        column = str(self._arrived)
-        if not view.has(column):
-            return pa.nulls(len(view), INSTANT)
-        came = self._instants(view, column)
-        self._note_zone(came, column)
-        unsaid = came.missing | came.bad
-        if unsaid.any():
-            self.notes[f"rows without a time in {column!r} (arrived) are taken to have come at once"] = None
-        return pa.array(came.micros, INSTANT, mask=unsaid)
-
-    def _note_zone(self, instants: Instants, column: str) -> None:
-        if instants.without_offset:
-            self.notes[f"times in {column!r} have no offset: taken as {self.zone}"] = None
-
-    def _check_service(self, view: View, rejects: Rejects) -> None:
-        column = self.columns.service
-        if not self.service or column is None or not view.has(column):
-            return
-        named = to_text(view.table.column(column)).values
-        other = pc.fill_null(pc.not_equal(named, self.service), False).to_numpy(zero_copy_only=False)
-        rejects.mark(
-            other, "unknown_service", column, lambda value: f"the service is {value}, not {self.service!r}",
-            "leave its rows out, or replay them with their own runbook",
-        )  # fmt: skip
-
-    def _column(self, m: Mapped, view: View, rejects: Rejects) -> pa.Array:
-        if not view.has(m.column):
-            kind = {"number": pa.float64(), "truth": pa.bool_(), "answer": pa.null()}.get(m.form, pa.string())
-            return pa.array(np.zeros(len(view), bool)) if m.form == "truth" else pa.nulls(len(view), kind)
-        column = view.table.column(m.column)
-        if m.form == "answer" or m.form == "text":
-            form = self._answers.form("prediction", column) if m.form == "answer" else "text"
-            if form == "text":
-                return to_text(column).values
-        if m.form == "truth":
-            cast = to_truth(column)
-            todo = "write true or false, or 1 or 0"
-            rejects.mark(cast.bad, "not_a_flag", m.column, lambda v: f"{v} is neither true nor false", todo)
-            return cast.values
-        cast = to_number(column)
-        kind = ", or make the column categorical in the runbook" if m.name in self.columns.features else ""
-        todo = f"log a number there{kind}"
-        rejects.mark(cast.bad, "not_a_number", m.column, lambda v: f"{v} is not a number", todo)
-        return self._bounded(m, cast.values, rejects)
-
-    def _bounded(self, m: Mapped, values: pa.Array, rejects: Rejects) -> pa.Array:
-        """Mark the figures that cannot be."""
-        if m.name not in ("score", "latency_ms", "weight"):
-            return values
-        numbers = values.to_numpy(zero_copy_only=False)
-        there = ~np.isnan(numbers)
-        with np.errstate(invalid="ignore"):
-            if m.name == "score" and self.task == "binary":
-                wrong = there & ~((numbers >= 0) & (numbers <= 1))
-                reason, todo = "is not a probability", "log the probability of the positive class, 0 to 1"
-            elif m.name == "score":
-                wrong, reason, todo = there & np.isinf(numbers), "is not finite", "log a finite score"
-            elif m.name == "latency_ms":
-                wrong = there & ~((numbers >= 0) & np.isfinite(numbers))
-                reason, todo = "is no length of time", "measure with a monotonic clock, in milliseconds"
-            else:
-                wrong = there & ~((numbers > 0) & np.isfinite(numbers))
-                reason, todo = "is no weight", "log 1 / sampling share, or leave it out"
-        rejects.mark(wrong, f"bad_{m.name}", m.column, lambda value: f"{value} {reason}", todo)
-        if m.name == "latency_ms" and self.columns.latency_unit != "ms":
-            return pc.multiply(values, self.columns.to_ms)
-        return values
-
-    def _complete(self, found: dict[str, pa.Array], view: View) -> pa.Table:
-        """The canonical columns in their order, those not mapped filled in."""
-        n = len(view)
-        status = self.columns.status
-        fixed = {
-            "time": found["time"],
-            "request_id": found["request_id"],
-            "version": pc.fill_null(found["version"], "")
-            if "version" in found
-            else pa.array([""] * n, pa.string()),
-            "shadow": found.get("shadow", pa.array(np.zeros(n, bool))),
-            "weight": pc.fill_null(found["weight"], 1.0) if "weight" in found else pa.array(np.ones(n)),
-            "score": found.get("score", pa.nulls(n, pa.float64())),
-            "prediction": found.get("prediction", pa.nulls(n, pa.float64())),
-            "latency_ms": found.get("latency_ms", pa.nulls(n, pa.float64())),
-            "status": found.get("status", pa.nulls(n, pa.string())),
-            "error": error_of(view.table.column(status)) if view.has(status) else pa.array(np.zeros(n, bool)),
-        }
-        rest = {name: values for name, values in found.items() if name not in fixed}
-        return pa.table(fixed | rest | {"row": pa.array(view.rows, pa.int64())})
-
     # -- labels
 
     def _in_row(self, view: View, events: pa.Table, rejects: Rejects) -> pa.Table:
         """The labels that good events carry themselves."""
         c = self.columns
         if c.label is None or not view.has(c.label):
-            return self._no_labels()
+            return NO_LABELS
         there = valid(plain(view.table.column(c.label))) & ~rejects.bad
         if not there.any():
-            return self._no_labels()
+            return NO_LABELS
         needed = [n for n in dict.fromkeys((c.label, c.label_time, c.request_id, c.version)) if view.has(n)]
         inner = View(view.piece, view.table.select(needed), view.at, view.hidden)
         own = events.select(["time", "request_id", "version"])
@@ -353,7 +234,7 @@ class Intake:
             self._raise_missing(c.label_time or "label_time", "label_time", view.piece.file)
         ids = to_text(view.table.column(c.request_id)).values
         version = to_text(view.table.column(c.version)).values if view.has(c.version) else None
-        return self._label_table(view, ids, version, self._instants(view, known), "", known)
+        return self._label_table(view, ids, version, self._values.instants(view, known), "", known)
 
     def _label_table(
         self, view: View, ids: Any, version: Any, times: Instants | None, kept: str, known: str | None = None
@@ -362,9 +243,9 @@ class Intake:
         label, known = str(c.label), known or c.label_time
         rejects = Rejects(view, self.quarantine)
         if times is None:
-            times = self._instants(view, known)
+            times = self._values.instants(view, known)
         if view.has(known):
-            self._note_zone(times, str(known))
+            self._values.note_zone(times, str(known))
         missing_id = ~plain(ids).is_valid().to_numpy(zero_copy_only=False)
         rejects.mark(
             missing_id, "no_request_id", c.request_id, lambda _: "a label without a request id", "log the id"
@@ -393,19 +274,10 @@ class Intake:
             self.quarantine.taken += len(table)
         return table
 
-    # -- nothing, and nothing found
-
-    def _no_labels(self) -> pa.Table:
-        return NO_LABELS
+    # -- nothing found
 
     def _no_events(self) -> pa.Table:
-        found = {m.name: pa.array([], _TYPES[m.form]) for m in self._mapped}
-        found |= {name: pa.array([], kind) for name, kind in derived_types(self.columns).items()}
-        found[UNMAPPED] = pa.array([], pa.string())
-        nothing = Piece(pa.table({}), "", np.empty(0, np.int64), ())
-        text = pa.array([], pa.string())
-        found |= {ARRIVED: pa.array([], INSTANT)} if self._arrived is not None else {}
-        return self._complete({"time": pa.array([], INSTANT), "request_id": text} | found, View.of(nothing))
+        return no_events(self.columns, self._mapped, self._arrived is not None)
 
     def _raise_missing(self, column: str, role: str, file: str | None = None) -> None:
         files = [file] if file else list(self._there)
@@ -422,39 +294,8 @@ class Intake:
         )  # fmt: skip
 
 
-_TYPES = {
-    "text": pa.string(),
-    "number": pa.float64(),
-    "truth": pa.bool_(),
-    "answer": pa.null(),
-    "time": INSTANT,
-}
-
-NO_LABELS = pa.table(
-    {
-        "request_id": pa.array([], pa.string()),
-        "label": pa.array([], pa.null()),
-        "label_time": pa.array([], INSTANT),
-        "version": pa.array([], pa.string()),
-        "row": pa.array([], pa.int64()),
-    }
-)
-
-
-def _texts(view: View, column: str) -> Any:
-    return plain(to_text(view.table.column(column)).values)
-
-
 def _values(listed: Any) -> set[str]:
     return {*listed, *listed.values()} if isinstance(listed, dict) else set(listed)
-
-
-def _own_ids(given: pa.Array | None, rows: Array, tag: str) -> pa.Array:
-    """Request ids; an event without one is named after its place in the log."""
-    if given is not None and given.null_count == 0:
-        return given
-    made = pc.binary_join_element_wise(pa.scalar(tag), pa.array(rows).cast(pa.string()), "#")
-    return made if given is None else pc.coalesce(given, made)
 
 
 def _known_at(events: pa.Table) -> Instants:

@@ -17,12 +17,12 @@ from fireline.errors import InputError, Where
 from fireline.runbook.schema import Runbook
 from fireline.telemetry.batch import Mapped, mapped
 from fireline.telemetry.casts import ERROR_WORDS
-from fireline.telemetry.intake import EARLIEST, LATEST
 from fireline.telemetry.outcomes import as_number
 from fireline.telemetry.pushdown.cells import words
 from fireline.telemetry.pushdown.dialects import Dialect
 from fireline.telemetry.pushdown.making import made, unmade
 from fireline.telemetry.pushdown.statement import Canonical
+from fireline.telemetry.values import EARLIEST, LATEST
 from fireline.terms.plan import Plan
 
 Types = Mapping[str, pa.DataType]
