@@ -3,6 +3,7 @@ few large values."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -37,7 +38,7 @@ def told_inside(book: Book, onset: Onset, inputs: Inputs, found: Found) -> Input
     return replace(inputs, moved=moved)
 
 
-def _rows(frame: Frame, place: dict[str, str]) -> Bools:
+def _rows(frame: Frame, place: Mapping[str, str]) -> Bools:
     found = np.ones(frame.rows, dtype=np.bool_)
     for column, value in place.items():
         found &= frame.words(column) == value
