@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from fireline.clock import ManualClock, SystemClock
+from fireline.clock import ManualClock, SystemClock, iso, parse_time
 from fireline.errors import InputError, StoreError
 from fireline.guard import Guard
 from fireline.live.checkup import Checkup, Verdict
@@ -219,7 +219,8 @@ def test_events_that_come_late(up: Up):
 
 
 def test_only_the_past_came(up: Up):
-    old = [{**row, "time": row["time"].replace("2026", "2025")} for row in recent()]
+    year = timedelta(days=365)
+    old = [{**row, "time": iso(parse_time(row["time"]) - year)} for row in recent()]
     send(up, old)
     assert "only the past was sent" in said(examined(up), "events")
 
@@ -314,10 +315,14 @@ def test_a_loop_in_trouble_and_judging_that_stands_still(up: Up, monkeypatch):
     def broken(*_: object) -> bool:
         raise StoreError("the disk is full", todo="make room")
 
-    monkeypatch.setattr(pulse, "count", broken)
-    monkeypatch.setattr(pulse, "is_due", lambda: True)
-    pulse.since -= 2 * 3_600_000_000
-    pulse.judged = pulse.since
+    with up.running._lock:  # between two beats
+        monkeypatch.setattr(pulse, "count", broken)
+        monkeypatch.setattr(pulse, "is_due", lambda: True)
+        monkeypatch.setattr(
+            pulse, "take_up", lambda: None
+        )  # each beat that failed would begin anew, from now
+        pulse.since -= 2 * 3_600_000_000
+        pulse.judged = pulse.since
     up.running.wake()
     wait(lambda: bool(up.running.trouble(SERVICE)))
     up.running._views.clear()
