@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -156,8 +156,26 @@ def test_a_proxy_in_the_environment_is_pointed_out(up: Up, monkeypatch):
     ],
 )
 def test_clocks_that_differ(by, outcome, says, up: Up):
-    clock = ManualClock(SystemClock().now() + timedelta(seconds=by))
-    assert says in said(examined(up, clock=clock), "clock", outcome)
+    class Apart(SystemClock):
+        """Goes on as all clocks do, while the server is asked."""
+
+        def now(self) -> datetime:
+            return super().now() + timedelta(seconds=by)
+
+    assert says in said(examined(up, clock=Apart()), "clock", outcome)
+
+
+def test_an_answer_that_takes_its_time_does_not_make_the_clocks_differ(up: Up):
+    class Late(SystemClock):
+        """Twenty seconds pass between asking and hearing."""
+
+        passed = timedelta(0)
+
+        def now(self) -> datetime:
+            now, self.passed = super().now() + self.passed, timedelta(seconds=20)
+            return now
+
+    assert "agree" in said(examined(up, clock=Late()), "clock", "ok")
 
 
 # -- who asks ------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any, Literal
@@ -67,6 +67,7 @@ class Checkup:
     timeout: float = 10.0
     clock: Clock = field(default_factory=SystemClock)
     told: dict[str, Any] | None = None
+    _between: tuple[datetime, datetime] = field(init=False, repr=False)
 
     def run(self) -> Iterator[Verdict]:
         """Every verdict as it comes; it ends where what comes next cannot be known."""
@@ -103,8 +104,10 @@ class Checkup:
 
     def _reached(self) -> Generator[Verdict, None, Answer | None]:
         check, host = "address", urlsplit(self.url).hostname or ""
+        asked = self.clock.now()
         try:
             answer = self._ask("GET", "/healthz", token=False)
+            self._between = asked, self.clock.now()
         except (OSError, HTTPException, ValueError) as error:
             yield problem(check, *_unreachable(error, self.url, host))
             if (found := _proxy(self.url, host)) is not None:
@@ -137,9 +140,11 @@ class Checkup:
             there = parsedate_to_datetime(answer.headers["date"])
         except (KeyError, TypeError, ValueError):
             return hint("clock", "the server does not say what time it is", "compare the clocks by hand")
-        ahead = self.clock.now() - there
-        if timedelta(0) <= ahead < timedelta(seconds=1):  # the header has whole seconds
-            ahead = timedelta(0)
+        # It was said at some moment between asking and hearing, and in whole seconds: neither is a skew.
+        asked, heard = self._between
+        ahead = asked - there
+        if ahead < timedelta(seconds=1):
+            ahead = min(heard - there, timedelta(0))
         if abs(ahead) <= NOTICED:
             return ok("clock", "this machine's clock and the server's agree")
         way = "ahead of" if ahead > timedelta(0) else "behind"
