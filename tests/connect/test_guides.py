@@ -218,9 +218,8 @@ def test_a_fastapi_and_scikit_learn_service_from_nothing_to_a_switch_obeyed(walk
     page.do()
     wait(lambda: ask(page, f"b-{time.monotonic()}") == b)
     assert a != b
-    assert [c["version"] for c in page.get("/v1/services/courier")["changes"] if c["kind"] == "deploy"] == [
-        "B"
-    ]
+    deploys = [c for c in page.get("/v1/services/courier")["changes"] if c["kind"] == "deploy"]
+    assert [c["version"] for c in deploys if not c.get("inferred")] == ["B"]  # A may have been counted by now
 
 
 def test_a_pytorch_service():
