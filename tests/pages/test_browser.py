@@ -214,7 +214,8 @@ def test_drawings_that_came_later_can_be_read_out(rooms: Rooms, look: Look) -> N
     rooms.write("inc-1", Draft(EntryKind.EVIDENCE, "more", {"evidence": shown}))
     chart = page.locator("figure", has_text="Shown later").locator(".wide svg.series").first
     chart.wait_for()
-    page.locator("#room-timeline li.new").wait_for()  # nothing below is drawn anew while one points at it
+    # Nothing below is drawn anew any more while one points at the chart.
+    page.locator("#room-timeline li.new").wait_for(state="attached")
     chart.scroll_into_view_if_needed()
     chart.hover()
     page.locator("#tip", has_text="seen").wait_for()
