@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from fireline.clock import from_micros, iso
 from fireline.detect import example
 from fireline.detect.baseline import learn
 from fireline.detect.judge import Judge
-from fireline.detect.noticeable import NOTHING, Recent, _words, dull, noticeable
+from fireline.detect.noticeable import NOTHING, Recent, _words, blind, dull, noticeable
 from fireline.runbook.load import read as load_file
 from fireline.runbook.schema import Runbook
 from fireline.terms.counts import MINUTE, SERVICE
@@ -123,3 +124,14 @@ def test_a_monitor_that_storms_made_dull_says_so_and_check_passes_it_on(tmp_path
 )
 def test_figures_are_said_as_what_they_are(unit: str, value: float, says: str) -> None:
     assert _words(unit, value) == says
+
+
+def test_a_business_figure_that_would_notice_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"monitor": "kpi difference", "scope": "other arms", "smallest": NOTHING, "usual": "0"},
+        {"monitor": "kpi", "scope": "the whole service", "smallest": "3 %", "usual": "2"},
+        {"monitor": "category drift", "scope": "model", "smallest": NOTHING, "usual": "100 %"},
+    ]
+    monkeypatch.setattr("fireline.detect.noticeable.noticeable", lambda judge: rows)
+    judge: Any = None
+    assert blind(judge) == ["kpi difference of other arms"]

@@ -83,7 +83,7 @@ def _dull(file: RunbookFile) -> list[Problem]:
     served otherwise than trained even then."""
     from fireline.detect.baseline import Baseline  # here, so that `fireline --help` need not load them
     from fireline.detect.judge import Judge
-    from fireline.detect.noticeable import dull
+    from fireline.detect.noticeable import blind, dull
     from fireline.detect.skew import skews
 
     if not file.baseline_path.exists():
@@ -100,7 +100,13 @@ def _dull(file: RunbookFile) -> list[Problem]:
         Problem("warning", str(file.path), line, "training", f"served otherwise than trained: {skew}", todo)
         for skew in skews(baseline)
     ]
-    sleepy = sorted(dull(Judge(baseline, file.runbook, baseline.until)), key=lambda one: -one[2])
+    judge = Judge(baseline, file.runbook, baseline.until)
+    sleepy = sorted(dull(judge), key=lambda one: -one[2])
+    dim = {what for what, _, _ in sleepy}
+    for what in (one for one in blind(judge) if one not in dim):
+        says = f"{what} would notice nothing within a day at this traffic"
+        todo = "a figure that varies less shows more: whether it was sold (1 or 0) rather than the amount"
+        found.append(Problem("hint", str(file.path), file.line("columns"), "columns.outcome", says, todo))
     for what, still, wide in sleepy[:MOST_DULL]:
         within = "" if still.startswith("nothing within a day") else "within a day "
         says = f"{what} is dull: {within}it would notice {still}, for the reference swings "

@@ -92,6 +92,16 @@ def dull(judge: Judge) -> list[tuple[str, str, float]]:
     return found
 
 
+def blind(judge: Judge) -> list[str]:
+    """Business figures that would notice nothing at all within a day, at the reference's traffic: few rows or
+    rare sales leave nothing but chance in a day's mean."""
+    return [
+        f"{row['monitor']} of {row['scope']}"
+        for row in noticeable(judge)
+        if str(row["monitor"]).startswith("kpi") and str(row["smallest"]).startswith("nothing within a day")
+    ]
+
+
 def _traffic(
     judge: Judge, court: Court, recent: Recent | None, known: dict[tuple[str, int], tuple[Array, str] | None]
 ) -> tuple[Array, str]:
