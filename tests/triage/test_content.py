@@ -153,3 +153,13 @@ def test_a_suspected_change_without_a_version_is_to_be_taken_back_by_whoever_mad
     change = Change(ONSET, "config", "new provider", "flights", None)
     (told, *_) = next_checks(seen, (Cause(CauseKind.DEPLOY, 0.7, "It came before.", change),))
     assert told.startswith('Ask whoever made the config "new provider" to take it back')
+
+
+def test_where_the_model_itself_changed_whoever_runs_it_is_asked_first() -> None:
+    truth = Truth(None, None, 0.0, 0.0, 0.0)
+    seen = given(
+        truth=truth, quality=False, found=SimpleNamespace(slice=None), answers_moved=("weight_norm",)
+    )
+    told = next_checks(seen, (Cause(CauseKind.UNKNOWN, 0.9, "no matching change"),))
+    assert told[0].startswith("Ask whoever runs or trains the model")
+    assert "weight_norm moved" in told[0]

@@ -30,6 +30,8 @@ COINCIDENCE = -2.5
 KEPT = 0.25
 UNLIKELY = 0.02
 MOST_ROWS = 16
+TELLING = 1.5
+"""The weight from which on a sign is said beside that no change matches."""
 
 LABELS: Mapping[CauseKind, str] = {
     CauseKind.DEPLOY: "a deploy",
@@ -193,6 +195,7 @@ def _row(h: _Hypothesis, score: float, seen: Seen) -> Cause:
     rejected = score < UNLIKELY and h.kind is not CauseKind.UNKNOWN
     if h.kind is CauseKind.UNKNOWN and h.suspect is None:
         because = "no matching change: nothing that is known of the time around the onset explains this"
+        because += "".join(f"; {says}" for weight, says in h.supports if weight >= TELLING)
     elif rejected:
         because = f"not {LABELS[h.kind]}: " + (
             contradicts[0] if contradicts else "other causes fit far better"

@@ -48,6 +48,12 @@ def _for(cause: Cause, seen: Seen) -> list[str]:
             f"Take {seen.platform.host} out of rotation on one call path and see whether the others stay "
             f"well."
         ]
+    if cause.cause is CauseKind.UNKNOWN and seen.answers_moved:
+        names = listed(list(seen.answers_moved), 3)
+        return [
+            "Ask whoever runs or trains the model what changed in it, its prompt or its provider: "
+            f"{names} moved."
+        ]
     if cause.cause is CauseKind.ATTACK and seen.callers.sources:
         return [f"Read ten requests each of {listed(list(seen.callers.sources), 3)}."]
     return []
