@@ -149,6 +149,8 @@ def test_what_tells_of_the_answer_or_the_learner_is_watched_and_is_no_input() ->
         ("latency", (0.3, 4.0), "ms", None),
         ("latency_ms", (0.006, 0.19), "ms", None),
         ("latency_seconds", (0.006, 0.19), "s", "name of the column"),
+        ("rtt_ms", (2.5, 190.0), "ms", None),
+        ("prediction_time_us", (2500.0, 190_000.0), "us", "name of the column"),
     ],
 )
 def test_a_latency_too_short_for_milliseconds_is_one_of_seconds(

@@ -215,9 +215,11 @@ CURRENCIES = frozenset((
 LATENCY_NAMES = frozenset((
     "latency", "duration", "elapsed", "took", "response_time", "inference_time", "processing_time", "runtime",
     "inference", "scoring", "serving", "compute", "gpu", "predict", "model_time", "processing",
-    "request_duration", "total_time", "elapsed_time", "time_taken", "latenz", "dauer", "antwortzeit",
-    "laufzeit", "resp", "response", "resp_time", "reply_time",
-    "duree", "temps_reponse", "latence", "latencia",
+    "request_duration", "total_time", "elapsed_time", "time_taken", "resp", "response", "resp_time",
+    "reply_time", "rt", "rtt", "roundtrip", "round_trip", "turnaround", "turnaround_time", "service_time",
+    "server_time", "wall", "wall_time", "execution", "execution_time", "exec_time", "predict_time",
+    "prediction_time", "infer", "infer_time", "e2e",
+    "latenz", "dauer", "antwortzeit", "laufzeit", "duree", "temps_reponse", "latence", "latencia",
 ))  # fmt: skip
 """A length of time that an answer took, before its unit."""
 
