@@ -12,9 +12,8 @@ from fairlearn import metrics as fair
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
-from sklearn.calibration import calibration_curve
 
-from fireline.detect import alike, scored
+from fireline.detect import alike, metrics, scored
 from fireline.detect.kinds import Array, Kind, Means
 from fireline.detect.registry import kind_named
 from fireline.telemetry.columns import Words
@@ -86,10 +85,7 @@ def test_calibration_error_is_the_known_one_less_what_chance_reads(binary):
     p = rows["score"]
     place = np.clip(np.ceil(p * 10 - 1e-12) - 1, 0, 9).astype(int)
     chance = np.sqrt(2 / np.pi * np.bincount(place, p * (1 - p), 10)).sum() / len(p)
-    seen, said = calibration_curve(truth, p, n_bins=10)
-    n = np.bincount(place, minlength=10)
-    gap = (np.abs(seen - said) * n[n > 0]).sum() / len(p)
-    assert read("ece", plan, counts)[0] + chance == pytest.approx(gap, abs=1e-5)
+    assert read("ece", plan, counts)[0] + chance == pytest.approx(metrics.ece(p, truth), abs=1e-5)
 
 
 def test_calibration_error_of_a_perfect_score_is_about_nothing_at_any_traffic():
@@ -103,6 +99,22 @@ def test_calibration_error_of_a_perfect_score_is_about_nothing_at_any_traffic():
             read_.append((np.abs(gap).sum() - np.sqrt(2 / np.pi * spread).sum()) / n)
         assert abs(np.mean(read_)) < 0.004
     assert kind_named("ece").tolerance > 0.004
+
+
+scores = st.lists(
+    st.tuples(st.integers(0, 40), st.booleans()), min_size=2, max_size=80
+).filter(lambda rows: any(y for _, y in rows))  # fmt: skip
+
+
+@given(scores, st.sampled_from([1, 4, 15, 41]))
+def test_average_precision_of_bins_holds_the_exact_one(rows, width):
+    score, truth = np.array([s for s, _ in rows]), np.array([y for _, y in rows])
+    place = score // width
+    cells = [np.bincount(place[truth == y], minlength=42) for y in (False, True)]
+    found = scored.average_precision_of_bins(*cells)
+    exact = sk.average_precision_score(truth, score)
+    assert found.low - 1e-9 <= exact <= found.high + 1e-9
+    assert found.value == pytest.approx(sk.average_precision_score(truth, place), abs=1e-9)
 
 
 @settings(max_examples=30)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from fireline.detect.kinds import Array
+from fireline.detect.metrics import Bounded
 
 
 def binned_average_precision(negatives: Array, positives: Array) -> tuple[Array, Array]:
@@ -21,6 +22,24 @@ def binned_average_precision(negatives: Array, positives: Array) -> tuple[Array,
         precision = np.where(called > 0, hits / np.where(called > 0, called, 1.0), 0.0)
         found = (pos * precision).sum(axis=1) / n1
         return found, np.maximum(found * (1 - found), 0.01) / n1
+
+
+def average_precision_of_bins(negatives: Array, positives: Array) -> Bounded:
+    """Average precision from counts [B] of each class over ordered score bins, with what the exact scores
+    could make of it.
+
+    Within a bin of k positives and m negatives above which P of N are positive, each positive's precision
+    lies between (P + 1) / (N + m + 1) and (P + k) / (N + k).
+    """
+    neg, pos = (x[::-1].astype(np.float64) for x in (negatives, positives))
+    total = float(pos.sum())
+    if not total:
+        return Bounded(float("nan"), float("nan"), float("nan"))
+    above_hits, above = np.cumsum(pos) - pos, np.cumsum(pos + neg) - pos - neg
+    low = (pos * (above_hits + 1) / (above + neg + 1)).sum() / total
+    high = (pos * (above_hits + pos) / np.maximum(above + pos, 1.0)).sum() / total
+    value = binned_average_precision(negatives[None], positives[None])[0][0]
+    return Bounded(float(value), float(low), float(high))
 
 
 def expected_auc(counts: Array, shares: Array) -> tuple[Array, Array]:
