@@ -16,9 +16,9 @@ from fireline.detect.monitors.regression import ErrorBias, Rmse
 @pytest.mark.parametrize(
     ("kind", "seen", "says"),
     [
-        (Rmse(), 0.44, "root mean squared error 330, usually 180 (0.44 of the predictions' usual spread)"),
+        (Rmse(), 0.44, "root mean squared error 330, usually 180 (0.44 of the usual spread of predictions)"),
         (RegressionError(), 0.44, "predictions are off on average by 330, usually 180 (0.44 of the "
-                                  "predictions' usual spread)"),
+                                  "usual spread of predictions)"),
         (ErrorBias(), 0.44, "predictions lie too low by 330 on average, usually by 180 (0.44 of their usual "
                             "spread)"),
         (ErrorBias(), -0.44, "predictions lie too high by 330 on average, usually by 180 the other way (0.44 "

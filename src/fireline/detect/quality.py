@@ -34,7 +34,7 @@ def in_label_units(plan: Plan, seen: float, usual: float) -> str:
     '0.438, usually 0.24'
     """
     said = f"{seen * plan.error_scale:.3g}, usually {usual * plan.error_scale:.3g}"
-    return said if plan.error_scale == 1.0 else f"{said} ({seen:.3g} of the predictions' usual spread)"
+    return said if plan.error_scale == 1.0 else f"{said} ({seen:.3g} of the usual spread of predictions)"
 
 
 def labelled(plan: Plan, counts: Array) -> Array:
