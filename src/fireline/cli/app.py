@@ -16,6 +16,7 @@ from fireline.cli import (
     check,
     collect,
     commands,
+    compare,
     coverage,
     demo,
     doctor,
@@ -66,6 +67,7 @@ app.command("init", rich_help_panel=BEGIN, epilog=init.EXAMPLES)(init.init)
 app.command("check", rich_help_panel=BEGIN, epilog=check.EXAMPLES)(check.check)
 app.command("replay", rich_help_panel=BEGIN, epilog=replay.EXAMPLES)(replay.replay)
 app.command("coverage", rich_help_panel=LEARN, epilog=coverage.EXAMPLES)(coverage.coverage)
+app.command("compare", rich_help_panel=LEARN, epilog=compare.EXAMPLES)(compare.compare)
 app.command("serve", rich_help_panel=LIVE, epilog=serve.EXAMPLES)(serve.serve)
 app.command("backfill", rich_help_panel=LIVE, epilog=serve.BACKFILL)(serve.backfill)
 app.command("tally", rich_help_panel=LIVE, epilog=tally.EXAMPLES)(tally.tally)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from math import exp, lgamma, log, sqrt
+from statistics import NormalDist
 
 TINY = 1e-300
 ENOUGH = 1e-15
 LONGEST = 10_000
+MANY = 200.0
 
 
 def chi_square_tail(statistic: float, degrees: int) -> float:
@@ -69,3 +71,33 @@ def kolmogorov_tail(distance: float, n: int, m: int) -> float:
         return 1.0  # the limit lies within 1e-12 of 1 there, and the series needs ever more terms
     total = sum((1 if k % 2 else -1) * exp(-2 * (k * t) ** 2) for k in range(1, 101))
     return min(max(2 * total, 0.0), 1.0)
+
+
+def noncentral_chi_square_tail(statistic: float, degrees: int, shift: float) -> float:
+    """P(noncentral chi-square of ``degrees`` and noncentrality ``shift`` >= ``statistic``): chi-squares of
+    more degrees, by the Poisson chances of how many more (Johnson, Kotz and Balakrishnan 1995, 29.2).
+
+    From a noncentrality of 200 on by the normal that a power of it resembles (Sankaran 1963), within a tenth
+    of the exact tail down to 1e-6.
+
+    >>> round(noncentral_chi_square_tail(5.0, 3, 2.0), 6)
+    0.406595
+    """
+    if statistic <= 0:
+        return 1.0
+    if shift >= MANY:
+        return _sankaran(statistic, degrees, shift)
+    half = shift / 2
+    most = int(half + 12 * sqrt(half) + 20)
+    chances = [exp(-half + j * log(half) - lgamma(j + 1)) if half else float(j == 0) for j in range(most)]
+    return sum(c * chi_square_tail(statistic, degrees + 2 * j) for j, c in enumerate(chances) if c > ENOUGH)
+
+
+def _sankaran(statistic: float, degrees: int, shift: float) -> float:
+    mean, spread = degrees + shift, degrees + 2 * shift
+    power = 1 - 2 * mean * (degrees + 3 * shift) / (3 * spread**2)
+    p = spread / mean**2
+    m = (power - 1) * (1 - 3 * power)
+    middle = 1 + power * p * (power - 1 - (2 - power) * m * p / 2)
+    width = power * sqrt(2 * p) * (1 + m * p / 2)
+    return NormalDist().cdf(-((statistic / mean) ** power - middle) / width)

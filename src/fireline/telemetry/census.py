@@ -78,7 +78,7 @@ class Census:
         """Count the rows of ``tables``, one after another; columns are named as the series' keys."""
         pieces = (t.slice(low, PIECE) for t in tables for low in range(0, len(t), PIECE))
         for table in pieces:
-            code, there = self._code(table), set(table.column_names)
+            code, there = self.code(table), set(table.column_names)
             for name, series in self.series.items():
                 if code is None:
                     values = numbers(table, name) if name in there else np.full(len(table), np.nan)
@@ -90,7 +90,7 @@ class Census:
                     _into(self.parts, (value, name), mine)
         return self
 
-    def _code(self, table: pa.Table) -> Array | None:
+    def code(self, table: pa.Table) -> Array | None:
         """The place of each row's value among ``values``, their number for others: uint16 [n]."""
         if self.segment is None:
             return None
