@@ -212,13 +212,13 @@ class Follower:
             log.warning("the guard of %s hears the server again", self.service)
 
     def _refuse(self, error: ForgedSwitch | OldSwitch) -> None:
-        if isinstance(error, ForgedSwitch):
-            self.forged += 1
-        else:
-            self.old += 1
         if str(error) != self.trouble:
             log.error("a switch was refused: %s", error)
         self.trouble = str(error)
+        if isinstance(error, ForgedSwitch):  # counted last: whoever sees the count finds the reason beside it
+            self.forged += 1
+        else:
+            self.old += 1
 
     def _say_when_stale(self) -> None:
         if self.stale and not self._said_stale:
