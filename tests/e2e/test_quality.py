@@ -45,7 +45,8 @@ def disliked(columns: Columns, hit: np.ndarray) -> None:
 
 
 FAULTS: list[tuple[str, Callable[[Columns, np.ndarray], None], set[tuple[str, str, str]]]] = [
-    ("regression", too_low, {("accuracy", "absolute_error", "page"), ("calibration", "error_bias", "page")}),
+    ("regression", too_low, {("accuracy", "absolute_error", "page"), ("calibration", "error_bias", "page"),
+                             ("score_drift", "score_drift", "page")}),
     ("ranking", shuffled_ranks, {("accuracy", "ndcg", "page")}),
     ("binary", refused_women, {("fairness", "demographic_parity", "ticket"),
                                ("fairness", "equalized_odds", "ticket")}),

@@ -356,3 +356,17 @@ def test_a_latency_in_seconds_is_watched_in_milliseconds() -> None:
     )
     assert made.runbook.columns.latency_unit == "s"
     assert made.past.latency_p95 == pytest.approx(200)
+
+
+def test_the_column_of_a_label_log_that_no_event_has_is_the_label() -> None:
+    """Whatever the two are joined by is in both, under a name nobody foresaw."""
+    rng, start = np.random.default_rng(5), datetime(2026, 3, 2, tzinfo=UTC)
+    at = [start + timedelta(minutes=i) for i in range(400)]
+    trips = [f"T{i:05d}" for i in range(400)]
+    events = pa.table(
+        {"at": at, "trip_ref": trips, "distance": rng.gamma(2, 3, 400), "prediction": rng.gamma(9, 60, 400)}
+    )
+    labels = pa.table({"trip_ref": trips, "actual_s": rng.gamma(9, 60, 400), "arrived_at": at})
+    columns, notes = infer_columns(events, labels)
+    assert (columns.label, columns.label_time, columns.prediction) == ("actual_s", "arrived_at", "prediction")
+    assert "label log" in notes["actual_s"]

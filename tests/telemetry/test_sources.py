@@ -338,3 +338,12 @@ def test_lines_that_would_end_the_process_are_put_aside(line, first, tmp_path):
     assert numbers == ([2, 3] if first else [1, 3])
     assert bad.row == (1 if first else 2)
     assert bad.reason
+
+
+def test_the_row_numbers_of_pandas_are_no_column(tmp_path):
+    """A frame that was filtered before it was written brings them along."""
+    path = tmp_path / "log.parquet"
+    pq.write_table(pa.table({"id": ["a", "b"], "x": [1.5, 2.5], "__index_level_0__": [3, 7]}), path)
+    (piece,) = sources.read(path)
+    assert piece.columns == ("id", "x")
+    assert piece.table.column_names == ["id", "x"]

@@ -83,7 +83,7 @@ def headline(kind: str, test: str, what: str, channel: str, seen: float, usual: 
         phrase = said.replace("{what}", what).replace("{value}", value).strip()
         return f"{phrase}: {share(seen)}, {rival} {share(usual)}"
     if channel in ("location", "scale") or kind == "gauge_shift":
-        return _moved("the score" if kind == "score_drift" else what, channel, seen, usual, rival)
+        return _moved(f"the {what}" if kind == "score_drift" else what, channel, seen, usual, rival)
     if kind == "calibration":
         return _calibration(channel, seen, usual, rival)
     name = MEANS.get(kind, f"{kind.replace('_', ' ')} of {what}")

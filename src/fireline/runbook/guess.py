@@ -172,18 +172,22 @@ def label_log(sorting: Sorting, own: Sorting) -> None:
         by_plain = {look.plain: look for look in own.left() if look.name != request_id}
         found = next((by_plain[n] for n in choices if n in by_plain and FITS[role](by_plain[n])), None)
         if found is None:
-            found = _only(role, own, request_id)
+            found = _only(role, own, sorting)
         if found is not None:
             own.take(role, found)
             sorting.taken[role] = found.name
             sorting.notes.setdefault(found.name, f"in the label log; {because_named(found)}")
 
 
-def _only(role: str, own: Sorting, request_id: str | None) -> Look | None:
-    """The one column of a label log that can be ``role``."""
+def _only(role: str, own: Sorting, events: Sorting) -> Look | None:
+    """The one column of a label log that can be ``role``. What the ``events`` have too joins the two."""
     if role == "label_time":
         return next((look for look in own.left() if is_time(look)), None)
+    request_id = events.taken.get("request_id")
     rest = [look for look in own.left() if look.name != request_id and look.kind not in ("time", "nested")]
     rest = [look for look in rest if look.plain not in NAMES["request_id"]]
     named = [look for look in rest if look.plain in LABEL_NAMES]
-    return rest[0] if len(rest) == 1 else named[0] if named else None
+    fresh = [look for look in rest if look.name not in events.looks]
+    if len(rest) == 1 or named:
+        return rest[0] if len(rest) == 1 else named[0]
+    return fresh[0] if len(fresh) == 1 else None

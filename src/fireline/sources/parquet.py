@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from fireline.terms.quarantine import BadRow, cut
 suffixes = (".parquet", ".pq", ".parq")
 
 ROWS = 1 << 17
+INDEX = re.compile(r"__index_level_\d+__")
+"""What pandas calls the numbers of its rows when it writes them out: no column of anybody's log."""
 
 
 def pieces(path: Path, *, only: Container[str] | None = None) -> Iterator[Piece]:
@@ -38,7 +41,7 @@ def pieces(path: Path, *, only: Container[str] | None = None) -> Iterator[Piece]
 
 
 def _groups(opened: pq.ParquetFile, file: str, only: Container[str] | None) -> Iterator[Piece]:
-    names = tuple(opened.schema_arrow.names)
+    names = tuple(name for name in opened.schema_arrow.names if not INDEX.fullmatch(name))
     wanted = [name for name in names if only is None or name in only] or list(names)
     row = 1
     for group in range(opened.num_row_groups):

@@ -43,6 +43,8 @@ def declare(runbook: Runbook, reference: pa.Table) -> Plan:
     score = _finite(reference, "score")
     if score.size:
         shapes.append(numeric_series("score", score, tag, QUARTER))
+    elif runbook.task == "regression" and (foretold := _finite(reference, "prediction")).size:
+        shapes.append(numeric_series("prediction", foretold, tag, QUARTER))
     latency = _finite(reference, "latency_ms")
     latency = latency[latency > 0]
     p95 = float(np.quantile(latency, 0.95)) if latency.size >= 100 else None

@@ -142,7 +142,7 @@ def _see(
         split=split,
         found=found,
         inputs=inputs,
-        score=shape_step(book, "score", spans, spans.hit) if scored is not None else None,
+        score=shape_step(book, book.answer, spans, spans.hit) if scored is not None else None,
         main=_main_step(book, main, spans),
         reweighed=_reweigh(book, spans, hit, [f for f in (quality, main, scored) if f is not None], inputs),
         platform=look_at_platform(book, case.findings, latency, errors, spans, host),
@@ -163,7 +163,7 @@ def _main_step(book: Book, main: Figure | None, spans: Windows) -> Step | None:
     if main is None or not spans.hit.any():
         return None
     if main.family in ("drift", "score_drift"):
-        return shape_step(book, main.feature or "score", spans, spans.hit)
+        return shape_step(book, main.feature or book.answer, spans, spans.hit)
     return step_of(book, main, spans)
 
 

@@ -152,6 +152,12 @@ class Book:
         return tuple(n for n in kept if self.after.has(n) and np.isfinite(self.after.number(n)).any())
 
     @cached_property
+    def answer(self) -> str:
+        """The column of the model's answer as a number: the score, or what a regression foretells."""
+        foretold = self.runbook.task == "regression" and not np.isfinite(self.after.number("score")).any()
+        return "prediction" if foretold and self.after.has("prediction") else "score"
+
+    @cached_property
     def segments(self) -> tuple[str, ...]:
         """Declared segment columns, then host and source, as far as they are in the log."""
         named = [*self.runbook.columns.segments, *self.runbook.columns.groups]
@@ -161,7 +167,10 @@ class Book:
         found = self.runbook.columns.watched().get(name)
         if found is not None and name not in self.segments:
             return found
-        if name in ("score", "latency_ms") or name.rsplit(".", 1)[0] in self.runbook.columns.embeddings:
+        if (
+            name in (self.answer, "score", "latency_ms")
+            or name.rsplit(".", 1)[0] in self.runbook.columns.embeddings
+        ):
             return "numeric"
         return "categorical"
 

@@ -130,9 +130,9 @@ def _histograms(book: Book, spans: Windows, hit: Bools, split: Split, inputs: In
         who = f" in what {split.new} reads" if name in split.moved else ""
         why = told.get(name, f"{name} differs between the versions") + who
         shown.append(histogram(book.column(name), spans, hit, name, why))
-    if book.after.has("score") and np.isfinite(book.after.number("score")).any():
-        column = book.column("score", "numeric")
-        shown.append(histogram(column, spans, hit, "score", "the score before and since the onset"))
+    if book.after.has(book.answer) and np.isfinite(book.after.number(book.answer)).any():
+        column, why = book.column(book.answer, "numeric"), f"the {book.answer} before and since the onset"
+        shown.append(histogram(column, spans, hit, book.answer, why))
     return shown
 
 

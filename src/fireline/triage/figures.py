@@ -60,8 +60,8 @@ def figure_of(book: Book, family: str, feature: str | None, at: Moment) -> Figur
         return _drift(book, feature, family, at)
     if family == "drift" and feature in book.runbook.columns.embeddings and (parts := book.parts(feature)):
         return _drift(book, max(parts, key=lambda name: _apart(book, name, at)), family, at)
-    if family == "score_drift" and book.after.has("score"):
-        return _drift(book, "score", family, at)
+    if family == "score_drift" and book.after.has(book.answer):
+        return _drift(book, book.answer, family, at)
     if family == "latency" and book.after.has("latency_ms"):
         return _slow(book)
     if family == "kpi" and book.after.has("outcome"):
@@ -147,9 +147,9 @@ def log_ratio(column: Column, hit: Bools, weights: Floats | None = None) -> Floa
 
 
 def _drift(book: Book, feature: str, family: str, at: Moment) -> Figure:
-    column = book.column(feature, "numeric" if feature == "score" else None)
+    column = book.column(feature, "numeric" if feature == book.answer else None)
     ratio = log_ratio(column, at.hit, book.matched(at.hit))
-    name = "drift of the score" if family == "score_drift" else f"drift of {feature}"
+    name = f"drift of the {feature}" if family == "score_drift" else f"drift of {feature}"
     return Figure(
         name, family, UNLIKE, ratio[column.before], ratio[column.after], 0.02,
         feature=None if family == "score_drift" else feature,

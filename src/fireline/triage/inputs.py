@@ -112,7 +112,7 @@ def shape_step(book: Book, name: str, spans: Windows, hit: Bools) -> Step:
 
     A direction learnt from the hit rows would tell any two days apart; these few fixed figures do not.
     """
-    column = book.column(name, "numeric" if name == "score" else None)
+    column = book.column(name, "numeric" if name == book.answer else None)
     here = replace(spans, hit=hit)
     steps = [step_of(book, figure, here) for figure in _fixed_figures(column, here, hit)]
     return max(steps, key=lambda s: abs(s.z))

@@ -96,7 +96,7 @@ def _gain(book: Book, figure: Figure, calm: Bools, hit: Bools, order: Ints) -> F
     """Log-likelihood of each cut of the events ``order``; None where the figure did not move enough."""
     if figure.family in ("drift", "score_drift"):
         others = [f for f in book.features if f != figure.feature]
-        each = _by_shape(book, figure.feature or "score", others, calm, hit, order)
+        each = _by_shape(book, figure.feature or book.answer, others, calm, hit, order)
         return None if each is None else cuts(each)
     usual = figure.after[calm] if calm.sum() >= 200 else figure.before
     old, variance, n_old = mean_of(usual)
@@ -113,7 +113,7 @@ def _by_shape(book: Book, own: str, others: list[str], calm: Bools, hit: Bools, 
 
     The column that set it off is read; another only where it moved far more, as an input behind a score does.
     """
-    first = _ratio(book, book.column(own, "numeric" if own == "score" else None), calm, hit, order)
+    first = _ratio(book, book.column(own, "numeric" if own == book.answer else None), calm, hit, order)
     rest = [r for name in others if (r := _ratio(book, book.column(name), calm, hit, order)) is not None]
     best = max(rest, key=lambda r: r[0], default=None)
     if best is not None and (first is None or best[0] > 2 * first[0]):

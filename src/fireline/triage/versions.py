@@ -241,7 +241,7 @@ def contrast(book: Book, figure: Figure, sides: _Sides) -> Contrast:
 def _by_shape(book: Book, figure: Figure, sides: _Sides, gap: Gap) -> Gap:
     """A drift's gap with the certainty of the whole distributions' difference, which sees more than its
     mean."""
-    column = book.column(figure.feature or "score", None if figure.feature else "numeric")
+    column = book.column(figure.feature or book.answer, None if figure.feature else "numeric")
     z = unlike(column.counts(column.after[sides.new]), column.counts(column.after[sides.old]))
     return replace(gap, se=abs(gap.diff) / z) if z > abs(gap.z) else gap
 

@@ -313,7 +313,7 @@ def _scaled(counts: Floats, w: Floats) -> Floats:
 
 def _drift(given: Sides, wish: Wish) -> Made:
     """PSI against the reference in season; usual is what the reference's own days read against all of it."""
-    name = "score" if wish.family == "score_drift" else wish.feature or ""
+    name = _answer(given) if wish.family == "score_drift" else wish.feature or ""
     _must_be_there(given, name)
     count = _histogram(given, name)
     normal = count(given.reference, given.ref_weights)
@@ -326,6 +326,18 @@ def _drift(given: Sides, wish: Wish) -> Made:
 
     return Made(pair, level, 0.05, unit="PSI")
 
+
+def _answer(given: Sides) -> str:
+    """The score, or, where the reference knows none, the numbers that were foretold."""
+    scored = "score" in given.reference and np.isfinite(number(given.reference, "score")).any()
+    if scored or "prediction" not in given.reference or not _is_number(given, "prediction"):
+        return "score"
+    foretold = number(given.reference, "prediction")
+    return "prediction" if len(np.unique(foretold[np.isfinite(foretold)])) > DECISIONS else "score"
+
+
+DECISIONS = 2
+"""As many different predictions, or fewer, are decisions and no numbers."""
 
 _MAKERS: Mapping[str, Callable[[Sides, Wish], Made]] = {
     "error_rate": _errors,

@@ -1,4 +1,5 @@
-"""Drift of the score: the model's own output, a proxy for harm before labels come."""
+"""Drift of the score, or of a number foretold: the model's own output, a proxy for harm before labels
+come."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from fireline.terms.plan import Plan
 
 
 class ScoreDrift(ShapeDrift):
-    """Scores that moved or spread; a new version's own score drift never pages by itself.
+    """Scores, or predictions of a regression, that moved or spread; a new version's own score drift never
+    pages by itself.
 
     >>> from fireline.detect.example import counted
     >>> ScoreDrift().ticks(*counted("shapes", {"score": [50, 0, 0, 50]})).value.round(2)
@@ -22,7 +24,8 @@ class ScoreDrift(ShapeDrift):
     merge_to = 30
 
     def monitors(self, plan: Plan) -> Sequence[Monitor]:
-        """One monitor of two channels, where scores are logged."""
-        if "score" not in plan.shapes.by_name:
-            return ()
-        return (Monitor(self.name, "score", channels=("location", "scale")),)
+        """One monitor of two channels, where scores are logged, or the numbers a regression foretells."""
+        for answer in ("score", "prediction"):
+            if answer in plan.shapes.by_name:
+                return (Monitor(self.name, answer, channels=("location", "scale")),)
+        return ()

@@ -41,7 +41,8 @@ class Likeness(Counter):
 
     def declare(self, runbook: Runbook, plan: Plan, reference: Rows) -> tuple[Series, ...]:
         """Needs two features that vary; `near` a source and a binary task's score too."""
-        ranked = sorted((-_entropy(s), s.name) for s in plan.shapes.series if s.name != "score")
+        inputs = [s for s in plan.shapes.series if s.name.startswith("feature:")]
+        ranked = sorted((-_entropy(s), s.name) for s in inputs)
         names = tuple(name.removeprefix("feature:") for h, name in ranked[:FEATURES] if -h >= LEAST_ENTROPY)
         texts = [f"{text}.sketch" for text in runbook.columns.texts]
         if texts and has(reference.table, texts[0]):
