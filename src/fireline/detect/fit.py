@@ -227,7 +227,10 @@ def _fit_means(
     tau2 = between_ticks(value - middle[cells], sampling)
     base, base_variance = shrunk(middle, members, sampling + tau2, valid.sum(axis=0))
     residual = value - base[cells]
-    effect, tau2 = design_effect(residual, variance, sampling)
+    if kind.laid_out(plan).aged:  # cohorts are few, and their afternoons differ: told apart by tau2 alone
+        effect, tau2 = np.ones_like(sampling), between_ticks(residual, sampling)
+    else:
+        effect, tau2 = design_effect(residual, variance, sampling)
     usable = valid.sum(axis=0) >= 12
     fixed = None if kind.cold else kind.fixed_base(plan)
     if fixed is not None:  # known beforehand: nothing has to be learnt of it
