@@ -11,8 +11,7 @@ from fireline.terms.plan import Plan
 
 
 class ScoreDrift(ShapeDrift):
-    """Scores, or predictions of a regression, that moved or spread; a new version's own score drift never
-    pages by itself.
+    """Scores or numbers foretold that moved or spread; a new version's own drift never pages by itself.
 
     >>> from fireline.detect.example import counted
     >>> ScoreDrift().ticks(*counted("shapes", {"score": [50, 0, 0, 50]})).value.round(2)
