@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from fireline import sources
 from fireline.detect.baseline import Baseline
 from fireline.detect.batches import Compared, compare, level
@@ -57,7 +55,7 @@ def beside_reference(
         compare(
             plan.shapes.by_name[f"feature:{name}"], scope.value or None,
             baseline.totals["shapes", scope].sum(axis=0)[plan.shapes.span(f"feature:{name}")],
-            batch.counts.get((scope.value or None, name), np.zeros(1, np.int64)), alpha,
+            batch.counts[scope.value or None, name], alpha,
         )
         for scope, name in asked
     ]  # fmt: skip

@@ -117,6 +117,13 @@ def test_a_file_without_any_input_and_a_house_without_a_baseline(tmp_path: Path)
     pq.write_table(pa.table({"nothing": [1, 2, 3]}), tmp_path / "other.parquet")
     with pytest.raises(InputError, match="holds no input of the model"):
         beside_reference(Path("runbook.yaml"), [tmp_path / "other.parquet"])
+    without = pq.read_table("tonight.parquet").drop_columns(["country"])
+    pq.write_table(without, tmp_path / "without.parquet")
+    with pytest.raises(InputError, match="there is no such column"):
+        beside_reference(Path("runbook.yaml"), [tmp_path / "without.parquet"], by="country")
+    pq.write_table(without.slice(0, 0), tmp_path / "empty.parquet")
+    with pytest.raises(InputError, match="holds no row"):
+        beside_reference(Path("runbook.yaml"), [tmp_path / "empty.parquet"])
     alone = tmp_path / "runbook.yaml"
     alone.write_text(Path("runbook.yaml").read_text())
     with pytest.raises(InputError, match="the baseline is missing"):

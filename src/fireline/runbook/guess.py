@@ -188,6 +188,5 @@ def _only(role: str, own: Sorting, events: Sorting) -> Look | None:
     rest = [look for look in rest if look.plain not in NAMES["request_id"]]
     named = [look for look in rest if look.plain in LABEL_NAMES]
     fresh = [look for look in rest if look.name not in events.looks]
-    if len(rest) == 1 or named:
-        return rest[0] if len(rest) == 1 else named[0]
-    return fresh[0] if len(fresh) == 1 else None
+    alone = next((found[0] for found in (rest, fresh) if len(found) == 1), None)
+    return named[0] if named else alone

@@ -82,12 +82,12 @@ class Census:
             for name, series in self.series.items():
                 if code is None:
                     values = numbers(table, name) if name in there else np.full(len(table), np.nan)
-                    _into(self.whole, name, numeric_counts(series, values))
+                    add_into(self.whole, name, numeric_counts(series, values))
                     continue
                 values, held = unfilled(table, name) if name in there else (np.full(len(table), np.nan), None)
                 counts = counts_by_code(series, values, held, code, len(self.values) + 1)
                 for value, mine in zip(self.values, counts, strict=False):
-                    _into(self.parts, (value, name), mine)
+                    add_into(self.parts, (value, name), mine)
         return self
 
     def code(self, table: pa.Table) -> Array | None:
@@ -120,5 +120,6 @@ def counts_by_code(series: Series, values: Array, there: Array | None, code: Arr
     return np.column_stack([found[:, 1:-1], found[:, 0] - nulls, found[:, -1], nulls])
 
 
-def _into(held: dict[Any, Array], key: object, counts: Array) -> None:
+def add_into(held: dict[Any, Array], key: object, counts: Array) -> None:
+    """Add ``counts`` to those that are held under ``key``, if any."""
     held[key] = held[key] + counts if key in held else counts

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fireline.errors import InputError, Where
 from fireline.telemetry.casts import to_number, to_text
-from fireline.telemetry.census import Census
+from fireline.telemetry.census import Census, add_into
 from fireline.telemetry.columns import Array, codes
 from fireline.telemetry.layout import category_cells
 from fireline.terms.counts import Series
@@ -51,6 +51,8 @@ def sample_of(
             code = parts.code(table)
         for name in series.keys() - numeric.keys():
             _categories(found, series[name], table, name, code, values)
+    if not found.rows:
+        raise InputError("holds no row that can be read", where=Where(file=file), todo="give one with rows")
     if not seen & set(series):
         raise InputError(
             "holds no input of the model", where=Where(file=file),
@@ -76,8 +78,8 @@ def _cast(piece: Piece, series: dict[str, Series], plan: Plan, found: Sample, by
             columns[name] = cast.values
             if cast.bad.any():
                 found.unread[name] = found.unread.get(name, 0) + int(cast.bad.sum())
-        elif name in series:
-            kind = pa.float64() if plan.features[name] == "numeric" else pa.string()
+        else:
+            kind = pa.float64() if plan.features.get(name) == "numeric" else pa.string()
             columns[name] = pa.nulls(len(piece.rows), kind)
     return pa.table(columns)
 
@@ -93,5 +95,4 @@ def _categories(
         table_of = np.bincount(place, minlength=(len(values) + 1) * series.width).reshape(-1, series.width)
         keys, counts = [*keys, *values], [*counts, *table_of]
     for key, mine in zip(keys, counts, strict=False):
-        held = found.counts.get((key, name))
-        found.counts[key, name] = mine if held is None else held + mine
+        add_into(found.counts, (key, name), mine)
